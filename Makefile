@@ -1,0 +1,62 @@
+# forktrace: make help
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+V       ?= 0
+B       := build
+
+WARN    := -Wall -Wextra -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter -Werror
+CFLAGS  += -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN) -I. -MMD -MP
+ifdef SAN
+VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer
+endif
+# The library: few mappings (each costs at fork), nothing exported but the hooks, libgcc's unwinder inside.
+SO_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-semantic-interposition -fexceptions
+SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
+              -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
+LIBS    := -lcjson -lncursesw -ldw -lelf
+
+SO_SRC   := trace/writer.c $(wildcard preload/*.c preload/*.S)
+VIEW_SRC := trace/reader.c $(wildcard symbols/*.c viewer/*.c viewer/*/*.c)
+SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
+VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
+
+Q := $(if $(filter 0,$(V)),@,)
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
+
+.DELETE_ON_ERROR:
+.PHONY: all lib view test demo bench install clean help format
+all: $(B)/libforktrace.so $(B)/forktrace ## build everything
+
+lib: $(B)/libforktrace.so
+view: $(B)/forktrace
+
+$(B)/libforktrace.so: $(SO_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SO_LDFLAGS) -o $@ $^
+
+$(B)/forktrace: $(VIEW_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS)
+
+$(B)/so/%.o: %
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(SO_CFLAGS) -c -o $@ $<
+
+$(B)/view/%.o: %
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(VIEW_SAN) -c -o $@ $<
+
+clean: ## remove build/
+	$(Q)rm -rf $(B)
+
+format: ## clang-format every source
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+-include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d)

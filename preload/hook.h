@@ -1,0 +1,57 @@
+/*
+ * hook.h: how a libc function is intercepted. Everything in preload/ runs
+ * inside somebody else's process: see the rules in DESIGN (README "limits").
+ *
+ * How to add an interceptor:
+ *   1. In the file of its family, write
+ *        HOOK(int, sem_post, (sem_t *sem))
+ *        {
+ *            ... decode ...
+ *            int result = REAL(sem_post)(sem);
+ *            ... record: ft_begin(&ft, ...), fill in, ft_commit ...
+ *            return result;
+ *        }
+ *      HOOK exports the function and registers its name; REAL(name) is the next
+ *      definition (libc's), found once at start.
+ *   2. Record before the call what a killed process must show; after it, results.
+ *   3. Leave errno as the real function left it: `int saved = errno` around
+ *      anything of ours that runs after the call. trace/ keeps errno by itself.
+ *   4. Ask me() for the task, origin() for where the call came from.
+ *   5. If me() is 0 nothing is recorded: call through.
+ *   6. No malloc, no lock, no printf, no libc function that may be a
+ *      cancellation point, may be interposed, or takes a lock.
+ *   7. Add a line to tests/fixtures that runs it with and without the library.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#include <stdbool.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define EXPORT __attribute__((visibility("default")))
+
+struct hook {
+    const char *name;
+    void **real;
+};
+
+#define HOOK_REAL(result, name, parameters)                                                   \
+    static result(*real_##name) parameters;                                                   \
+    static const struct hook hook_##name __attribute__((used, section("ft_hooks"))) = {       \
+        #name, (void **)(void *)&real_##name}
+
+#define HOOK(result, name, parameters)     \
+    HOOK_REAL(result, name, parameters);   \
+    EXPORT result name parameters;         \
+    EXPORT result name parameters
+
+/* The constructor has filled it in; a call from an even earlier constructor looks for it now. */
+#define REAL(name) (*(likely(real_##name) ? real_##name : (hook_resolve(), real_##name)))
+
+/* Fill in every real function. One that libc does not have returns -1 with ENOSYS. Idempotent. */
+void hook_resolve(void);
+
+#define SITE() ((uint64_t)(uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * origin.h: where a call came from.
+ *
+ * Stacks are unwound with _Unwind_Backtrace from libgcc, linked statically: it
+ * finds unwind tables through _dl_find_object (glibc 2.35), which takes no lock
+ * and allocates nothing, so it is safe after fork in a multithreaded process.
+ * (libunwind and dl_iterate_phdr take the loader's lock and hung there.)
+ * A stack seen before at the same call site and stack pointer is recognised by
+ * re-reading its return address slots instead of unwinding again.
+ */
+#ifndef ORIGIN_H
+#define ORIGIN_H
+
+#include "self.h"
+
+/* The call site only: for events that are cheap. */
+struct ft_origin origin_site(uint64_t site);
+
+/* The whole stack, from `site` outwards. */
+struct ft_origin origin_full(uint64_t site);
+
+/* Write an FT_SITE with the full stack the first time this call site is seen in this address space. */
+void origin_first(uint64_t site);
+
+/* Make sure the object this address lies in (a handler, a lock, a start routine) is described in the trace. */
+void origin_object(uint64_t address);
+
+#endif

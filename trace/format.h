@@ -1,0 +1,517 @@
+/*
+ * format.h: the trace file, byte by byte. The only place in the project that
+ * knows an offset; writer.c fills it, reader.c checks it, nobody else looks.
+ *
+ * THE FILE is an array of 4 KiB pages, mapped MAP_SHARED by every process of a
+ * run. It is created sparse at its full size (a process that lost its fds, its
+ * uid or its root directory can then still reach new pages), so `du`, not
+ * `ls`, tells what it takes.
+ *
+ *   page 0      struct ft_header
+ *   page 1..N   pages of records; a group of pages claimed together is a "run"
+ *
+ * A page is named by its sequence number (1, 2, 3, ... never reused). It lies
+ * at physical page 1 + (seq - 1) % capacity: once seq passes the capacity the
+ * oldest pages are overwritten (flight recorder).
+ *
+ *   page:  offset  size  field
+ *          0       4     magic FT_PAGE_MAGIC, stored last: the page is in use
+ *          4       1     class (enum ft_class)
+ *          5       1     level: 0 shared by the tree, 1.. grown by a busy process
+ *          6       2     run_pages: pages of the run this page heads, else 0
+ *          8       8     seq
+ *          16      8+8   a clock pair: counter, CLOCK_MONOTONIC ns
+ *          32      4     cursor: bytes claimed after this header (atomic)
+ *          36      4     run_next: pages of this run handed out (atomic, head page)
+ *          40      8     slots: bitmap of used slots (atomic, class FT_SLOTS)
+ *          48      4     owner_pid: who claimed the run
+ *          52      4     open: current page of each class in this run, one byte a class (head page)
+ *          56      8     reserved
+ *          64      ...   records
+ *
+ * A RECORD starts with struct ft_head and is a multiple of 8 bytes long.
+ * Appending: (1) add its size to the page's cursor: the space is ours if it
+ * fits; (2) store the head word as FT_CLAIMED; (3) fill in; (4) store the head
+ * word again, FT_DONE, with release order. That last store is the commit.
+ *
+ * Reading a page: at each position below min(cursor, room), look at the word:
+ *   zero            its writer died between (1) and (2), or is there now: skip
+ *                   8 bytes at a time to the next non-zero word, then look at
+ *                   the zero word again (it may have been filled meanwhile)
+ *   FT_CLAIMED      died in (3): skip `size` bytes, count it as torn
+ *   FT_OPEN         committed, but its owner will still fill in the result
+ *   FT_DONE         committed for good
+ * A record of an unknown type is skipped by its size. A record longer than the
+ * reader's struct has new fields at the end; a shorter one has zeros there
+ * (the writer drops trailing fields that are zero).
+ *
+ * A page is overwritten, or unmapped by a process, only when none of its
+ * records is zero, FT_CLAIMED or FT_OPEN: the head words double as the
+ * hazard pointers of the writers still at work.
+ *
+ * A REFERENCE (ft_ref) names a record by its logical position / 8; 0 is none.
+ * A task is named by the reference of the record that gave birth to it:
+ * FT_PROCESS, FT_FORK, FT_THREAD_CREATE, or FT_THREAD_START of a thread whose
+ * creation nobody saw. No ids are handed out.
+ *
+ * A SLOT (class FT_SLOTS) is 64 bytes a thread overwrites in place: what it
+ * waits for now. It is how a killed process still shows its last wait.
+ *
+ * Numbers have the endianness of `endian` in the header. There are no
+ * bit-fields; every size is asserted below.
+ */
+#ifndef FT_FORMAT_H
+#define FT_FORMAT_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define FT_MAGIC "\x89" "FTRACE\n" /* 8 bytes: binary, and broken by text-mode copies */
+#define FT_VERSION 1                /* of the writer */
+#define FT_MIN_READER 1             /* the oldest reader that understands what we write */
+#define FT_ENDIAN 0x01020304u
+#define FT_PAGE 4096u
+#define FT_PAGE_MAGIC 0x47505446u /* "FTPG" */
+#define FT_PAGE_HEADER 64u
+#define FT_PAGE_ROOM (FT_PAGE - FT_PAGE_HEADER)
+#define FT_SLOT_SIZE 64u
+#define FT_SLOTS_PER_PAGE (FT_PAGE_ROOM / FT_SLOT_SIZE)
+#define FT_REF_UNIT 8u
+
+typedef uint32_t ft_ref;
+
+/* What a page holds. Lineage pages are the last to be overwritten. */
+enum ft_class { FT_LINEAGE, FT_EVENTS, FT_SLOTS, FT_CLASSES };
+
+/* States of a record (struct ft_head.state). */
+enum ft_state { FT_CLAIMED = 1, FT_OPEN = 2, FT_DONE = 3 };
+
+enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
+
+/* Why records are missing: index of ft_header.lost. One table for writer, reader and texts. */
+#define FT_LOST_REASONS(X)                                                                        \
+    X(DISK_FULL, "disk-full", "the disk, quota or file size limit had no room")                  \
+    X(OVERWRITTEN, "overwritten", "FORKTRACE_MAX_SIZE was reached: the oldest were overwritten") \
+    X(NO_MEMORY, "no-memory", "the process could not map more of the file")                      \
+    X(TOO_LONG, "too-long", "longer than a page")                                                 \
+    X(NO_SLOT, "no-slot", "more threads at once than there is room to follow")                   \
+    X(UNREACHABLE, "unreachable", "a process could not open the trace file")                     \
+    X(KERNEL, "kernel-buffer", "the kernel's ring buffer was full")
+enum ft_lost {
+#define X(id, name, text) FT_LOST_##id,
+    FT_LOST_REASONS(X)
+#undef X
+        FT_LOST_COUNT
+};
+#define FT_LOST_ROOM 32
+
+struct ft_header {
+    char magic[8];
+    uint16_t version, min_reader;
+    uint32_t endian;
+    uint32_t page_size, header_size;
+    uint64_t capacity;       /* pages of records, without this one */
+    uint32_t clock;          /* enum ft_clock_kind */
+    uint32_t wait_threshold; /* ms: shorter waits are not recorded */
+    uint64_t counter0;       /* clock at creation, three ways */
+    uint64_t monotonic0;     /* ns */
+    uint64_t realtime0;      /* ns */
+    uint8_t run_id[16];
+    uint8_t boot_id[16];
+    uint32_t root_pid, reserved0;
+    char host[64], kernel[64], arch[16];
+    uint8_t reserved1[264];
+    /* 512: what changes; each on a line of its own */
+    uint64_t next; /* atomic: sequence number of the next page to claim */
+    uint64_t pad0[7];
+    uint64_t join; /* atomic: seq << 16 | pages of the run that newcomers share */
+    uint64_t pad1[7];
+    uint64_t lost[FT_LOST_ROOM]; /* atomic, by enum ft_lost */
+    uint64_t lineage_pages;      /* atomic: pages of class FT_LINEAGE now in the file */
+};
+static_assert(sizeof(struct ft_header) <= FT_PAGE, "the header is page 0");
+static_assert(__builtin_offsetof(struct ft_header, next) == 512, "layout");
+
+struct ft_page {
+    uint32_t magic;
+    uint8_t class, level;
+    uint16_t run_pages;
+    uint64_t seq;
+    uint64_t counter, monotonic;
+    uint32_t cursor, run_next;
+    uint64_t slots;
+    uint32_t owner_pid;
+    uint8_t open[4];
+    uint64_t reserved;
+    uint8_t room[FT_PAGE_ROOM];
+};
+static_assert(sizeof(struct ft_page) == FT_PAGE, "a page");
+static_assert(__builtin_offsetof(struct ft_page, room) == FT_PAGE_HEADER, "page header");
+
+struct ft_head {
+    uint16_t size; /* bytes, with this head */
+    uint8_t type;  /* enum ft_type */
+    uint8_t state; /* enum ft_state; size, type and state are stored as one word */
+    ft_ref task;   /* who did it; 0 unknown */
+    uint64_t time; /* counter of header.clock */
+};
+static_assert(sizeof(struct ft_head) == 16, "head");
+
+/* Where a call came from. */
+struct ft_origin {
+    uint64_t site;    /* return address in the caller */
+    ft_ref stack;     /* FT_STACK, or 0 */
+    ft_ref py_stack;  /* FT_PY_STACK, or 0 */
+};
+
+/*
+ * The record types: number, struct ft_<name>, class of page. Numbers are for
+ * ever; a new type takes a new number.
+ */
+#define FT_TYPES(X)                          \
+    X(1, STRING, string, LINEAGE)            \
+    X(2, STACK, stack, LINEAGE)              \
+    X(3, OBJECT, object, LINEAGE)            \
+    X(4, SITE, site, LINEAGE)                \
+    X(5, CLOCK, clock, LINEAGE)              \
+    X(6, NOTE, note, LINEAGE)                \
+    X(10, PROCESS, process, LINEAGE)         \
+    X(11, FORK, fork, LINEAGE)               \
+    X(12, CHILD, child, LINEAGE)             \
+    X(13, EXEC, exec, LINEAGE)               \
+    X(14, EXEC_FAILED, exec_failed, LINEAGE) \
+    X(15, EXIT, exit, LINEAGE)               \
+    X(16, REAP, reap, LINEAGE)               \
+    X(17, SESSION, session, LINEAGE)         \
+    X(18, CRED, cred, LINEAGE)               \
+    X(20, THREAD_CREATE, thread_create, LINEAGE) \
+    X(21, THREAD_START, thread_start, LINEAGE)   \
+    X(22, THREAD_END, thread_end, LINEAGE)       \
+    X(23, THREAD_OP, thread_op, LINEAGE)         \
+    X(24, THREAD_NAME, thread_name, LINEAGE)     \
+    X(25, UNSEEN_THREADS, unseen_threads, LINEAGE) \
+    X(26, ATFORK, atfork, LINEAGE)           \
+    X(27, HELD, held, LINEAGE)               \
+    X(30, SIGACTION, sigaction, EVENTS)      \
+    X(31, SIGMASK, sigmask, EVENTS)          \
+    X(32, KILL, kill, LINEAGE)               \
+    X(40, WAIT, wait, EVENTS)                \
+    X(41, WAIT_SLOT, wait_slot, SLOTS)       \
+    X(50, BIND, bind, LINEAGE)
+enum ft_type {
+    FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
+#define X(number, NAME, name, class) FT_##NAME = number,
+    FT_TYPES(X)
+#undef X
+};
+
+/* --- definitions ---------------------------------------------------------------------------- */
+
+struct ft_string { /* interned: the same bytes are written once a process */
+    struct ft_head head;
+    uint32_t length; /* of the whole string; more than fits here: it was cut */
+    char bytes[];    /* may hold NULs (argv: one after each argument) */
+};
+
+struct ft_stack {
+    struct ft_head head;
+    uint16_t count;
+    uint16_t cut; /* there were more frames */
+    uint32_t pad;
+    uint64_t pc[]; /* return addresses, innermost first */
+};
+
+struct ft_object { /* an ELF object in this task's address space, written when first referred to */
+    struct ft_head head;
+    uint64_t start, end; /* where it is mapped */
+    uint64_t bias;       /* address - bias = address in the ELF file */
+    ft_ref path;
+    uint32_t build_id_size;
+    uint8_t build_id[24];
+};
+
+struct ft_site { /* the first time a call site of a cheap event was seen: its full stack */
+    struct ft_head head;
+    struct ft_origin origin;
+};
+
+struct ft_clock { /* head.time and this were read together */
+    struct ft_head head;
+    uint64_t monotonic;
+};
+
+/* What our own library could not do, or had to do differently. */
+#define FT_NOTES(X)                                                                                      \
+    X(1, LIBRARY_OUT_OF_REACH, "the image about to be executed cannot load the library (chroot, permissions)") \
+    X(2, CLEANED_ENVIRONMENT, "the program removed the library from the environment: it was put back")          \
+    X(3, SHARED_TLS, "a clone() child shares its parent's thread pointer: identity by gettid from now on")      \
+    X(4, NO_HANDOVER, "the trace file could not be handed to the new user: a later exec may not reopen it")     \
+    X(5, NO_UNWINDER, "no lock-free unwinding here: call sites only, no stacks")                                \
+    X(6, SLOW_BACKING, "no MADV_POPULATE_WRITE: pages are backed by writing")                                   \
+    X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it")
+enum ft_note_what {
+#define X(number, NAME, text) FT_NOTE_##NAME = number,
+    FT_NOTES(X)
+#undef X
+};
+struct ft_note {
+    struct ft_head head;
+    uint32_t what; /* enum ft_note_what */
+    ft_ref text;   /* a path or a name it is about, or 0 */
+};
+
+/* --- processes ------------------------------------------------------------------------------ */
+
+/* How the library came to be in this address space. */
+enum ft_birth { FT_BIRTH_ROOT = 1, FT_BIRTH_EXEC = 2, FT_BIRTH_UNSEEN_FORK = 3 };
+
+struct ft_process { /* birth certificate: a new image, or a child whose creation was not seen */
+    struct ft_head head; /* task: this record itself, the main thread of the image */
+    uint32_t pid, ppid;
+    uint64_t start_ticks; /* field 22 of /proc/PID/stat; 0 unknown */
+    uint32_t birth;       /* enum ft_birth */
+    uint32_t tid;
+    uint64_t blocked, ignored; /* signals: bit n-1 for signal n */
+    ft_ref exe, argv, cwd;
+    ft_ref parent_task; /* FT_BIRTH_UNSEEN_FORK: whose memory it was copied from */
+    uint64_t reserved;
+};
+
+#define FT_FORK_APIS(X)                                                                   \
+    X(1, fork) X(2, vfork) X(3, clone) X(4, posix_spawn) X(5, system) X(6, popen)         \
+    X(7, daemon) X(8, forkpty) X(9, _Fork)
+#define FT_EXIT_APIS(X) X(1, exit) X(2, _exit) X(3, _Exit) X(4, quick_exit) X(5, end)
+#define FT_REAP_APIS(X) X(1, wait) X(2, waitpid) X(3, wait3) X(4, wait4) X(5, waitid) X(6, system) X(7, pclose)
+#define FT_SESSION_APIS(X) X(1, setsid) X(2, setpgid) X(3, setpgrp)
+#define FT_CRED_APIS(X)                                                                            \
+    X(1, setuid) X(2, setgid) X(3, seteuid) X(4, setegid) X(5, setreuid) X(6, setregid)            \
+    X(7, setresuid) X(8, setresgid) X(9, setgroups) X(10, initgroups) X(11, chroot)
+#define FT_THREAD_APIS(X) X(1, pthread_create) X(2, thrd_create)
+#define FT_THREAD_OPS(X) X(1, join) X(2, detach) X(3, cancel)
+#define FT_THREAD_ENDS(X) X(1, returned) X(2, exited) X(3, cancelled)
+#define FT_SIGACTION_APIS(X)                                                                        \
+    X(1, sigaction) X(2, signal) X(3, bsd_signal) X(4, sysv_signal) X(5, sigset) X(6, siginterrupt) \
+    X(7, sigignore) X(8, ssignal)
+#define FT_SIGMASK_APIS(X) X(1, sigprocmask) X(2, pthread_sigmask) X(3, sighold) X(4, sigrelse) X(5, sigset)
+#define FT_KILL_APIS(X)                                                                             \
+    X(1, kill) X(2, pthread_kill) X(3, raise) X(4, sigqueue) X(5, tgkill) X(6, killpg)              \
+    X(7, abort) X(8, pthread_sigqueue)
+#define FT_WAIT_KINDS(X)                                                                            \
+    X(1, mutex) X(2, rwlock_read) X(3, rwlock_write) X(4, spin) X(5, sem) X(6, cond) X(7, join)     \
+    X(8, child) X(9, gil) X(10, futex)
+#define FT_ATFORK_PHASES(X) X(1, registered) X(2, prepare) X(3, parent) X(4, child)
+#define FT_X_FORK(n, name) FT_FORK_##name = n,
+enum ft_fork_api { FT_FORK_APIS(FT_X_FORK) };
+#define FT_X_EXIT(n, name) FT_EXIT_##name = n,
+enum ft_exit_api { FT_EXIT_APIS(FT_X_EXIT) };
+#define FT_X_REAP(n, name) FT_REAP_##name = n,
+enum ft_reap_api { FT_REAP_APIS(FT_X_REAP) };
+#define FT_X_SESSION(n, name) FT_SESSION_##name = n,
+enum ft_session_api { FT_SESSION_APIS(FT_X_SESSION) };
+#define FT_X_CRED(n, name) FT_CRED_##name = n,
+enum ft_cred_api { FT_CRED_APIS(FT_X_CRED) };
+#define FT_X_THREAD(n, name) FT_THREAD_##name = n,
+enum ft_thread_api { FT_THREAD_APIS(FT_X_THREAD) };
+#define FT_X_THREAD_OP(n, name) FT_THREAD_OP_##name = n,
+enum ft_thread_op_api { FT_THREAD_OPS(FT_X_THREAD_OP) };
+#define FT_X_THREAD_END(n, name) FT_THREAD_END_##name = n,
+enum ft_thread_end_how { FT_THREAD_ENDS(FT_X_THREAD_END) };
+#define FT_X_SIGACTION(n, name) FT_SIGACTION_##name = n,
+enum ft_sigaction_api { FT_SIGACTION_APIS(FT_X_SIGACTION) };
+#define FT_X_SIGMASK(n, name) FT_SIGMASK_##name = n,
+enum ft_sigmask_api { FT_SIGMASK_APIS(FT_X_SIGMASK) };
+#define FT_X_KILL(n, name) FT_KILL_##name = n,
+enum ft_kill_api { FT_KILL_APIS(FT_X_KILL) };
+#define FT_X_WAIT(n, name) FT_WAIT_##name = n,
+enum ft_wait_kind { FT_WAIT_KINDS(FT_X_WAIT) };
+#define FT_X_ATFORK(n, name) FT_ATFORK_##name = n,
+enum ft_atfork_phase { FT_ATFORK_PHASES(FT_X_ATFORK) };
+
+struct ft_fork { /* before the call; FT_OPEN until it returned in the parent. Names the child's main task */
+    struct ft_head head;
+    struct ft_origin origin;
+    uint32_t api;
+    int32_t result; /* 0 not returned; child's pid (system, popen: 1, its pid is not known); -errno */
+};
+static_assert(sizeof(struct ft_fork) <= 48, "lineage record");
+
+struct ft_child { /* first act of a child; task: the FT_FORK record that made it */
+    struct ft_head head;
+    uint32_t pid, tid;
+};
+
+struct ft_exec { /* before the call; an FT_EXEC_FAILED follows if it came back */
+    struct ft_head head;
+    struct ft_origin origin;
+    ft_ref path;
+    uint32_t pad;
+};
+
+struct ft_exec_failed {
+    struct ft_head head;
+    ft_ref path;
+    int32_t error; /* errno */
+};
+
+struct ft_exit { /* asked for, with where; FT_EXIT_end: the very last thing exit() does */
+    struct ft_head head;
+    struct ft_origin origin;
+    uint32_t api;
+    int32_t status; /* as the parent will see it: & 0xff */
+};
+
+struct ft_reap {
+    struct ft_head head;
+    uint64_t site;
+    int32_t pid;
+    int32_t status; /* a wait status */
+    uint32_t api;
+    uint32_t pad;
+};
+
+struct ft_session {
+    struct ft_head head;
+    uint64_t site;
+    uint32_t api;
+    int32_t result;
+};
+
+struct ft_cred {
+    struct ft_head head;
+    uint64_t site;
+    uint32_t api;
+    int32_t error;
+    uint32_t ids[4]; /* its arguments; chroot: ids[0] is the path's reference */
+};
+
+/* --- threads -------------------------------------------------------------------------------- */
+
+struct ft_thread_create { /* before the call; FT_OPEN until it returned. Names the new thread's task */
+    struct ft_head head;
+    struct ft_origin origin;
+    uint64_t start; /* start routine */
+    uint16_t api;
+    uint16_t detached;
+    int32_t error; /* errno; -1 not returned */
+};
+static_assert(sizeof(struct ft_thread_create) <= 48, "lineage record");
+
+struct ft_thread_start { /* task: its FT_THREAD_CREATE; or this record itself if nobody saw it created */
+    struct ft_head head;
+    uint32_t tid, pid;
+    uint64_t pthread; /* pthread_t */
+};
+
+struct ft_thread_end {
+    struct ft_head head;
+    uint32_t how; /* enum ft_thread_end_how */
+    uint32_t pad;
+    uint64_t cpu_ns;
+};
+
+struct ft_thread_op {
+    struct ft_head head;
+    uint64_t site;
+    uint64_t pthread;
+    uint32_t api;
+    int32_t error;
+};
+
+struct ft_thread_name {
+    struct ft_head head;
+    uint64_t pthread;
+    char name[16];
+};
+
+struct ft_unseen_threads { /* at a fork: kernel tasks of this process whose birth was not seen */
+    struct ft_head head;
+    ft_ref fork;
+    uint32_t count;
+    uint32_t tid[];
+};
+
+struct ft_atfork {
+    struct ft_head head;
+    uint64_t handler;
+    uint64_t ns; /* it ran so long; 0 for registered */
+    uint32_t phase; /* enum ft_atfork_phase */
+    uint32_t which; /* registered: 2 prepare, 3 parent, 4 child */
+};
+
+struct ft_held { /* at a fork: a lock some thread of the process holds */
+    struct ft_head head;
+    uint64_t address;
+    ft_ref fork;
+    ft_ref holder; /* task */
+    uint32_t kind; /* enum ft_wait_kind */
+    uint32_t pad;
+};
+
+/* --- signals -------------------------------------------------------------------------------- */
+
+struct ft_sigaction { /* a successful install; the tail is there if not zero */
+    struct ft_head head;
+    uint64_t site;
+    uint64_t old_handler, new_handler;
+    uint32_t flags;
+    uint8_t signal, api;
+    uint16_t pad;
+    uint64_t mask;
+    ft_ref py_stack;
+    uint32_t pad2;
+};
+
+struct ft_sigmask {
+    struct ft_head head;
+    uint64_t site;
+    uint64_t old_mask, new_mask;
+    uint8_t how, api;
+    uint16_t pad;
+    ft_ref py_stack;
+};
+
+struct ft_kill { /* before the call; FT_OPEN until it returned */
+    struct ft_head head;
+    uint64_t site;
+    int64_t target; /* pid (kill), pthread_t (pthread_kill), tid (tgkill) */
+    uint8_t signal, api;
+    uint16_t pad;
+    int32_t error;
+    ft_ref stack, py_stack;
+};
+
+/* --- waiting -------------------------------------------------------------------------------- */
+
+struct ft_wait { /* appended when a wait ended that lasted at least the threshold */
+    struct ft_head head; /* time: its end */
+    struct ft_origin origin;
+    uint64_t since;
+    uint64_t address;
+    uint64_t second; /* cond: its mutex; child: pid waited for */
+    uint32_t owner_tid;
+    uint16_t kind, pad;
+};
+
+struct ft_wait_slot { /* now waiting; head.state 0: not waiting. Same tail as ft_wait */
+    struct ft_head head; /* time: since when */
+    struct ft_origin origin;
+    uint64_t address;
+    uint64_t second;
+    uint32_t owner_tid;
+    uint16_t kind, pad;
+    uint32_t coalesced; /* timed waits in a row on the same thing */
+    uint32_t pad2;
+};
+static_assert(sizeof(struct ft_wait_slot) == FT_SLOT_SIZE, "slot");
+
+/* --- network -------------------------------------------------------------------------------- */
+
+struct ft_bind {
+    struct ft_head head;
+    struct ft_origin origin;
+    int32_t fd;
+    int32_t error; /* errno */
+    uint8_t address[]; /* struct sockaddr as given, at most 112 bytes */
+};
+
+#endif

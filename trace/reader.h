@@ -1,0 +1,94 @@
+/*
+ * reader.h: a trace file, checked, as a stream of records. Never trusts a byte
+ * of it: a hostile or damaged file gives an error or fewer records, no crash
+ * and no endless loop. The file may still be growing while it is read.
+ *
+ * Not async-signal-safe; one ft_reader is used by one thread.
+ */
+#ifndef FT_READER_H
+#define FT_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "format.h"
+
+struct ft_reader {
+    const struct ft_header *header; /* a checked copy */
+    const uint8_t *file;            /* mapped */
+    size_t size;                    /* bytes mapped */
+    bool truncated;                 /* pages that were written are missing from the file */
+    uint64_t missing;               /* bytes of them */
+    uint64_t torn;                  /* records claimed and never committed (their writer was killed) */
+    uint64_t records;               /* committed ones handed out so far */
+    void *private;
+};
+
+/* Errors of ft_reader_open: one clear sentence each through ft_reader_error. */
+enum ft_reader_error {
+    FT_READ_OK = 0,
+    FT_READ_OPEN,      /* errno says why */
+    FT_READ_EMPTY,     /* no bytes */
+    FT_READ_FOREIGN,   /* not a forktrace file */
+    FT_READ_NEWER,     /* written by a newer forktrace that this one cannot read */
+    FT_READ_ENDIAN,    /* from a machine of the other endianness */
+    FT_READ_DAMAGED,   /* the header contradicts itself */
+    FT_READ_TRUNCATED, /* shorter than what was written; only an error unless `partial` */
+    FT_READ_MEMORY,
+};
+
+/*
+ * Open PATH. `partial`: accept a truncated file and read what is there.
+ * On error nothing is left open.
+ */
+enum ft_reader_error ft_reader_open(struct ft_reader *r, const char *path, bool partial);
+void ft_reader_close(struct ft_reader *r);
+
+/* "what is wrong: what to do", without the path; static or in `buffer`. */
+const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader *r, char *buffer, size_t size);
+
+/*
+ * Call visit for every committed record (FT_OPEN and FT_DONE, wait slots that
+ * are in use too), page by page: in order within a page, not sorted by time.
+ * `record` stays valid until ft_reader_close, but an FT_OPEN one or a slot of a
+ * live trace may change. The record is at least sizeof(struct ft_head) long and
+ * lies in the file; use ft_get to read further than that. A non-zero result of
+ * visit stops and is returned.
+ */
+typedef int ft_visit(void *context, const struct ft_head *record, ft_ref ref);
+int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context);
+
+/* The records that were committed since the last call of either (live traces). */
+int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context);
+
+/*
+ * A copy of `record` as a struct of `size` bytes: missing fields are zero, extra
+ * bytes of the record are left out. For variable parts see ft_tail.
+ */
+void ft_get(const struct ft_head *record, void *structure, size_t size);
+#define FT_GET(type, record)                      \
+    ({                                            \
+        struct ft_##type ft_get_;                 \
+        ft_get((record), &ft_get_, sizeof ft_get_); \
+        ft_get_;                                  \
+    })
+/* What follows the first `fixed` bytes of the record, and how many bytes that is (0 if none). */
+const void *ft_tail(const struct ft_head *record, size_t fixed, size_t *length);
+
+/* The record a reference names, or NULL (overwritten, torn, nonsense, or not of `type`; type 0: any). */
+const struct ft_head *ft_reader_find(const struct ft_reader *r, ft_ref ref, unsigned type);
+
+/* The text of an FT_STRING; "" with *length 0 if there is none. Not NUL-terminated. *cut: it was longer. */
+const char *ft_reader_string(const struct ft_reader *r, ft_ref ref, size_t *length, bool *cut);
+
+/* A record's counter value as ns of CLOCK_MONOTONIC, from the clock pairs in the file (interpolated). */
+int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter);
+
+/* Records lost for a reason, and in all. */
+uint64_t ft_reader_lost(const struct ft_reader *r, enum ft_lost reason);
+const char *ft_lost_name(enum ft_lost reason);
+const char *ft_lost_text(enum ft_lost reason);
+const char *ft_type_name(unsigned type); /* "fork"; NULL if unknown */
+
+#endif

@@ -1,0 +1,176 @@
+/*
+ * timeline.h: the model every view, export and rule is made from. Built from
+ * records only: no terminal, no files, no clock, no /proc in here.
+ *
+ * Ids are indexes: process 3 is "p3" everywhere (JSON, screens, texts), thread
+ * 7 "t7", event 12 is i=12. NONE stands for unknown. Everything belongs to the
+ * timeline and lives until timeline_free; strings are NUL-terminated UTF-8 or
+ * raw bytes as the program had them: escape them when showing.
+ *
+ * Times are ns since the first record.
+ */
+#ifndef TIMELINE_H
+#define TIMELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trace/reader.h"
+
+#define NONE UINT32_MAX
+#define NEVER INT64_MIN
+
+typedef uint32_t process_id, thread_id, event_id, object_id, stack_id;
+
+enum origin { ORIGIN_ROOT, ORIGIN_FORK, ORIGIN_VFORK, ORIGIN_POSIX_SPAWN, ORIGIN_CLONE, ORIGIN_SYSTEM, ORIGIN_POPEN, ORIGIN_UNKNOWN };
+enum process_end { END_RUNNING, END_EXIT, END_SIGNAL, END_VANISHED };
+enum thread_end { THREAD_RUNNING, THREAD_RETURNED, THREAD_EXITED, THREAD_CANCELLED, THREAD_EXEC, THREAD_PROCESS_ENDED };
+enum coverage { COVERAGE_FULL, COVERAGE_KERNEL_ONLY, COVERAGE_NONE };
+
+/* One exec generation of a process. */
+struct image {
+    int64_t start;
+    const char *exe;
+    const char **argv; /* NULL-terminated; [0] may be "" */
+    size_t argc;
+    const char *cwd;
+};
+
+struct ghost {
+    thread_id thread; /* the parent's thread that does not exist here */
+    event_id fork;
+};
+
+/* An ELF object in a process's address space. */
+struct object {
+    const char *path;
+    uint64_t start, end, bias;
+    uint8_t build_id[24];
+    size_t build_id_size;
+};
+
+struct disposition {
+    int signal;
+    enum { DISPOSITION_DEFAULT, DISPOSITION_IGNORE, DISPOSITION_HANDLER } kind;
+    uint64_t handler; /* address */
+    bool inherited;   /* as it was at the process's birth */
+    event_id event;   /* the install, or NONE */
+};
+
+struct process {
+    uint32_t pid, ppid;
+    process_id parent;
+    thread_id created_by; /* thread of the parent */
+    thread_id main;       /* its main thread (of the last image) */
+    event_id fork;        /* the fork event that made it */
+    enum origin origin;
+    int64_t start, end; /* end NEVER: running */
+    enum process_end how;
+    int status, signal; /* exit status (0-255) or signal number; -1 unknown */
+    event_id exit;      /* its exit event, or NONE */
+    process_id reaped_by;
+    event_id reap;
+    const char *role; /* "uwsgi master", "uwsgi worker 1", ...; NULL */
+    struct image *images;
+    size_t image_count;
+    struct ghost *ghosts;
+    size_t ghost_count;
+    struct disposition *dispositions; /* at its end: those that are not default, by signal number */
+    size_t disposition_count;
+    uint64_t mask_at_birth; /* bit n-1: signal n is blocked */
+    enum coverage coverage;
+    const char *coverage_reason; /* NULL when full */
+};
+
+struct thread {
+    process_id process;
+    uint32_t tid;
+    const char *name; /* last pthread_setname_np; NULL */
+    thread_id created_by;
+    event_id create;  /* its thread-create event, or NONE (main threads, unseen threads) */
+    stack_id created_at;
+    uint64_t start_routine; /* address; 0 for main threads */
+    int64_t start, end;     /* end NEVER: running */
+    enum thread_end how;
+    int64_t cpu_ns; /* -1 unknown */
+    bool is_main;
+};
+
+/* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
+#define EVENT_TYPES(X)                                                                            \
+    X(FORK, "fork", 'Y') X(EXEC, "exec", 'X') X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') \
+    X(WAIT, "wait", 'w') X(THREAD_CREATE, "thread-create", '+') X(THREAD_START, "thread-start", 't') \
+    X(THREAD_END, "thread-end", 'e') X(THREAD_JOIN, "thread-join", 'j')                           \
+    X(THREAD_DETACH, "thread-detach", 'd') X(THREAD_CANCEL, "thread-cancel", 'c')                 \
+    X(THREAD_NAME, "thread-name", 'n') X(SIGACTION, "sigaction", 's') X(SIGMASK, "sigmask", 'm')  \
+    X(KILL, "kill", 'k') X(SIGNAL, "signal", '!') X(LOCK_WAIT, "lock-wait", '=')                  \
+    X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b')                  \
+    X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')
+enum event_type {
+#define X(id, name, mark) EVENT_##id,
+    EVENT_TYPES(X)
+#undef X
+        EVENT_TYPE_COUNT
+};
+
+/*
+ * An event is small and says where its record is; the record is decoded when
+ * looked at (FT_GET). `child` is what the type is about: FORK its child
+ * process, THREAD_CREATE its thread, WAIT the reaped process, JOIN/DETACH/
+ * CANCEL/NAME the target thread, KILL the target process, LOCK_WAIT the owner
+ * thread where known; else NONE.
+ */
+struct event {
+    int64_t ns;
+    int64_t duration; /* LOCK_WAIT: ns waited (so far, if it never ended); else 0 */
+    const struct ft_head *record; /* NULL: inferred, nothing was written */
+    process_id process;
+    thread_id thread;
+    uint32_t child;
+    uint16_t image; /* generation in the process */
+    uint8_t type;   /* enum event_type */
+    uint8_t flags;  /* EVENT_* below */
+};
+enum { EVENT_INFERRED = 1, EVENT_UNFINISHED = 2 /* a wait that never ended, a call that never returned */ };
+
+struct timeline {
+    struct ft_reader *reader;
+    int64_t origin;   /* CLOCK_MONOTONIC ns of time 0 */
+    int64_t realtime; /* CLOCK_REALTIME ns of time 0 */
+    int64_t end;      /* of the last record */
+    struct process *processes;
+    size_t process_count;
+    struct thread *threads;
+    size_t thread_count;
+    struct event *events; /* by time */
+    size_t event_count;
+    bool complete; /* nothing lost, torn, truncated, and every process covered */
+    void *private;
+};
+
+/*
+ * Whether a process without an end record still runs: answered by the caller
+ * (from /proc on the traced machine; "no" elsewhere), so that the model stays pure.
+ */
+typedef bool timeline_alive(void *context, uint32_t pid, uint64_t start_ticks);
+
+/* Build from an open reader, which must outlive the timeline. NULL: out of memory. */
+struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context);
+void timeline_free(struct timeline *t);
+
+/* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number. */
+size_t timeline_stack(const struct timeline *t, const struct event *e, const uint64_t **pcs);
+/* The object an address of this process lay in at that time, or NULL. */
+const struct object *timeline_object(const struct timeline *t, process_id process, int64_t ns, uint64_t address);
+/* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end. */
+thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous);
+/* The disposition of a signal in a process at a time. */
+struct disposition timeline_disposition(const struct timeline *t, process_id process, int signal, int64_t ns);
+
+const char *event_type_name(unsigned type);
+const char *origin_name(enum origin origin);
+const char *process_end_name(enum process_end how);
+const char *thread_end_name(enum thread_end how);
+
+#endif
