@@ -25,4 +25,8 @@ void origin_first(uint64_t site);
 /* Make sure the object this address lies in (a handler, a lock, a start routine) is described in the trace. */
 void origin_object(uint64_t address);
 
+
+/* Constructor only. */
+void origin_init(void);
+
 #endif

@@ -32,6 +32,7 @@ struct self {
     ft_ref task;       /* 0: not known yet */
     ft_ref child;      /* the task of the child being forked by this thread, else 0 */
     struct lane *lane; /* NULL until needed */
+    uint32_t pid;      /* of the process `task` belongs to; 0 in threads, where it is not needed */
     uint8_t fork_api;  /* enum ft_fork_api of the libc call we are in, for the atfork handlers */
     uint8_t vforked;   /* this many vfork children borrow this thread */
     uint8_t end;       /* enum ft_thread_end_how seen so far */
@@ -44,6 +45,9 @@ extern struct ft_writer ft;
 /* One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not noticed". */
 extern volatile uint32_t *self_alive;
 extern bool self_shared_tls; /* a clone() child runs on its parent's thread pointer */
+
+/* A clone() child without a thread pointer of its own: from now on identity goes by gettid. */
+void self_register_tid(uint32_t tid, ft_ref task);
 
 /* The slow half of me(). */
 ft_ref self_identify(void);
@@ -78,6 +82,9 @@ void self_become_child(ft_ref child);
 /* The absolute path of the library itself and of the trace: for environments of new images. */
 const char *self_library(void);
 const char *self_trace(void);
+
+/* The path of the program, "" if unknown. */
+const char *self_program(void);
 
 /* A note about ourselves (enum ft_note_what), once per text. */
 void self_note(uint32_t what, const char *text);

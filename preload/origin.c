@@ -1,0 +1,257 @@
+/*
+ * origin.c: call sites, stacks, and the ELF objects they lie in.
+ *
+ * Everything here is reached from fork children of multithreaded processes and
+ * from signal handlers: no lock, no malloc, caches that tolerate being
+ * interrupted anywhere (an entry that cannot be had is simply not remembered).
+ */
+#define _GNU_SOURCE
+#include "origin.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <unwind.h>
+
+#define FRAMES_MAX 64
+
+/* glibc 2.35; without it libgcc would fall back to dl_iterate_phdr and its lock */
+extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
+
+/* --- objects -------------------------------------------------------------------------------- */
+
+#define KNOWN 512
+static uint64_t known[KNOWN]; /* hashes of objects written, 0 free */
+
+/* Remember a non-zero value in a small open-addressed set. True if it is new. */
+static bool remember(uint64_t *set, unsigned size, uint64_t value)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        uint64_t *entry = &set[(value + i) % size];
+        uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED);
+        if (old == value) return false;
+        if (old) continue;
+        if (__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return true;
+        if (old == value) return false;
+    }
+    __atomic_store_n(&set[value % size], value, __ATOMIC_RELAXED); /* full here: forget another */
+    return true;
+}
+
+/* The build-id note, read from the mapped file header: `start` is where its first page lies. */
+static uint32_t build_id(const struct dl_find_object *object, uint8_t *id, uint32_t room)
+{
+    const uint8_t *start = object->dlfo_map_start;
+    const ElfW(Ehdr) *elf = (const void *)start;
+    size_t size = (size_t)((const uint8_t *)object->dlfo_map_end - start);
+    if (size < sizeof *elf || memcmp(elf->e_ident, ELFMAG, SELFMAG) || elf->e_phentsize != sizeof(ElfW(Phdr)) ||
+        elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) > FT_PAGE)
+        return 0;
+    const ElfW(Phdr) *segment = (const void *)(start + elf->e_phoff);
+    for (unsigned i = 0; i < elf->e_phnum; i++, segment++) {
+        if (segment->p_type != PT_NOTE) continue;
+        const uint8_t *note = (const uint8_t *)object->dlfo_link_map->l_addr + segment->p_vaddr;
+        const uint8_t *end = note + segment->p_memsz;
+        if (note < start || end > start + size) continue;
+        while (end - note >= (ptrdiff_t)sizeof(ElfW(Nhdr))) {
+            const ElfW(Nhdr) *head = (const void *)note;
+            const uint8_t *desc = note + sizeof *head + ((head->n_namesz + 3) & ~3u);
+            if (desc > end || head->n_descsz > (size_t)(end - desc)) break;
+            if (head->n_type == NT_GNU_BUILD_ID && head->n_namesz == 4 && !memcmp(head + 1, "GNU", 4)) {
+                uint32_t length = head->n_descsz < room ? head->n_descsz : room;
+                memcpy(id, desc, length);
+                return length;
+            }
+            note = desc + ((head->n_descsz + 3) & ~3u);
+        }
+    }
+    return 0;
+}
+
+void origin_object(uint64_t address)
+{
+    struct dl_find_object object;
+    if (!_dl_find_object || !address || _dl_find_object((void *)(uintptr_t)address, &object)) return;
+    const char *path = object.dlfo_link_map->l_name;
+    if (!*path) path = self_program(); /* the program itself has no name there */
+    size_t length = strlen(path);
+    uint64_t hash = ft_hash(path, length) ^ (uint64_t)(uintptr_t)object.dlfo_map_start * 31;
+    if (!remember(known, KNOWN, hash | 1)) return;
+    ft_ref name = ft_string(&ft, path, length, self.task);
+    struct ft_object *record = ft_begin(&ft, FT_OBJECT, sizeof *record, self.task);
+    if (!record) return;
+    record->start = (uint64_t)(uintptr_t)object.dlfo_map_start;
+    record->end = (uint64_t)(uintptr_t)object.dlfo_map_end;
+    record->bias = object.dlfo_link_map->l_addr;
+    record->path = name;
+    record->build_id_size = build_id(&object, record->build_id, sizeof record->build_id);
+    ft_commit(record);
+}
+
+/* --- unwinding ------------------------------------------------------------------------------ */
+
+struct frames {
+    uint64_t site;
+    unsigned count;
+    bool started, cut, cacheable;
+    uint64_t pc[FRAMES_MAX];
+    uint64_t slot[FRAMES_MAX]; /* where on the stack that return address lies */
+};
+
+static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument)
+{
+    struct frames *frames = argument;
+    uint64_t pc = _Unwind_GetIP(context);
+    if (!frames->started && pc != frames->site) return _URC_NO_REASON; /* our own */
+    frames->started = true;
+    if (!pc) return _URC_NORMAL_STOP;
+    if (frames->count == FRAMES_MAX) {
+        frames->cut = true;
+        return _URC_NORMAL_STOP;
+    }
+    /* libgcc's CFA of a frame is its callee's: the return address lies just below it */
+    uint64_t slot = _Unwind_GetCFA(context) - sizeof(void *);
+#if defined __x86_64__
+    if (*(const uint64_t *)(uintptr_t)slot != pc) frames->cacheable = false; /* a signal frame */
+#endif
+    frames->pc[frames->count] = pc;
+    frames->slot[frames->count++] = slot;
+    return _URC_NO_REASON;
+}
+
+static ft_ref write_stack(const struct frames *frames)
+{
+    uint64_t hash = ft_hash(frames->pc, frames->count * sizeof *frames->pc);
+    ft_ref ref = ft_interned_find(&ft, hash);
+    if (ref) return ref;
+    for (unsigned i = 0; i < frames->count; i++) origin_object(frames->pc[i]);
+    size_t bytes = frames->count * sizeof *frames->pc;
+    struct ft_stack *stack = ft_begin(&ft, FT_STACK, sizeof *stack + bytes, self.task);
+    if (!stack) return 0;
+    stack->count = (uint16_t)frames->count;
+    stack->cut = frames->cut;
+    memcpy(stack->pc, frames->pc, bytes);
+    ref = ft_ref_of(stack);
+    ft_commit(stack);
+    ft_interned_keep(&ft, hash, ref);
+    return ref;
+}
+
+/* --- stacks seen before --------------------------------------------------------------------- */
+
+#if defined __x86_64__
+#define REMEMBERED 64
+static struct remembered {
+    uint32_t version; /* odd: being written */
+    uint32_t count;
+    ft_ref ref;
+    uint64_t site, sp;
+    uint64_t pc[FRAMES_MAX];
+    uint32_t slot[FRAMES_MAX]; /* from sp */
+} remembered[REMEMBERED];
+
+static struct remembered *entry_of(uint64_t site, uint64_t sp)
+{
+    return &remembered[(site * 0x9e3779b97f4a7c15u ^ sp * 0xc2b2ae3d27d4eb4fu) >> 58];
+}
+
+/*
+ * The same call from the same place on the stack, with every return address
+ * still where it was: the same stack. The slots lie above sp in live frames:
+ * if the inner ones match, so is the next one.
+ */
+static ft_ref recall(uint64_t site, uint64_t sp)
+{
+    struct remembered *e = entry_of(site, sp);
+    uint32_t version = __atomic_load_n(&e->version, __ATOMIC_ACQUIRE);
+    if (version & 1 || e->site != site || e->sp != sp || !e->count || e->count > FRAMES_MAX) return 0;
+    for (uint32_t i = 0; i < e->count; i++)
+        if (*(const uint64_t *)(uintptr_t)(sp + e->slot[i]) != e->pc[i]) return 0;
+    ft_ref ref = e->ref;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&e->version, __ATOMIC_RELAXED) == version ? ref : 0;
+}
+
+static void keep(const struct frames *frames, uint64_t sp, ft_ref ref)
+{
+    struct remembered *e = entry_of(frames->site, sp);
+    uint32_t version = __atomic_load_n(&e->version, __ATOMIC_RELAXED);
+    if (version & 1 || !ref || !frames->cacheable || frames->cut) return;
+    for (unsigned i = 0; i < frames->count; i++)
+        if (frames->slot[i] - sp > 1u << 20) return;
+    if (!__atomic_compare_exchange_n(&e->version, &version, version + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return;
+    e->site = frames->site;
+    e->sp = sp;
+    e->ref = ref;
+    e->count = frames->count;
+    for (unsigned i = 0; i < frames->count; i++) {
+        e->pc[i] = frames->pc[i];
+        e->slot[i] = (uint32_t)(frames->slot[i] - sp);
+    }
+    __atomic_store_n(&e->version, version + 2, __ATOMIC_RELEASE);
+}
+#else
+static ft_ref recall(uint64_t site, uint64_t sp) { return 0; }
+static void keep(const struct frames *frames, uint64_t sp, ft_ref ref) {}
+#endif
+
+static bool too_old(ft_ref ref)
+{
+    return ft.header->next > ft.header->capacity; /* the stack may have been overwritten: write it again */
+}
+
+__attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
+{
+    struct ft_origin origin = {.site = site};
+    if (!_dl_find_object || !ft_writer_on(&ft)) return origin;
+    uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+    origin.stack = recall(site, sp);
+    if (origin.stack && !too_old(origin.stack)) return origin;
+    struct frames frames;
+    frames.site = site;
+    frames.count = 0;
+    frames.started = frames.cut = false;
+    frames.cacheable = true;
+    _Unwind_Backtrace(frame, &frames);
+    if (!frames.count) {
+        origin_object(site);
+        return origin;
+    }
+    origin.stack = write_stack(&frames);
+    keep(&frames, sp, origin.stack);
+    return origin;
+}
+
+/* --- call sites ----------------------------------------------------------------------------- */
+
+#define SITES 1024
+static uint64_t sites[SITES]; /* whose object is written; top bit: whose stack is */
+
+struct ft_origin origin_site(uint64_t site)
+{
+    if (remember(sites, SITES, site)) origin_object(site);
+    return (struct ft_origin){.site = site};
+}
+
+void origin_first(uint64_t site)
+{
+    if (likely(!remember(sites, SITES, site | 1ull << 63))) return;
+    struct ft_origin origin = origin_full(site);
+    struct ft_site *record = ft_begin(&ft, FT_SITE, sizeof *record, self.task);
+    if (!record) return;
+    record->origin = origin;
+    ft_commit(record);
+}
+
+void origin_init(void)
+{
+    if (!_dl_find_object) {
+        self_note(FT_NOTE_NO_UNWINDER, NULL);
+        return;
+    }
+    /* libgcc prepares its tables once, under pthread_once: now, not in a fork child */
+    struct frames frames = {.site = 0, .started = true, .cacheable = false};
+    _Unwind_Backtrace(frame, &frames);
+}
