@@ -4,6 +4,11 @@
  * Everything here is reached from fork children of multithreaded processes and
  * from signal handlers: no lock, no malloc, caches that tolerate being
  * interrupted anywhere (an entry that cannot be had is simply not remembered).
+ *
+ * The caches are in anonymous memory shared by all processes forked from this
+ * image: what one child found out (the stack of its _exit), its siblings need
+ * not unwind again. So an object or a stack is written once for such a family,
+ * by whichever member met it first.
  */
 #define _GNU_SOURCE
 #include "origin.h"
@@ -12,6 +17,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unwind.h>
 
 #define FRAMES_MAX 64
@@ -21,8 +27,25 @@ extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 
 /* --- objects -------------------------------------------------------------------------------- */
 
-#define KNOWN 512
-static uint64_t known[KNOWN]; /* hashes of objects written, 0 free */
+#define KNOWN      512
+#define SITES      1024
+#define REMEMBERED 64
+
+struct remembered {
+    uint32_t version; /* odd: being written */
+    uint32_t count;
+    ft_ref ref;
+    uint64_t site, sp;
+    uint64_t pc[FRAMES_MAX];
+    uint32_t slot[FRAMES_MAX]; /* from sp */
+};
+
+static struct caches {
+    struct ft_interned interned[FT_INTERNED];
+    uint64_t known[KNOWN]; /* hashes of objects written, 0 free */
+    uint64_t sites[SITES]; /* call sites whose object is written; top bit: whose stack is */
+    struct remembered remembered[REMEMBERED];
+} * caches;
 
 /* Remember a non-zero value in a small open-addressed set. True if it is new. */
 static bool remember(uint64_t *set, unsigned size, uint64_t value)
@@ -32,7 +55,8 @@ static bool remember(uint64_t *set, unsigned size, uint64_t value)
         uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED);
         if (old == value) return false;
         if (old) continue;
-        if (__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) return true;
+        if (__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return true;
         if (old == value) return false;
     }
     __atomic_store_n(&set[value % size], value, __ATOMIC_RELAXED); /* full here: forget another */
@@ -45,8 +69,8 @@ static uint32_t build_id(const struct dl_find_object *object, uint8_t *id, uint3
     const uint8_t *start = object->dlfo_map_start;
     const ElfW(Ehdr) *elf = (const void *)start;
     size_t size = (size_t)((const uint8_t *)object->dlfo_map_end - start);
-    if (size < sizeof *elf || memcmp(elf->e_ident, ELFMAG, SELFMAG) || elf->e_phentsize != sizeof(ElfW(Phdr)) ||
-        elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) > FT_PAGE)
+    if (size < sizeof *elf || memcmp(elf->e_ident, ELFMAG, SELFMAG) ||
+        elf->e_phentsize != sizeof(ElfW(Phdr)) || elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) > FT_PAGE)
         return 0;
     const ElfW(Phdr) *segment = (const void *)(start + elf->e_phoff);
     for (unsigned i = 0; i < elf->e_phnum; i++, segment++) {
@@ -72,12 +96,13 @@ static uint32_t build_id(const struct dl_find_object *object, uint8_t *id, uint3
 void origin_object(uint64_t address)
 {
     struct dl_find_object object;
-    if (!_dl_find_object || !address || _dl_find_object((void *)(uintptr_t)address, &object)) return;
+    if (!_dl_find_object || !caches || !address || _dl_find_object((void *)(uintptr_t)address, &object))
+        return;
     const char *path = object.dlfo_link_map->l_name;
     if (!*path) path = self_program(); /* the program itself has no name there */
     size_t length = strlen(path);
     uint64_t hash = ft_hash(path, length) ^ (uint64_t)(uintptr_t)object.dlfo_map_start * 31;
-    if (!remember(known, KNOWN, hash | 1)) return;
+    if (!remember(caches->known, KNOWN, hash | 1)) return;
     ft_ref name = ft_string(&ft, path, length, self.task);
     struct ft_object *record = ft_begin(&ft, FT_OBJECT, sizeof *record, self.task);
     if (!record) return;
@@ -141,19 +166,9 @@ static ft_ref write_stack(const struct frames *frames)
 /* --- stacks seen before --------------------------------------------------------------------- */
 
 #if defined __x86_64__
-#define REMEMBERED 64
-static struct remembered {
-    uint32_t version; /* odd: being written */
-    uint32_t count;
-    ft_ref ref;
-    uint64_t site, sp;
-    uint64_t pc[FRAMES_MAX];
-    uint32_t slot[FRAMES_MAX]; /* from sp */
-} remembered[REMEMBERED];
-
 static struct remembered *entry_of(uint64_t site, uint64_t sp)
 {
-    return &remembered[(site * 0x9e3779b97f4a7c15u ^ sp * 0xc2b2ae3d27d4eb4fu) >> 58];
+    return &caches->remembered[(site * 0x9e3779b97f4a7c15u ^ sp * 0xc2b2ae3d27d4eb4fu) >> 58];
 }
 
 /*
@@ -180,7 +195,8 @@ static void keep(const struct frames *frames, uint64_t sp, ft_ref ref)
     if (version & 1 || !ref || !frames->cacheable || frames->cut) return;
     for (unsigned i = 0; i < frames->count; i++)
         if (frames->slot[i] - sp > 1u << 20) return;
-    if (!__atomic_compare_exchange_n(&e->version, &version, version + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&e->version, &version, version + 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
         return;
     e->site = frames->site;
     e->sp = sp;
@@ -197,18 +213,13 @@ static ft_ref recall(uint64_t site, uint64_t sp) { return 0; }
 static void keep(const struct frames *frames, uint64_t sp, ft_ref ref) {}
 #endif
 
-static bool too_old(ft_ref ref)
-{
-    return ft.header->next > ft.header->capacity; /* the stack may have been overwritten: write it again */
-}
-
 __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
 {
     struct ft_origin origin = {.site = site};
-    if (!_dl_find_object || !ft_writer_on(&ft)) return origin;
+    if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;
     uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     origin.stack = recall(site, sp);
-    if (origin.stack && !too_old(origin.stack)) return origin;
+    if (origin.stack && !ft_stale(&ft, origin.stack)) return origin;
     struct frames frames;
     frames.site = site;
     frames.count = 0;
@@ -226,18 +237,15 @@ __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
 
 /* --- call sites ----------------------------------------------------------------------------- */
 
-#define SITES 1024
-static uint64_t sites[SITES]; /* whose object is written; top bit: whose stack is */
-
 struct ft_origin origin_site(uint64_t site)
 {
-    if (remember(sites, SITES, site)) origin_object(site);
+    if (caches && remember(caches->sites, SITES, site)) origin_object(site);
     return (struct ft_origin){.site = site};
 }
 
 void origin_first(uint64_t site)
 {
-    if (likely(!remember(sites, SITES, site | 1ull << 63))) return;
+    if (!caches || likely(!remember(caches->sites, SITES, site | 1ull << 63))) return;
     struct ft_origin origin = origin_full(site);
     struct ft_site *record = ft_begin(&ft, FT_SITE, sizeof *record, self.task);
     if (!record) return;
@@ -247,6 +255,10 @@ void origin_first(uint64_t site)
 
 void origin_init(void)
 {
+    void *memory = mmap(NULL, sizeof *caches, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return;
+    caches = memory;
+    ft.interned = caches->interned;
     if (!_dl_find_object) {
         self_note(FT_NOTE_NO_UNWINDER, NULL);
         return;

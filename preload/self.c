@@ -57,7 +57,8 @@ void self_register_tid(uint32_t tid, ft_ref task)
 {
     for (unsigned i = 0; i < sizeof shared / sizeof *shared; i++) {
         uint32_t none = 0;
-        if (!__atomic_compare_exchange_n(&shared[i].tid, &none, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        if (!__atomic_compare_exchange_n(&shared[i].tid, &none, tid, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_RELAXED))
             continue;
         __atomic_store_n(&shared[i].task, task, __ATOMIC_RELEASE);
         self_shared_tls = true;
@@ -154,14 +155,15 @@ struct lane *my_lane(void)
     for (uint32_t i = 0; i < LANES; i++) {
         ft_ref none = 0;
         if (lanes[i].task) continue;
-        if (!__atomic_compare_exchange_n(&lanes[i].task, &none, task, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        if (!__atomic_compare_exchange_n(&lanes[i].task, &none, task, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_RELAXED))
             continue;
         lanes[i].held = 0;
         lanes[i].slot = NULL;
         lanes[i].tid = raw(SYS_gettid);
         uint32_t used = __atomic_load_n(&lanes_used, __ATOMIC_RELAXED);
-        while (used < i + 1 && !__atomic_compare_exchange_n(&lanes_used, &used, i + 1, false, __ATOMIC_RELEASE,
-                                                            __ATOMIC_RELAXED)) {
+        while (used < i + 1 && !__atomic_compare_exchange_n(&lanes_used, &used, i + 1, false,
+                                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         }
         return self.lane = &lanes[i];
     }

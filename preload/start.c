@@ -27,10 +27,10 @@
 #include "preload/secret.h"
 #include "preload/self.h"
 
-#define DEFAULT_OUT "%e.%p.ftrace"
-#define DEFAULT_MAX (1ull << 30)
+#define DEFAULT_OUT     "%e.%p.ftrace"
+#define DEFAULT_MAX     (1ull << 30)
 #define DEFAULT_WAIT_MS 100
-#define ARGV_MAX 3900
+#define ARGV_MAX        3900
 
 static char program[PATH_MAX], library[PATH_MAX];
 
@@ -222,14 +222,15 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         int error = run ? ft_writer_join(&ft, run) : create(envp);
         if (!error) {
             watch_for_forks();
-            birth(argc, argv, run ? FT_BIRTH_EXEC : FT_BIRTH_ROOT);
             origin_init();
+            birth(argc, argv, run ? FT_BIRTH_EXEC : FT_BIRTH_ROOT);
             env_init(envp);
             fork_init();
             thread_init();
             exit_init();
         } else if (setting(envp, "FORKTRACE_DEBUG"))
-            dprintf(2, "forktrace: not recording: %s: %s\n", run ? run : "cannot create the trace", strerror(-error));
+            dprintf(2, "forktrace: not recording: %s: %s\n", run ? run : "cannot create the trace",
+                    strerror(-error));
     }
     errno = saved;
 }

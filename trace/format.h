@@ -221,7 +221,11 @@ struct ft_stack {
     uint64_t pc[]; /* return addresses, innermost first */
 };
 
-struct ft_object { /* an ELF object in this task's address space, written when first referred to */
+/*
+ * An ELF object in an address space, written when first referred to, once for
+ * all processes forked from one image (they share what they have described).
+ */
+struct ft_object {
     struct ft_head head;
     uint64_t start, end; /* where it is mapped */
     uint64_t bias;       /* address - bias = address in the ELF file */

@@ -388,7 +388,7 @@ static struct ft_page *map_run(struct ft_writer *w, uint64_t seq, uint32_t pages
  */
 static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32_t pages, bool private)
 {
-    static const char zeros[4 * FT_PAGE];
+    static char zeros[4 * FT_PAGE]; /* never written: not in the library's file */
     size_t size = (size_t)pages * FT_PAGE;
     off_t at = (off_t)(physical(w->header, seq) * FT_PAGE);
     struct rlimit limit;
@@ -400,8 +400,7 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
         struct iovec parts[FT_RUN_MAX / 4];
         int n = 0;
         for (uint32_t done = 0; done < pages; done += 4)
-            parts[n++] =
-                (struct iovec){(void *)(uintptr_t)zeros, FT_PAGE * (pages - done < 4 ? pages - done : 4)};
+            parts[n++] = (struct iovec){zeros, FT_PAGE * (pages - done < 4 ? pages - done : 4)};
         long r = sys(SYS_pwritev, fd, parts, n, (long)at, 0L);
         sys(SYS_close, fd);
         if (r == (long)size) return true;
@@ -550,25 +549,28 @@ uint64_t ft_hash(const void *bytes, size_t length)
     return h ^ h >> 29;
 }
 
-/* Half a turn of the ring later a definition may be overwritten soon: write it again. */
-static bool stale(const struct ft_writer *w, ft_ref ref)
+/* Half a turn of the ring later. Asks the current page, not the header: a fork child has no other page mapped
+ * in. */
+bool ft_stale(const struct ft_writer *w, ft_ref ref)
 {
-    uint64_t next = load(&w->header->next), capacity = w->header->capacity;
-    if (next <= capacity) return false;
+    const struct ft_page *page = load(&w->current[FT_LINEAGE]);
+    if (!page || page->seq <= w->capacity) return false;
     uint64_t seq = (uint64_t)ref * FT_REF_UNIT / FT_PAGE;
-    return ((next - seq) & ((1ull << 32) * FT_REF_UNIT / FT_PAGE - 1)) > capacity / 2;
+    return ((page->seq - seq) & ((1ull << 32) * FT_REF_UNIT / FT_PAGE - 1)) > w->capacity / 2;
 }
 
 ft_ref ft_interned_find(struct ft_writer *w, uint64_t hash)
 {
+    if (!w->interned) return 0;
     struct ft_interned *entry = &w->interned[hash % FT_INTERNED];
     ft_ref ref = load(&entry->ref);
     if (!ref || ref == ~0u || load(&entry->hash) != hash || load(&entry->ref) != ref) return 0;
-    return ft_writer_on(w) && !stale(w, ref) ? ref : 0;
+    return ft_writer_on(w) && !ft_stale(w, ref) ? ref : 0;
 }
 
 void ft_interned_keep(struct ft_writer *w, uint64_t hash, ft_ref ref)
 {
+    if (!w->interned) return;
     struct ft_interned *entry = &w->interned[hash % FT_INTERNED];
     ft_ref old = load(&entry->ref);
     if (!ref || old == ~0u) return;
@@ -607,6 +609,7 @@ static int map_window(struct ft_writer *w, int fd, uint64_t capacity)
         long r = sys(SYS_mmap, NULL, pages * FT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)0);
         if (!failed(r)) {
             w->window_pages = (uint32_t)pages;
+            w->capacity = capacity;
             store(&w->header, (struct ft_header *)r);
             return 0;
         }

@@ -30,10 +30,11 @@ struct ft_interned {
     ft_ref ref;
 };
 
-/* One per process; all zero is "not recording". Only writer.c looks inside. */
+/* One per process; all zero is "not recording". Only writer.c looks inside (but `interned` is set by its owner). */
 struct ft_writer {
     struct ft_page *current[FT_CLASSES]; /* where the next record of a class goes */
     struct ft_header *header;            /* NULL: not recording */
+    uint64_t capacity; /* header's, checked */
     uint32_t clock;
     uint32_t window_pages; /* pages mapped behind header, with it */
     uint64_t retry_at;     /* counter: no new run before this, the last one could not be had */
@@ -43,7 +44,7 @@ struct ft_writer {
     uint32_t pid;           /* that claimed the current run */
     enum ft_lost why_not;   /* the last run could not be had */
     char path[FT_PATH_MAX]; /* absolute */
-    struct ft_interned interned[FT_INTERNED];
+    struct ft_interned *interned; /* FT_INTERNED entries, the caller's; NULL: nothing is remembered */
 };
 
 /*
@@ -81,6 +82,9 @@ void ft_publish(void *record);
 
 /* The name of a claimed record; 0 for NULL. Valid between ft_begin and ft_commit. */
 ft_ref ft_ref_of(const void *record);
+
+/* Whether this definition may be overwritten soon (flight recorder): write it again. */
+bool ft_stale(const struct ft_writer *w, ft_ref ref);
 
 /* Add to a reason's count of lost records. */
 void ft_count_lost(struct ft_writer *w, enum ft_lost reason, uint64_t count);

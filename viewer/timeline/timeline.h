@@ -161,7 +161,12 @@ void timeline_free(struct timeline *t);
 
 /* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number. */
 size_t timeline_stack(const struct timeline *t, const struct event *e, const uint64_t **pcs);
-/* The object an address of this process lay in at that time, or NULL. */
+/*
+ * The object an address of this process lay in at that time, or NULL. An
+ * FT_OBJECT is written once per family of processes forked from one image, by
+ * whichever member met it first: look at the process and its ancestors (up to
+ * the exec) first, then at any other member of the family.
+ */
 const struct object *timeline_object(const struct timeline *t, process_id process, int64_t ns, uint64_t address);
 /* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end. */
 thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous);
