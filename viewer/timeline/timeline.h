@@ -35,6 +35,7 @@ struct image {
     const char **argv; /* NULL-terminated; [0] may be "" */
     size_t argc;
     const char *cwd;
+    uint64_t blocked, ignored; /* signals at its start, bit n-1 for signal n; 0 for an image inherited by fork */
 };
 
 struct ghost {
@@ -66,6 +67,9 @@ struct process {
     event_id fork;        /* the fork event that made it */
     enum origin origin;
     int64_t start, end; /* end NEVER: running */
+    bool end_inferred;  /* nobody recorded the end: it is the time of its reaping, or of its last record */
+    bool birth_lost;    /* the record of its birth was overwritten: start is its first record */
+    uint64_t start_ticks; /* field 22 of /proc/PID/stat; 0 unknown */
     enum process_end how;
     int status, signal; /* exit status (0-255) or signal number; -1 unknown */
     event_id exit;      /* its exit event, or NONE */
@@ -95,6 +99,7 @@ struct thread {
     enum thread_end how;
     int64_t cpu_ns; /* -1 unknown */
     bool is_main;
+    bool birth_lost; /* its birth was overwritten, or never seen: start is its first record */
 };
 
 /* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
@@ -118,8 +123,13 @@ enum event_type {
  * An event is small and says where its record is; the record is decoded when
  * looked at (FT_GET). `child` is what the type is about: FORK its child
  * process, THREAD_CREATE its thread, WAIT the reaped process, JOIN/DETACH/
- * CANCEL/NAME the target thread, KILL the target process, LOCK_WAIT the owner
- * thread where known; else NONE.
+ * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
+ * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
+ * perhaps an ancestor's), EXEC_FAILED its errno; else NONE.
+ *
+ * EXIT: duration is how long exit() took until its very end; UNFINISHED: it
+ * never got there. The main thread of a process is the same through all its
+ * images, whichever thread called exec.
  */
 struct event {
     int64_t ns;
@@ -170,6 +180,16 @@ size_t timeline_stack(const struct timeline *t, const struct event *e, const uin
 const struct object *timeline_object(const struct timeline *t, process_id process, int64_t ns, uint64_t address);
 /* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end. */
 thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous);
+/* The events of a process, by time. */
+const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count);
+/* The return address of the call, 0 unknown. */
+uint64_t timeline_site(const struct event *e);
+/* LOCK_WAIT: whether the owner is a thread of the waiting process, alive when the wait began. */
+bool timeline_owner_alive(const struct timeline *t, const struct event *e);
+/* KILL: whether it was aimed at a thread: `child` is then a thread. */
+bool timeline_kill_thread(const struct event *e);
+/* Ghosts and the like left out because a damaged file named absurdly many. */
+uint64_t timeline_left_out(const struct timeline *t);
 /* The disposition of a signal in a process at a time. */
 struct disposition timeline_disposition(const struct timeline *t, process_id process, int signal, int64_t ns);
 
