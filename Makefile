@@ -18,7 +18,7 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,no
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
 SO_SRC   := trace/writer.c $(wildcard preload/*.c preload/*.S)
-VIEW_SRC := trace/reader.c $(wildcard symbols/*.c viewer/*.c viewer/*/*.c)
+VIEW_SRC := $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
 
@@ -26,7 +26,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view test demo bench install clean help format
+.PHONY: all lib view test demo bench fixtures install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace ## build everything
 
 lib: $(B)/libforktrace.so
@@ -50,6 +50,25 @@ $(B)/view/%.o: %
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(VIEW_SAN) -c -o $@ $<
 
+# Fixtures and benchmarks: one program a file; `flags:` in its first comment are for the compiler.
+FIXTURES := $(patsubst %.c,$(B)/%,$(wildcard tests/fixtures/*.c))
+BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
+$(FIXTURES) $(BENCHES): $(B)/%: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -Wno-deprecated-declarations -I. -MMD -MP -pthread -rdynamic -o $@ $< $$(sed -n '1,20s/^ \* flags: //p' $<)
+
+fixtures: all $(FIXTURES) ## programs behave the same with and without the library
+	$(Q)/usr/bin/python3 tests/fixtures/run.py --build $(B)
+
+bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
+	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
+
+$(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
+
 clean: ## remove build/
 	$(Q)rm -rf $(B)
 
@@ -59,4 +78,4 @@ format: ## clang-format every source
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d)
+-include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(FIXTURES:=.d) $(BENCHES:=.d)

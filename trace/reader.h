@@ -16,11 +16,11 @@
 
 struct ft_reader {
     const struct ft_header *header; /* a checked copy */
-    const uint8_t *file;            /* mapped */
-    size_t size;                    /* bytes mapped */
+    uint64_t size;                  /* of the file in bytes, mostly holes: see format.h */
     bool truncated;                 /* pages that were written are missing from the file */
     uint64_t missing;               /* bytes of them */
     uint64_t torn;                  /* records claimed and never committed (their writer was killed) */
+    uint64_t damaged;               /* pages whose content contradicts itself: read up to there */
     uint64_t records;               /* committed ones handed out so far */
     void *private;
 };
@@ -53,13 +53,15 @@ const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader
  * are in use too), page by page: in order within a page, not sorted by time.
  * `record` stays valid until ft_reader_close, but an FT_OPEN one or a slot of a
  * live trace may change. The record is at least sizeof(struct ft_head) long and
- * lies in the file; use ft_get to read further than that. A non-zero result of
- * visit stops and is returned.
+ * lies in the file; use ft_get to read further than that. Types this reader
+ * does not know are handed out too: ignore them. A non-zero result of visit
+ * stops and is returned. A page that is overwritten (flight recorder) while the
+ * reader is open is kept as it was.
  */
 typedef int ft_visit(void *context, const struct ft_head *record, ft_ref ref);
 int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context);
 
-/* The records that were committed since the last call of either (live traces). */
+/* The records that were committed since the last call of either, and slots with a new wait (live traces). */
 int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context);
 
 /*
@@ -73,7 +75,10 @@ void ft_get(const struct ft_head *record, void *structure, size_t size);
         ft_get((record), &ft_get_, sizeof ft_get_); \
         ft_get_;                                  \
     })
-/* What follows the first `fixed` bytes of the record, and how many bytes that is (0 if none). */
+/*
+ * What follows the first `fixed` bytes of the record, and how many bytes that is (0 if none; up to 7 more
+ * than were meant). For a variable part, fixed is its offsetof: sizeof may be more (struct ft_string).
+ */
 const void *ft_tail(const struct ft_head *record, size_t fixed, size_t *length);
 
 /* The record a reference names, or NULL (overwritten, torn, nonsense, or not of `type`; type 0: any). */

@@ -1,0 +1,317 @@
+/*
+ * dump.c: prints a trace record by record, one a line, all fields: for
+ * debugging and for tests that want to know what is really in a file.
+ *
+ *     build/tests/dump FILE [TYPE...]      -f: follow a run that still goes on
+ */
+#define _GNU_SOURCE
+#include "trace/reader.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct ft_reader reader;
+static char **wanted;
+static int64_t origin = -1;
+
+#define NAME_OF(TABLE, value)                                     \
+    ({                                                            \
+        static const char *const names_[64] = {TABLE(NAME_OF_X)}; \
+        unsigned v_ = (unsigned)(value);                          \
+        v_ < 64 && names_[v_] ? names_[v_] : "?";                 \
+    })
+#define NAME_OF_X(n, name) [n] = #name,
+
+static void print_bytes(const char *bytes, size_t length)
+{
+    putchar('"');
+    for (size_t i = 0; i < length && i < 200; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (isprint(c) && c != '"' && c != '\\')
+            putchar(c);
+        else
+            printf("\\x%02x", c);
+    }
+    printf("\"%s", length > 200 ? "..." : "");
+}
+
+static void print_string(const char *label, ft_ref ref)
+{
+    size_t length;
+    bool cut;
+    const char *bytes = ft_reader_string(&reader, ref, &length, &cut);
+    printf(" %s=%x:", label, ref);
+    print_bytes(bytes, length);
+    if (cut) printf("(cut)");
+}
+
+static void print_origin(const struct ft_origin *o)
+{
+    printf(" site=%" PRIx64 " stack=%x", o->site, o->stack);
+    if (o->py_stack) printf(" py_stack=%x", o->py_stack);
+}
+
+static void print_definition(const struct ft_head *head)
+{
+    size_t length;
+    if (head->type == FT_STRING) {
+        struct ft_string s = FT_GET(string, head);
+        const char *bytes = ft_tail(head, offsetof(struct ft_string, bytes), &length);
+        printf(" length=%u ", s.length);
+        print_bytes(bytes, s.length < length ? s.length : length);
+    } else if (head->type == FT_STACK) {
+        struct ft_stack s = FT_GET(stack, head);
+        const uint64_t *pcs = ft_tail(head, sizeof s, &length);
+        printf(" count=%u cut=%u", s.count, s.cut);
+        for (size_t i = 0; i < s.count && i < length / 8; i++) printf(" %" PRIx64, pcs[i]);
+    } else if (head->type == FT_OBJECT) {
+        struct ft_object o = FT_GET(object, head);
+        printf(" %" PRIx64 "-%" PRIx64 " bias=%" PRIx64, o.start, o.end, o.bias);
+        print_string("path", o.path);
+        printf(" build_id=");
+        for (size_t i = 0; i < o.build_id_size && i < sizeof o.build_id; i++) printf("%02x", o.build_id[i]);
+    } else if (head->type == FT_SITE) {
+        struct ft_site s = FT_GET(site, head);
+        print_origin(&s.origin);
+    } else if (head->type == FT_CLOCK) {
+        printf(" monotonic=%" PRIu64, FT_GET(clock, head).monotonic);
+    } else {
+        struct ft_note n = FT_GET(note, head);
+        printf(" what=%u", n.what);
+        print_string("text", n.text);
+    }
+}
+
+static void print_process(const struct ft_head *head)
+{
+    switch (head->type) {
+    case FT_PROCESS: {
+        struct ft_process p = FT_GET(process, head);
+        printf(" pid=%u ppid=%u tid=%u start_ticks=%" PRIu64 " birth=%u blocked=%" PRIx64 " ignored=%" PRIx64
+               " parent_task=%x",
+               p.pid, p.ppid, p.tid, p.start_ticks, p.birth, p.blocked, p.ignored, p.parent_task);
+        print_string("exe", p.exe);
+        print_string("argv", p.argv);
+        print_string("cwd", p.cwd);
+        break;
+    }
+    case FT_FORK: {
+        struct ft_fork f = FT_GET(fork, head);
+        printf(" api=%s result=%d", NAME_OF(FT_FORK_APIS, f.api), f.result);
+        print_origin(&f.origin);
+        break;
+    }
+    case FT_CHILD: {
+        struct ft_child c = FT_GET(child, head);
+        printf(" pid=%u tid=%u", c.pid, c.tid);
+        break;
+    }
+    case FT_EXEC: {
+        struct ft_exec e = FT_GET(exec, head);
+        print_string("path", e.path);
+        print_origin(&e.origin);
+        break;
+    }
+    case FT_EXEC_FAILED: {
+        struct ft_exec_failed e = FT_GET(exec_failed, head);
+        print_string("path", e.path);
+        printf(" error=%d", e.error);
+        break;
+    }
+    case FT_EXIT: {
+        struct ft_exit e = FT_GET(exit, head);
+        printf(" api=%s status=%d", NAME_OF(FT_EXIT_APIS, e.api), e.status);
+        print_origin(&e.origin);
+        break;
+    }
+    case FT_REAP: {
+        struct ft_reap r = FT_GET(reap, head);
+        printf(" api=%s pid=%d status=%#x site=%" PRIx64, NAME_OF(FT_REAP_APIS, r.api), r.pid,
+               (unsigned)r.status, r.site);
+        break;
+    }
+    case FT_SESSION: {
+        struct ft_session s = FT_GET(session, head);
+        printf(" api=%s result=%d site=%" PRIx64, NAME_OF(FT_SESSION_APIS, s.api), s.result, s.site);
+        break;
+    }
+    case FT_CRED: {
+        struct ft_cred c = FT_GET(cred, head);
+        printf(" api=%s error=%d ids=%u,%u,%u,%u site=%" PRIx64, NAME_OF(FT_CRED_APIS, c.api), c.error,
+               c.ids[0], c.ids[1], c.ids[2], c.ids[3], c.site);
+        break;
+    }
+    }
+}
+
+static void print_thread(const struct ft_head *head)
+{
+    size_t length;
+    switch (head->type) {
+    case FT_THREAD_CREATE: {
+        struct ft_thread_create t = FT_GET(thread_create, head);
+        printf(" api=%s start=%" PRIx64 " detached=%u error=%d", NAME_OF(FT_THREAD_APIS, t.api), t.start,
+               t.detached, t.error);
+        print_origin(&t.origin);
+        break;
+    }
+    case FT_THREAD_START: {
+        struct ft_thread_start t = FT_GET(thread_start, head);
+        printf(" tid=%u pid=%u pthread=%" PRIx64, t.tid, t.pid, t.pthread);
+        break;
+    }
+    case FT_THREAD_END: {
+        struct ft_thread_end t = FT_GET(thread_end, head);
+        printf(" how=%s cpu_ns=%" PRIu64, NAME_OF(FT_THREAD_ENDS, t.how), t.cpu_ns);
+        break;
+    }
+    case FT_THREAD_OP: {
+        struct ft_thread_op t = FT_GET(thread_op, head);
+        printf(" api=%s pthread=%" PRIx64 " error=%d site=%" PRIx64, NAME_OF(FT_THREAD_OPS, t.api), t.pthread,
+               t.error, t.site);
+        break;
+    }
+    case FT_THREAD_NAME: {
+        struct ft_thread_name t = FT_GET(thread_name, head);
+        printf(" pthread=%" PRIx64 " name=", t.pthread);
+        print_bytes(t.name, strnlen(t.name, sizeof t.name));
+        break;
+    }
+    case FT_UNSEEN_THREADS: {
+        struct ft_unseen_threads u = FT_GET(unseen_threads, head);
+        const uint32_t *tids = ft_tail(head, sizeof u, &length);
+        printf(" fork=%x count=%u tids=", u.fork, u.count);
+        for (size_t i = 0; i < u.count && i < length / 4; i++) printf("%s%u", i ? "," : "", tids[i]);
+        break;
+    }
+    case FT_ATFORK: {
+        struct ft_atfork a = FT_GET(atfork, head);
+        printf(" phase=%s which=%u handler=%" PRIx64 " ns=%" PRIu64, NAME_OF(FT_ATFORK_PHASES, a.phase),
+               a.which, a.handler, a.ns);
+        break;
+    }
+    case FT_HELD: {
+        struct ft_held h = FT_GET(held, head);
+        printf(" kind=%s address=%" PRIx64 " fork=%x holder=%x", NAME_OF(FT_WAIT_KINDS, h.kind), h.address,
+               h.fork, h.holder);
+        break;
+    }
+    }
+}
+
+static void print_signal(const struct ft_head *head)
+{
+    switch (head->type) {
+    case FT_SIGACTION: {
+        struct ft_sigaction s = FT_GET(sigaction, head);
+        printf(" api=%s signal=%u old=%" PRIx64 " new=%" PRIx64 " flags=%x mask=%" PRIx64 " site=%" PRIx64,
+               NAME_OF(FT_SIGACTION_APIS, s.api), s.signal, s.old_handler, s.new_handler, s.flags, s.mask,
+               s.site);
+        break;
+    }
+    case FT_SIGMASK: {
+        struct ft_sigmask s = FT_GET(sigmask, head);
+        printf(" api=%s how=%u old=%" PRIx64 " new=%" PRIx64 " site=%" PRIx64,
+               NAME_OF(FT_SIGMASK_APIS, s.api), s.how, s.old_mask, s.new_mask, s.site);
+        break;
+    }
+    case FT_KILL: {
+        struct ft_kill k = FT_GET(kill, head);
+        printf(" api=%s signal=%u target=%" PRId64 " error=%d site=%" PRIx64 " stack=%x",
+               NAME_OF(FT_KILL_APIS, k.api), k.signal, k.target, k.error, k.site, k.stack);
+        break;
+    }
+    }
+}
+
+static void print_wait(const struct ft_head *head)
+{
+    size_t length;
+    switch (head->type) {
+    case FT_WAIT: {
+        struct ft_wait w = FT_GET(wait, head);
+        printf(" kind=%s waited_ns=%" PRId64 " address=%" PRIx64 " second=%" PRIx64 " owner_tid=%u",
+               NAME_OF(FT_WAIT_KINDS, w.kind),
+               ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, w.since), w.address, w.second,
+               w.owner_tid);
+        print_origin(&w.origin);
+        break;
+    }
+    case FT_WAIT_SLOT: {
+        struct ft_wait_slot w = FT_GET(wait_slot, head);
+        printf(" kind=%s address=%" PRIx64 " second=%" PRIx64 " owner_tid=%u coalesced=%u",
+               NAME_OF(FT_WAIT_KINDS, w.kind), w.address, w.second, w.owner_tid, w.coalesced);
+        print_origin(&w.origin);
+        break;
+    }
+    case FT_BIND: {
+        struct ft_bind b = FT_GET(bind, head);
+        const uint8_t *address = ft_tail(head, sizeof b, &length);
+        printf(" fd=%d error=%d address=", b.fd, b.error);
+        for (size_t i = 0; i < length; i++) printf("%02x", address[i]);
+        print_origin(&b.origin);
+        break;
+    }
+    }
+}
+
+static int print_record(void *context, const struct ft_head *head, ft_ref ref)
+{
+    static const char states[] = "?cO ";
+    const char *name = ft_type_name(head->type);
+    bool show = !*wanted;
+    for (char **w = wanted; *w; w++) show |= name && !strcmp(*w, name);
+    if (!show) return 0;
+    int64_t ns = ft_reader_ns(&reader, head->time);
+    printf("%8x task=%-8x %14.3fus %c %-14s %3u", ref, head->task, (double)(ns - origin) / 1000,
+           states[head->state & 3], name ? name : "(unknown)", head->size);
+    if (head->type < FT_PROCESS)
+        print_definition(head);
+    else if (head->type < FT_THREAD_CREATE)
+        print_process(head);
+    else if (head->type < FT_SIGACTION)
+        print_thread(head);
+    else if (head->type < FT_WAIT)
+        print_signal(head);
+    else
+        print_wait(head);
+    putchar('\n');
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool follow = argc > 1 && !strcmp(argv[1], "-f");
+    argv += follow;
+    argc -= follow;
+    if (argc < 2) return fprintf(stderr, "usage: dump [-f] FILE [TYPE...]\n"), 2;
+    char text[256];
+    enum ft_reader_error error = ft_reader_open(&reader, argv[1], true);
+    if (error) {
+        fprintf(stderr, "dump: %s: %s\n", argv[1], ft_reader_message(error, &reader, text, sizeof text));
+        return 2;
+    }
+    wanted = argv + 2;
+    const struct ft_header *h = reader.header;
+    origin = ft_reader_ns(&reader, h->counter0);
+    printf("# version %u, capacity %" PRIu64 " pages, next page %" PRIu64
+           ", clock %s, threshold %u ms, root pid %u,"
+           " host %.64s, kernel %.64s, %.16s\n",
+           h->version, h->capacity, h->next, h->clock ? "tsc" : "monotonic", h->wait_threshold, h->root_pid,
+           h->host, h->kernel, h->arch);
+    ft_reader_each(&reader, print_record, NULL);
+    while (follow) {
+        fflush(stdout);
+        usleep(200000);
+        ft_reader_new(&reader, print_record, NULL);
+    }
+    printf("# %" PRIu64 " records, %" PRIu64 " torn, %" PRIu64 " damaged pages, %" PRIu64 " bytes missing\n",
+           reader.records, reader.torn, reader.damaged, reader.missing);
+    for (unsigned i = 0; i < FT_LOST_ROOM; i++)
+        if (ft_reader_lost(&reader, i))
+            printf("# lost: %" PRIu64 " %s\n", ft_reader_lost(&reader, i), ft_lost_name(i));
+    ft_reader_close(&reader);
+    return 0;
+}

@@ -1,0 +1,254 @@
+/*
+ * reader.c: opening a trace file, what is wrong with it, and answers about its
+ * records. reader_pages.c finds them, reader_clock.c dates them.
+ */
+#define _GNU_SOURCE
+#include "reader_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- opening -------------------------------------------------------------------------------- */
+
+static enum ft_reader_error check_header(const struct ft_header *h, size_t have)
+{
+    size_t of_magic = have < sizeof h->magic ? have : sizeof h->magic;
+    if (!have) return FT_READ_EMPTY;
+    if (memcmp(h->magic, FT_MAGIC, of_magic)) return FT_READ_FOREIGN;
+    if (have < offsetof(struct ft_header, page_size)) return FT_READ_TRUNCATED;
+    if (h->endian == __builtin_bswap32(FT_ENDIAN)) return FT_READ_ENDIAN;
+    if (h->endian != FT_ENDIAN) return FT_READ_DAMAGED;
+    if (h->min_reader > FT_VERSION) return FT_READ_NEWER;
+    if (have < sizeof *h) return FT_READ_TRUNCATED;
+    if (h->page_size != FT_PAGE || h->header_size != FT_PAGE || !h->capacity ||
+        h->capacity > FT_CAPACITY_MAX || h->clock > FT_CLOCK_TSC || !h->next || h->next >> 48)
+        return FT_READ_DAMAGED;
+    return FT_READ_OK;
+}
+
+/* Look at the header and the size again: both change while the run goes on. */
+static enum ft_reader_error read_header(struct ft_reader *r)
+{
+    struct ft_reading *in = r->private;
+    struct ft_header header = {0};
+    struct stat status;
+    ssize_t have;
+    do have = pread(in->fd, &header, sizeof header, 0);
+    while (have < 0 && errno == EINTR);
+    if (have < 0 || fstat(in->fd, &status)) return FT_READ_OPEN;
+    enum ft_reader_error error = check_header(&header, (size_t)have);
+    if (error) return error;
+    if (in->header.next && (header.capacity != in->header.capacity || header.clock != in->header.clock ||
+                            header.next < in->header.next))
+        return FT_READ_DAMAGED; /* a header that was good until now: keep that one */
+    in->header = header;
+    uint64_t claimed = header.next - 1 < header.capacity ? header.next - 1 : header.capacity;
+    uint64_t needed = (1 + claimed) * FT_PAGE, size = (uint64_t)status.st_size;
+    r->size = size;
+    r->missing = size < needed ? needed - size : 0;
+    r->truncated = r->missing;
+    return FT_READ_OK;
+}
+
+static void *reserve(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static enum ft_reader_error prepare(struct ft_reader *r)
+{
+    struct ft_reading *in = r->private;
+    enum ft_reader_error error = read_header(r);
+    if (error) return error;
+    /* large, sparse and mostly untouched: address space only */
+    in->by_key = reserve(FT_KEYS * sizeof *in->by_key);
+    in->by_position = reserve((in->header.capacity + 1) * sizeof *in->by_position);
+    in->scratch = aligned_alloc(FT_PAGE, 2 * FT_SCRATCH * FT_PAGE);
+    if (!in->by_key || !in->by_position || !in->scratch) return FT_READ_MEMORY;
+    if (!ft_clock_add(in, in->header.counter0, in->header.monotonic0)) return FT_READ_MEMORY;
+    return ft_pages_load(r) ? FT_READ_OK : FT_READ_MEMORY;
+}
+
+enum ft_reader_error ft_reader_open(struct ft_reader *r, const char *path, bool partial)
+{
+    *r = (struct ft_reader){0};
+    struct ft_reading *in = calloc(1, sizeof *in);
+    if (!in) return FT_READ_MEMORY;
+    r->private = in;
+    r->header = &in->header;
+    in->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO must not block us */
+    struct stat status;
+    enum ft_reader_error error = in->fd < 0 || fstat(in->fd, &status) ? FT_READ_OPEN : FT_READ_OK;
+    if (!error && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+        error = FT_READ_OPEN;
+    }
+    if (!error && !S_ISREG(status.st_mode)) error = FT_READ_FOREIGN;
+    if (!error) error = prepare(r);
+    if (!error && r->truncated && !partial) error = FT_READ_TRUNCATED;
+    if (error) {
+        int why = errno;
+        uint64_t missing = r->missing;
+        ft_reader_close(r);
+        r->missing = missing;
+        errno = why;
+    }
+    return error;
+}
+
+void ft_reader_close(struct ft_reader *r)
+{
+    struct ft_reading *in = r->private;
+    if (in) {
+        if (in->fd >= 0) close(in->fd);
+        if (in->by_key) munmap(in->by_key, FT_KEYS * sizeof *in->by_key);
+        if (in->by_position) munmap(in->by_position, (in->header.capacity + 1) * sizeof *in->by_position);
+        for (void *chunk = in->chunks, *next; chunk; chunk = next) {
+            next = *(void **)chunk;
+            free(chunk);
+        }
+        free(in->scratch);
+        free(in->copies);
+        free(in->pairs);
+        free(in->knots);
+        free(in);
+    }
+    *r = (struct ft_reader){0};
+}
+
+const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader *r, char *buffer,
+                              size_t size)
+{
+    switch (error) {
+    case FT_READ_OK: return "no error";
+    case FT_READ_OPEN:
+        snprintf(buffer, size, "cannot be read: %s: give the path of a trace you may read", strerror(errno));
+        return buffer;
+    case FT_READ_EMPTY: return "is empty: was the run stopped before it began? record it again";
+    case FT_READ_FOREIGN: return "is not a forktrace file: give a file written by `forktrace record`";
+    case FT_READ_NEWER: return "was written by a newer forktrace: update this one";
+    case FT_READ_ENDIAN:
+        return "was written on a machine of the other byte order: read it on a machine of the same kind";
+    case FT_READ_DAMAGED: return "is damaged, its header contradicts itself: copy it again or record again";
+    case FT_READ_TRUNCATED:
+        if (!r || !r->missing) return "is cut off within its header: copy it again";
+        snprintf(buffer, size, "is cut off, %llu bytes that were written are missing: copy it again",
+                 (unsigned long long)r->missing);
+        return buffer;
+    case FT_READ_MEMORY: return "needs more memory than there is: close something or raise the limit";
+    }
+    return "cannot be read";
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, void *context)
+{
+    struct ft_reading *in = r->private;
+    for (size_t i = 0; i < in->count; i++)
+        for (unsigned n = 0; n < FT_UNITS; n++) {
+            struct ft_copy *copy = &in->copies[i]; /* visit may look things up, not load */
+            if (!ft_place_in(all ? &copy->records : &copy->fresh, n)) continue;
+            if (ft_place_in(&copy->fresh, n)) r->records++;
+            ft_place_drop(&copy->fresh, n);
+            uint64_t at = copy->page->seq * FT_PAGE + FT_PAGE_HEADER + n * FT_REF_UNIT;
+            const void *record = copy->page->room + n * FT_REF_UNIT;
+            int result = visit(context, record, (ft_ref)(at / FT_REF_UNIT));
+            if (result) return result;
+        }
+    return 0;
+}
+
+int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context)
+{
+    return hand_out(r, true, visit, context);
+}
+
+int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context)
+{
+    /* a header that cannot be read any more, or no memory: what is there stays as it is */
+    if (!read_header(r) && !ft_pages_load(r)) r->truncated = true;
+    return hand_out(r, false, visit, context);
+}
+
+void ft_get(const struct ft_head *record, void *structure, size_t size)
+{
+    size_t have = record->size < size ? record->size : size;
+    memcpy(structure, record, have);
+    memset((char *)structure + have, 0, size - have);
+}
+
+const void *ft_tail(const struct ft_head *record, size_t fixed, size_t *length)
+{
+    *length = record->size > fixed ? record->size - fixed : 0;
+    return *length ? (const char *)record + fixed : NULL;
+}
+
+const struct ft_head *ft_reader_find(const struct ft_reader *r, ft_ref ref, unsigned type)
+{
+    const struct ft_reading *in = r->private;
+    unsigned in_page = ref % (FT_PAGE / FT_REF_UNIT);
+    uint32_t known = ref ? in->by_key[ref / (FT_PAGE / FT_REF_UNIT)] : 0;
+    if (!known || in_page < FT_PAGE_HEADER / FT_REF_UNIT) return NULL;
+    const struct ft_copy *copy = &in->copies[known - 1];
+    unsigned place = in_page - FT_PAGE_HEADER / FT_REF_UNIT;
+    if (!ft_place_in(&copy->records, place)) return NULL;
+    const struct ft_head *record = (const void *)(copy->page->room + place * FT_REF_UNIT);
+    return !type || record->type == type ? record : NULL;
+}
+
+const char *ft_reader_string(const struct ft_reader *r, ft_ref ref, size_t *length, bool *cut)
+{
+    const struct ft_head *record = ft_reader_find(r, ref, FT_STRING);
+    *length = 0;
+    if (cut) *cut = false;
+    if (!record) return "";
+    uint32_t whole = FT_GET(string, record).length;
+    size_t room;
+    const char *bytes = ft_tail(record, offsetof(struct ft_string, bytes), &room);
+    *length = whole < room ? whole : room;
+    if (cut) *cut = whole > room;
+    return bytes ? bytes : "";
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+uint64_t ft_reader_lost(const struct ft_reader *r, enum ft_lost reason)
+{
+    return (unsigned)reason < FT_LOST_ROOM ? r->header->lost[reason] : 0;
+}
+
+static const struct {
+    const char *name, *text;
+} reasons[] = {
+#define X(id, name, text) {name, text},
+    FT_LOST_REASONS(X)
+#undef X
+};
+static_assert(FT_LOST_COUNT <= FT_LOST_ROOM, "each reason has its counter");
+
+const char *ft_lost_name(enum ft_lost reason)
+{
+    return (unsigned)reason < FT_LOST_COUNT ? reasons[reason].name : "unknown";
+}
+
+const char *ft_lost_text(enum ft_lost reason)
+{
+    return (unsigned)reason < FT_LOST_COUNT ? reasons[reason].text : "a reason newer than this forktrace";
+}
+
+const char *ft_type_name(unsigned type)
+{
+    static const char *const names[256] = {
+#define X(number, NAME, name, class) [number] = #name,
+        FT_TYPES(X)
+#undef X
+    };
+    return type < 256 ? names[type] : NULL;
+}

@@ -1,0 +1,265 @@
+/*
+ * reader_pages.c: copies the pages of a trace and finds the committed records
+ * in them. Nothing outside is believed: see struct ft_copy for what is kept.
+ *
+ * Pages are copied with pread rather than mapped: a mapped file that is cut
+ * off or hits an I/O error raises SIGBUS, and its bytes could change after
+ * they were checked (hostile writer, or flight recorder going round). Memory
+ * is what the used pages take, never more than the file.
+ *
+ * Each page is read twice, because its writers may be at work (format.h):
+ * - a record counts if its head said so the first time; its content is taken
+ *   from the second, which began after that commit;
+ * - a hole is a word that was zero both times. One that was filled in between
+ *   may have shown us its body before its head: skip it as a whole.
+ * A page about to be overwritten loses its magic before anything else changes,
+ * so if magic and number still stand after the second time, it was whole.
+ */
+#define _GNU_SOURCE
+#include "reader_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK 255u /* copies per piece of memory */
+
+struct word {
+    uint16_t size;
+    uint8_t type, state;
+};
+
+static struct word word_at(const struct ft_page *page, size_t at)
+{
+    struct word word;
+    memcpy(&word, page->room + at, sizeof word);
+    return word;
+}
+
+static bool is_zero(struct word w) { return !w.size && !w.type && !w.state; }
+
+static size_t read_at(int fd, void *to, size_t size, uint64_t at)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, (char *)to + done, size - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    memset((char *)to + done, 0, size - done);
+    return done;
+}
+
+/* --- one page ------------------------------------------------------------------------------- */
+
+/* What a page's records look like now. */
+struct look {
+    struct ft_places records;
+    uint32_t torn;
+    bool unfinished; /* something may still be committed, or change */
+    bool damaged;
+};
+
+static struct look look_at_records(const struct ft_page *first, const struct ft_page *second, size_t room)
+{
+    struct look look = {0};
+    size_t used = first->cursor % FT_CLOSED, at = 0;
+    size_t limit = used < room ? used : room;
+    look.unfinished = used < FT_PAGE_ROOM;
+    while (at + FT_REF_UNIT <= limit) {
+        struct word one = word_at(first, at), two = word_at(second, at);
+        if (is_zero(one)) {
+            look.unfinished = true;
+            if (is_zero(two)) {
+                at += FT_REF_UNIT;
+                continue;
+            }
+        }
+        size_t least = two.type == FT_FILLER ? FT_REF_UNIT : sizeof(struct ft_head);
+        if (two.size < least || two.size % FT_REF_UNIT || two.state < FT_CLAIMED || two.state > FT_DONE ||
+            (!is_zero(one) && (one.size != two.size || one.type != two.type || one.state > two.state))) {
+            look.damaged = true;
+            break;
+        }
+        if (two.size > limit - at) {
+            look.damaged = limit == used || limit == FT_PAGE_ROOM; /* else just cut off */
+            break;
+        }
+        if (two.type != FT_FILLER) {
+            if (one.state >= FT_OPEN) ft_place_add(&look.records, (unsigned)(at / FT_REF_UNIT));
+            look.torn += two.state == FT_CLAIMED;
+            look.unfinished |= one.state != FT_DONE;
+        }
+        at += two.size;
+    }
+    return look;
+}
+
+static struct look look_at_slots(const struct ft_page *first, const struct ft_page *second, size_t room)
+{
+    struct look look = {.unfinished = true};
+    for (size_t at = 0; at + FT_SLOT_SIZE <= room; at += FT_SLOT_SIZE) {
+        struct word word = word_at(second, at);
+        if (word.state == FT_OPEN && word.type == FT_WAIT_SLOT && word.size == FT_SLOT_SIZE &&
+            !memcmp(first->room + at, second->room + at, FT_SLOT_SIZE)) /* changing now: not a long wait */
+            ft_place_add(&look.records, (unsigned)(at / FT_REF_UNIT));
+    }
+    return look;
+}
+
+/* --- the copies ----------------------------------------------------------------------------- */
+
+static struct ft_page *new_page(struct ft_reading *in)
+{
+    if (!in->chunk_left) {
+        void *chunk = NULL; /* the first page of a chunk only holds the link */
+        if (posix_memalign(&chunk, FT_PAGE, (size_t)(CHUNK + 1) * FT_PAGE)) return NULL;
+        *(void **)chunk = in->chunks;
+        in->chunks = chunk;
+        in->chunk_left = CHUNK;
+    }
+    return (struct ft_page *)in->chunks + in->chunk_left--;
+}
+
+static struct ft_copy *new_copy(struct ft_reading *in)
+{
+    if (in->count == in->room) {
+        size_t room = in->room ? in->room * 2 : 64;
+        struct ft_copy *grown = realloc(in->copies, room * sizeof *grown);
+        if (!grown) return NULL;
+        in->copies = grown;
+        in->room = room;
+    }
+    struct ft_page *page = new_page(in);
+    if (!page) return NULL;
+    struct ft_copy *copy = &in->copies[in->count++];
+    *copy = (struct ft_copy){.page = page};
+    return copy;
+}
+
+/* The records handed out before must still be there as they were: callers have pointers to them. */
+static bool still_there(const struct ft_copy *copy, const struct ft_page *now, const struct look *look)
+{
+    for (unsigned n = 0; n < FT_UNITS; n++) {
+        if (!ft_place_in(&copy->records, n)) continue;
+        struct word old = word_at(copy->page, n * FT_REF_UNIT), new = word_at(now, n * FT_REF_UNIT);
+        if (!ft_place_in(&look->records, n) || old.size != new.size || old.type != new.type) return false;
+    }
+    return true;
+}
+
+static bool update(struct ft_reading *in, struct ft_copy *copy, const struct ft_page *now,
+                   const struct look *look)
+{
+    bool slots = now->class == FT_SLOTS;
+    if (!slots && !still_there(copy, now, look)) {
+        copy->settled = copy->damaged = true;
+        return true;
+    }
+    for (unsigned n = 0; n < FT_UNITS; n++) {
+        if (!ft_place_in(&look->records, n)) {
+            ft_place_drop(&copy->fresh, n); /* a slot no longer in use */
+            continue;
+        }
+        const uint8_t *record = now->room + n * FT_REF_UNIT;
+        bool known = ft_place_in(&copy->records, n) &&
+                     (!slots || !memcmp(copy->page->room + n * FT_REF_UNIT, record, FT_SLOT_SIZE));
+        if (known) continue;
+        ft_place_add(&copy->fresh, n);
+        struct ft_clock clock = {0};
+        if (word_at(now, n * FT_REF_UNIT).type != FT_CLOCK) continue;
+        ft_get((const struct ft_head *)(const void *)record, &clock, sizeof clock);
+        if (!ft_clock_add(in, clock.head.time, clock.monotonic)) return false;
+    }
+    memcpy(copy->page, now, FT_PAGE);
+    copy->records = look->records;
+    copy->torn = look->torn;
+    copy->damaged = look->damaged;
+    copy->settled = look->damaged || !look->unfinished;
+    return true;
+}
+
+/* --- the file ------------------------------------------------------------------------------- */
+
+static bool belongs(const struct ft_reading *in, const struct ft_page *page, uint64_t position)
+{
+    return page->magic == FT_PAGE_MAGIC && page->class < FT_CLASSES && page->seq &&
+           page->seq < in->header.next && 1 + (page->seq - 1) % in->header.capacity == position;
+}
+
+/* False: out of memory. */
+static bool load_page(struct ft_reading *in, const struct ft_page *first, const struct ft_page *second,
+                      size_t have, uint64_t position)
+{
+    if (have < FT_PAGE_HEADER || !belongs(in, first, position) || !belongs(in, second, position) ||
+        first->seq != second->seq || first->class != second->class)
+        return true;
+    if (in->header.next > in->header.capacity) { /* being overwritten? */
+        struct {
+            uint8_t bytes[FT_PAGE_HEADER];
+        } again;
+        read_at(in->fd, &again, sizeof again, position * FT_PAGE);
+        if (memcmp(&again, first, 4) || memcmp(again.bytes + 8, &first->seq, 8)) return true;
+    }
+    size_t room = (have < FT_PAGE ? have : FT_PAGE) - FT_PAGE_HEADER;
+    struct look look =
+        first->class == FT_SLOTS ? look_at_slots(first, second, room) : look_at_records(first, second, room);
+    uint32_t known = in->by_position[position];
+    struct ft_copy *copy = known ? &in->copies[known - 1] : NULL;
+    if (!copy || copy->page->seq != first->seq) {
+        copy = new_copy(in);
+        if (!copy) return false;
+        memset(copy->page, 0, FT_PAGE);
+        in->by_position[position] = (uint32_t)in->count;
+        uint32_t *key = &in->by_key[first->seq % FT_KEYS];
+        if (!*key || in->copies[*key - 1].page->seq < first->seq) *key = (uint32_t)in->count;
+        if (!ft_clock_add(in, first->counter, first->monotonic)) return false;
+    } else if (copy->settled || copy->page->class != first->class)
+        return true;
+    return update(in, copy, second, &look);
+}
+
+/* Whether nothing at a position can have changed: its newest page is known and complete. */
+static bool is_final(const struct ft_reading *in, uint64_t position)
+{
+    uint32_t known = in->by_position[position];
+    if (!known || !in->copies[known - 1].settled) return false;
+    uint64_t last = in->header.next - 1, capacity = in->header.capacity;
+    uint64_t newest = last - (last - position) % capacity; /* claimed for this position */
+    return in->copies[known - 1].page->seq == newest;
+}
+
+bool ft_pages_load(struct ft_reader *r)
+{
+    struct ft_reading *in = r->private;
+    uint64_t last = in->header.next - 1;
+    if (last > in->header.capacity) last = in->header.capacity;
+    for (uint64_t at = 1; at <= last;) {
+        if (is_final(in, at)) {
+            at++;
+            continue;
+        }
+        off_t data = lseek(in->fd, (off_t)(at * FT_PAGE), SEEK_DATA);
+        if (data < 0 && errno == ENXIO) break; /* holes up to the end */
+        if (data > 0 && (uint64_t)data / FT_PAGE > at) {
+            at = (uint64_t)data / FT_PAGE;
+            continue;
+        }
+        size_t n = last - at + 1 < FT_SCRATCH ? (size_t)(last - at + 1) : FT_SCRATCH;
+        struct ft_page *first = in->scratch, *second = in->scratch + FT_SCRATCH;
+        size_t have = read_at(in->fd, first, n * FT_PAGE, at * FT_PAGE);
+        size_t again = read_at(in->fd, second, n * FT_PAGE, at * FT_PAGE);
+        if (again < have) have = again;
+        for (size_t i = 0; i < n && i * FT_PAGE < have; i++)
+            if (!load_page(in, first + i, second + i, have - i * FT_PAGE, at + i)) return false;
+        at += n;
+    }
+    r->torn = r->damaged = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        r->torn += in->copies[i].torn;
+        r->damaged += in->copies[i].damaged;
+    }
+    return ft_clock_build(in);
+}

@@ -1,0 +1,69 @@
+/*
+ * reader_private.h: what the parts of the reader share. reader.c opens and
+ * answers, reader_pages.c copies and checks pages, reader_clock.c converts time.
+ */
+#ifndef FT_READER_PRIVATE_H
+#define FT_READER_PRIVATE_H
+
+#include "reader.h"
+
+#define FT_CLOSED       (1u << 24) /* the writer adds it to the cursor of a page nobody may append to */
+#define FT_CAPACITY_MAX ((1ull << 34) / FT_PAGE) /* a reference reaches 32 GiB, twice the largest file */
+#define FT_KEYS         (1u << 23) /* a reference names a page by the low 23 bits of its number */
+#define FT_SCRATCH      64u        /* pages read at once */
+#define FT_UNITS        (FT_PAGE_ROOM / FT_REF_UNIT)
+
+/* A set of places in a page: bit n stands for room + 8 * n. */
+struct ft_places {
+    uint64_t bits[(FT_UNITS + 63) / 64];
+};
+
+struct ft_copy {
+    struct ft_page *page;     /* our own copy: what was checked cannot change any more */
+    struct ft_places records; /* committed records begin here */
+    struct ft_places fresh;   /* of them, not handed out yet */
+    uint32_t torn;
+    bool settled; /* full and all committed for good (or damaged): not read again */
+    bool damaged;
+};
+
+struct ft_pair {
+    uint64_t counter, monotonic;
+};
+
+struct ft_reading {
+    int fd;
+    uint64_t size; /* of the file */
+    struct ft_header header;
+    struct ft_copy *copies;
+    size_t count, room;
+    uint32_t *by_key;        /* FT_KEYS: index in copies + 1 of the newest page of that key */
+    uint32_t *by_position;   /* capacity + 1: the same, by physical page */
+    void *chunks;            /* memory of the page copies: each begins with a pointer to the next */
+    size_t chunk_left;       /* pages left in the first of them */
+    struct ft_page *scratch; /* two times FT_SCRATCH pages */
+    struct ft_pair *pairs;
+    size_t pair_count, pair_room, pairs_known;
+    struct ft_pair *knots; /* of the clock's curve */
+    size_t knot_count;
+    double rate; /* ns a tick, overall */
+};
+
+/* Read pages that are new or may have changed. False: out of memory. */
+bool ft_pages_load(struct ft_reader *r);
+
+/* Take what is known about the clock into account. False: out of memory. */
+bool ft_clock_add(struct ft_reading *in, uint64_t counter, uint64_t monotonic);
+bool ft_clock_build(struct ft_reading *in);
+
+static inline bool ft_place_in(const struct ft_places *set, unsigned n)
+{
+    return set->bits[n / 64] >> n % 64 & 1;
+}
+static inline void ft_place_add(struct ft_places *set, unsigned n) { set->bits[n / 64] |= 1ull << n % 64; }
+static inline void ft_place_drop(struct ft_places *set, unsigned n)
+{
+    set->bits[n / 64] &= ~(1ull << n % 64);
+}
+
+#endif
