@@ -7,15 +7,17 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/origin.h"
+#include "preload/thread.h"
 
 struct ft_writer ft;
 __thread struct self self __attribute__((tls_model("initial-exec")));
-static uint32_t always_alive = 1;
-volatile uint32_t *self_alive = &always_alive;
+static uint32_t always_alive[2] = {1};
+volatile uint32_t *self_alive = always_alive;
 bool self_shared_tls;
 
 /* --- real functions ------------------------------------------------------------------------- */
@@ -108,7 +110,9 @@ static void thread_unseen(void)
     record->head.task = self.task = ft_ref_of(record);
     record->tid = raw(SYS_gettid);
     record->pid = raw(SYS_getpid);
+    record->pthread = (uint64_t)pthread_self();
     ft_commit(record);
+    thread_adopt();
 }
 
 ft_ref self_identify(void)
@@ -150,6 +154,7 @@ static uint32_t lanes_used; /* the highest lane ever taken + 1 */
 struct lane *my_lane(void)
 {
     if (likely(self.lane)) return self.lane;
+    if (self.end == SELF_ENDED) return NULL;
     ft_ref task = me();
     if (!task) return NULL;
     for (uint32_t i = 0; i < LANES; i++) {

@@ -35,14 +35,18 @@ struct self {
     uint32_t pid;      /* of the process `task` belongs to; 0 in threads, where it is not needed */
     uint8_t fork_api;  /* enum ft_fork_api of the libc call we are in, for the atfork handlers */
     uint8_t vforked;   /* this many vfork children borrow this thread */
-    uint8_t end;       /* enum ft_thread_end_how seen so far */
+    uint8_t end;       /* enum ft_thread_end_how seen so far, or SELF_ENDED */
     uint8_t busy;      /* in our own code: hooks call through */
 };
+#define SELF_ENDED 255 /* its FT_THREAD_END is written: no lane any more */
 extern __thread struct self self __attribute__((tls_model("initial-exec")));
 
 extern struct ft_writer ft;
 
-/* One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not noticed". */
+/*
+ * One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not noticed".
+ * Its second word counts this process's other threads (thread.h).
+ */
 extern volatile uint32_t *self_alive;
 extern bool self_shared_tls; /* a clone() child runs on its parent's thread pointer */
 

@@ -1,0 +1,154 @@
+/*
+ * sigaction.c: who installs what for a signal, over what. One record for each
+ * call of the program that changed a disposition; queries are none.
+ *
+ * glibc's signal(), sigset() and siginterrupt() do not come through our
+ * sigaction: each is wrapped, the real one is called and asked afterwards what
+ * it made of the flags and the mask.
+ *
+ * Everything here may run in a signal handler, and in a vfork child on its
+ * parent's memory (CPython's subprocess does): it only records.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stddef.h>
+
+#include "preload/signals.h"
+
+#define RESTORER 0x04000000u /* SA_RESTORER: glibc adds it, and shows it in queries */
+
+static uint64_t address_of(const struct sigaction *action) { return (uint64_t)(uintptr_t)action->sa_handler; }
+
+static void installed(enum ft_sigaction_api api, int signal_number, uint64_t old, uint64_t new,
+                      uint32_t flags, uint64_t mask, uint64_t site)
+{
+    ft_ref task = me();
+    if (!task) return;
+    origin_first(site);
+    if (new > (uint64_t)(uintptr_t)SIG_IGN) origin_object(new);
+    size_t size = mask ? offsetof(struct ft_sigaction, py_stack) : offsetof(struct ft_sigaction, mask);
+    struct ft_sigaction *record = ft_begin(&ft, FT_SIGACTION, size, task);
+    if (!record) return;
+    record->site = site;
+    record->old_handler = old;
+    record->new_handler = new;
+    record->flags = flags & ~RESTORER;
+    record->signal = (uint8_t)signal_number;
+    record->api = (uint8_t)api;
+    if (mask) record->mask = mask;
+    ft_commit(record);
+}
+
+/* --- sigaction ------------------------------------------------------------------------------ */
+
+/* glibc looks at *action only for these; for others it may be any pointer. */
+static bool may_install(int signal_number)
+{
+    return signal_number > 0 && signal_number < NSIG && signal_number != 32 && signal_number != 33;
+}
+
+/*
+ * The new action is read before the call: `action` and `old` may be the same
+ * struct. The old one is asked for where the caller wants it, so that he finds
+ * there exactly the bytes libc writes (8 of sa_mask's 128).
+ */
+#define SIGACTION(name)                                                                                     \
+    HOOK(int, name, (int signal_number, const struct sigaction *action, struct sigaction *old))             \
+    {                                                                                                       \
+        if (!action || !may_install(signal_number)) return REAL(name)(signal_number, action, old);          \
+        struct sigaction ours, *before = old ? old : &ours;                                                 \
+        uint64_t new = address_of(action), mask = mask_word(&action->sa_mask);                              \
+        uint32_t flags = (uint32_t)action->sa_flags;                                                        \
+        int result = REAL(name)(signal_number, action, before);                                             \
+        if (!result)                                                                                        \
+            installed(FT_SIGACTION_sigaction, signal_number, address_of(before), new, flags, mask, SITE()); \
+        return result;                                                                                      \
+    }
+
+SIGACTION(sigaction)
+SIGACTION(__sigaction) /* the same under its other exported name */
+
+/* --- signal and its kin --------------------------------------------------------------------- */
+
+/* What is installed now. */
+static struct sigaction ask(int signal_number)
+{
+    int saved = errno;
+    struct sigaction now;
+    if (REAL(sigaction)(signal_number, NULL, &now)) memset(&now, 0, sizeof now);
+    errno = saved;
+    return now;
+}
+
+static void installed_by(enum ft_sigaction_api api, int signal_number, uint64_t old, uint64_t new,
+                         uint64_t site)
+{
+    if (!me()) return;
+    struct sigaction now = ask(signal_number);
+    installed(api, signal_number, old, new, (uint32_t)now.sa_flags, mask_word(&now.sa_mask), site);
+}
+
+#define SIGNAL(name, api)                                                                            \
+    HOOK(sighandler_t, name, (int signal_number, sighandler_t handler))                              \
+    {                                                                                                \
+        sighandler_t old = REAL(name)(signal_number, handler);                                       \
+        if (old != SIG_ERR)                                                                          \
+            installed_by(api, signal_number, (uint64_t)(uintptr_t)old, (uint64_t)(uintptr_t)handler, \
+                         SITE());                                                                    \
+        return old;                                                                                  \
+    }
+
+SIGNAL(signal, FT_SIGACTION_signal)
+SIGNAL(bsd_signal, FT_SIGACTION_bsd_signal)
+SIGNAL(ssignal, FT_SIGACTION_ssignal)
+SIGNAL(sysv_signal, FT_SIGACTION_sysv_signal)
+SIGNAL(__sysv_signal, FT_SIGACTION_sysv_signal) /* what signal() is under _XOPEN_SOURCE */
+
+HOOK(int, sigignore, (int signal_number))
+{
+    struct sigaction old = ask(signal_number);
+    int result = REAL(sigignore)(signal_number);
+    if (!result)
+        installed_by(FT_SIGACTION_sigignore, signal_number, address_of(&old), (uint64_t)(uintptr_t)SIG_IGN,
+                     SITE());
+    return result;
+}
+
+/* Keeps the handler, changes SA_RESTART. */
+HOOK(int, siginterrupt, (int signal_number, int interrupt))
+{
+    int result = REAL(siginterrupt)(signal_number, interrupt);
+    if (result || !me()) return result;
+    struct sigaction now = ask(signal_number);
+    installed(FT_SIGACTION_siginterrupt, signal_number, address_of(&now), address_of(&now),
+              (uint32_t)now.sa_flags, mask_word(&now.sa_mask), SITE());
+    return result;
+}
+
+/* --- sigset --------------------------------------------------------------------------------- */
+
+HOOK_REAL(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old));
+
+static uint64_t mask_now(void)
+{
+    int saved = errno;
+    sigset_t now;
+    uint64_t word = REAL(sigprocmask)(SIG_BLOCK, NULL, &now) ? 0 : mask_word(&now);
+    errno = saved;
+    return word;
+}
+
+/* Installs and unblocks; or, with SIG_HOLD, only blocks. It returns SIG_HOLD if the signal was blocked. */
+HOOK(sighandler_t, sigset, (int signal_number, sighandler_t handler))
+{
+    if (!me()) return REAL(sigset)(signal_number, handler);
+    struct sigaction old = ask(signal_number);
+    uint64_t mask = mask_now();
+    sighandler_t result = REAL(sigset)(signal_number, handler);
+    if (result == SIG_ERR) return result;
+    if (handler != SIG_HOLD)
+        installed_by(FT_SIGACTION_sigset, signal_number, address_of(&old), (uint64_t)(uintptr_t)handler,
+                     SITE());
+    mask_changed(FT_SIGMASK_sigset, handler == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, mask, mask_now(), SITE());
+    return result;
+}

@@ -1,0 +1,402 @@
+/*
+ * thread.c: threads: created, begun, joined, detached, cancelled, ended.
+ *
+ * A new thread starts in a trampoline of ours, which needs three words from
+ * its creator: a cell. Cells are private memory, never the trace file: that
+ * is writable by others, and these are function pointers.
+ *
+ * The end is seen by a destructor of thread-specific data. It re-arms itself
+ * until the last round, so that what other destructors do is still recorded as
+ * this thread's; hooks called even later are harmless (self.task stays valid).
+ *
+ * C11 threads do not go through pthread_create (thrd_create calls the inside
+ * of libc), and their start routine returns int: wrappers of their own.
+ */
+#define _GNU_SOURCE
+#include "thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <threads.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/init.h"
+#include "preload/origin.h"
+#include "preload/waiting.h"
+
+/* --- counting ------------------------------------------------------------------------------- */
+
+static void count(uint32_t change) { __atomic_fetch_add(&self_alive[1], change, __ATOMIC_RELAXED); }
+
+uint32_t thread_known(void) { return 1 + __atomic_load_n(&self_alive[1], __ATOMIC_RELAXED); }
+
+/* --- cells ---------------------------------------------------------------------------------- */
+
+#define CELLS 1024 /* threads between their creator and their trampoline; the first of them share a page */
+
+struct cell {
+    union {
+        void *(*pthread)(void *);
+        thrd_start_t c11;
+    } start;
+    void *argument;
+    ft_ref task; /* the thread's */
+};
+
+static struct {
+    uint64_t used[CELLS / 64];
+    struct cell cell[CELLS];
+} pool;
+
+/* NULL: no memory at all. */
+static struct cell *cell_take(void)
+{
+    for (unsigned i = 0; i < CELLS / 64; i++) {
+        uint64_t used = __atomic_load_n(&pool.used[i], __ATOMIC_RELAXED);
+        while (~used) {
+            unsigned bit = (unsigned)__builtin_ctzll(~used);
+            if (__atomic_compare_exchange_n(&pool.used[i], &used, used | 1ull << bit, false, __ATOMIC_ACQUIRE,
+                                            __ATOMIC_RELAXED))
+                return &pool.cell[i * 64 + bit];
+        }
+    }
+    int saved = errno;
+    long page = syscall(SYS_mmap, NULL, FT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = saved;
+    return page == -1 ? NULL : (struct cell *)page;
+}
+
+static void cell_release(struct cell *cell)
+{
+    size_t index = (size_t)(cell - pool.cell);
+    if (cell >= pool.cell && index < CELLS) {
+        __atomic_fetch_and(&pool.used[index / 64], ~(1ull << index % 64), __ATOMIC_RELEASE);
+        return;
+    }
+    int saved = errno;
+    syscall(SYS_munmap, cell, FT_PAGE);
+    errno = saved;
+}
+
+/* --- the end of a thread -------------------------------------------------------------------- */
+
+static pthread_key_t key;
+static bool have_key;
+
+static void write_end(void)
+{
+    if (self.end == SELF_ENDED) return;
+    int saved = errno;
+    ft_ref task = me();
+    struct ft_thread_end *record = task ? ft_begin(&ft, FT_THREAD_END, sizeof *record, task) : NULL;
+    if (record) {
+        struct timespec cpu = {0};
+        syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &cpu);
+        record->how = self.end ? self.end : FT_THREAD_END_cancelled;
+        record->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
+        ft_commit(record);
+    }
+    self.end = SELF_ENDED;
+    lane_release();
+    count(-1u);
+    errno = saved;
+}
+
+/* Run by libc up to PTHREAD_DESTRUCTOR_ITERATIONS times as long as a value is set. */
+static void destructor(void *round)
+{
+    uintptr_t next = (uintptr_t)round + 1;
+    if (next > PTHREAD_DESTRUCTOR_ITERATIONS || pthread_setspecific(key, (void *)next)) write_end();
+}
+
+/* No malloc: the key is among the first 32, whose values lie in the thread descriptor. */
+static void expect_end(void)
+{
+    if (have_key) pthread_setspecific(key, (void *)1);
+}
+
+void thread_adopt(void)
+{
+    count(1);
+    expect_end();
+}
+
+void thread_init(void)
+{
+    have_key = !pthread_key_create(&key, destructor);
+    expect_end(); /* of the main thread, by pthread_exit */
+}
+
+/* Without a key these two are the only ends we see. */
+static void ending(enum ft_thread_end_how how)
+{
+    if (!self.end) self.end = (uint8_t)how;
+    if (!have_key && me()) write_end();
+}
+
+static void set_exited(void)
+{
+    if (me()) ending(FT_THREAD_END_exited);
+}
+
+HOOK(void, pthread_exit, (void *result))
+{
+    set_exited();
+    REAL(pthread_exit)(result);
+    __builtin_unreachable();
+}
+
+HOOK(void, thrd_exit, (int result))
+{
+    set_exited();
+    REAL(thrd_exit)(result);
+    __builtin_unreachable();
+}
+
+/* --- the beginning -------------------------------------------------------------------------- */
+
+/* Apart from the trampolines, so that what it needs of the stack is free again when the program's code runs.
+ */
+static __attribute__((noinline)) struct cell arrive(void *argument)
+{
+    struct cell cell = *(struct cell *)argument;
+    cell_release(argument);
+    if (self.task) count(-1u); /* a signal handler came first and was taken for an unseen thread */
+    self.task = cell.task;
+    expect_end();
+    struct ft_thread_start *record = ft_begin(&ft, FT_THREAD_START, sizeof *record, cell.task);
+    if (record) {
+        int saved = errno;
+        record->tid = (uint32_t)syscall(SYS_gettid);
+        record->pid = (uint32_t)syscall(SYS_getpid);
+        record->pthread = (uint64_t)pthread_self();
+        ft_commit(record);
+        errno = saved;
+    }
+    return cell;
+}
+
+static void *trampoline(void *argument)
+{
+    struct cell cell = arrive(argument);
+    void *result = cell.start.pthread(cell.argument);
+    ending(FT_THREAD_END_returned);
+    return result;
+}
+
+static int trampoline_c11(void *argument)
+{
+    struct cell cell = arrive(argument);
+    int result = cell.start.c11(cell.argument);
+    ending(FT_THREAD_END_returned);
+    return result;
+}
+
+/* --- creation ------------------------------------------------------------------------------- */
+
+/*
+ * Before the call: the new thread may act before its creator returns. On
+ * success fills in cell->task; NULL: call through, the thread will be met as
+ * an unseen one (self_identify).
+ */
+static struct ft_thread_create *announce(struct cell *cell, enum ft_thread_api api, uint64_t site,
+                                         uint64_t start, bool detached)
+{
+    ft_ref task = me();
+    struct ft_origin origin = origin_full(site);
+    origin_object(start);
+    struct ft_thread_create *record = ft_begin(&ft, FT_THREAD_CREATE, sizeof *record, task);
+    if (!record) return NULL;
+    record->origin = origin;
+    record->start = start;
+    record->api = api;
+    record->detached = detached;
+    record->error = -1;
+    cell->task = ft_ref_of(record);
+    ft_publish(record);
+    count(1);
+    return record;
+}
+
+static void created(struct ft_thread_create *record, struct cell *cell, int error)
+{
+    if (error) {
+        cell_release(cell);
+        count(-1u);
+    }
+    record->error = error;
+    ft_commit(record);
+}
+
+HOOK(int, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument))
+{
+    struct ft_thread_create *record = NULL;
+    struct cell *cell = me() ? cell_take() : NULL;
+    if (cell) {
+        int detached = PTHREAD_CREATE_JOINABLE;
+        if (attributes) pthread_attr_getdetachstate(attributes, &detached);
+        cell->start.pthread = start;
+        cell->argument = argument;
+        record = announce(cell, FT_THREAD_pthread_create, SITE(), (uint64_t)(uintptr_t)start,
+                          detached == PTHREAD_CREATE_DETACHED);
+        if (!record) cell_release(cell);
+    }
+    if (!record) return REAL(pthread_create)(thread, attributes, start, argument);
+    int error = REAL(pthread_create)(thread, attributes, trampoline, cell);
+    created(record, cell, error);
+    return error;
+}
+
+/* C11 says less than errno. EINVAL stands for a bare thrd_error, except at creation, where glibc means
+ * EAGAIN. */
+static int c11_error(int result, int otherwise)
+{
+    switch (result) {
+    case thrd_success: return 0;
+    case thrd_nomem: return ENOMEM;
+    case thrd_busy: return EBUSY;
+    case thrd_timedout: return ETIMEDOUT;
+    default: return otherwise;
+    }
+}
+
+HOOK(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument))
+{
+    struct ft_thread_create *record = NULL;
+    struct cell *cell = me() ? cell_take() : NULL;
+    if (cell) {
+        cell->start.c11 = start;
+        cell->argument = argument;
+        record = announce(cell, FT_THREAD_thrd_create, SITE(), (uint64_t)(uintptr_t)start, false);
+        if (!record) cell_release(cell);
+    }
+    if (!record) return REAL(thrd_create)(thread, start, argument);
+    int result = REAL(thrd_create)(thread, trampoline_c11, cell);
+    created(record, cell, c11_error(result, EAGAIN));
+    return result;
+}
+
+/* --- join, detach, cancel ------------------------------------------------------------------- */
+
+static struct ft_thread_op *operation(enum ft_thread_op_api api, uint64_t thread, uint64_t site)
+{
+    ft_ref task = me();
+    if (!task) return NULL;
+    struct ft_origin origin = origin_site(site);
+    struct ft_thread_op *record = ft_begin(&ft, FT_THREAD_OP, sizeof *record, task);
+    if (!record) return NULL;
+    record->site = origin.site;
+    record->pthread = thread;
+    record->api = api;
+    return record;
+}
+
+static void done(struct ft_thread_op *record, int error)
+{
+    if (!record) return;
+    record->error = error;
+    ft_commit(record);
+}
+
+/* A poll that found the thread still running is no event. */
+static void joined(uint64_t thread, uint64_t site, int error)
+{
+    if (error != EBUSY && error != ETIMEDOUT) done(operation(FT_THREAD_OP_join, thread, site), error);
+}
+
+/* Around a join that may block; its end is a cleanup because joining is a cancellation point. */
+static int join_begins(uint64_t thread, uint64_t site)
+{
+    /* whose tid that is the reader knows: FT_THREAD_START has both */
+    waiting_begin(FT_WAIT_join, (const void *)(uintptr_t)thread, 0, 0, site);
+    return 0;
+}
+static void join_ends(const int *unused) { waiting_end(); }
+#define WAITING_FOR(thread, site) \
+    __attribute__((cleanup(join_ends), unused)) int waiting = join_begins((uint64_t)(thread), site)
+
+HOOK(int, pthread_join, (pthread_t thread, void **result))
+{
+    int error;
+    {
+        WAITING_FOR(thread, SITE());
+        error = REAL(pthread_join)(thread, result);
+    }
+    joined((uint64_t)thread, SITE(), error);
+    return error;
+}
+
+HOOK(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *until))
+{
+    int error;
+    {
+        WAITING_FOR(thread, SITE());
+        error = REAL(pthread_timedjoin_np)(thread, result, until);
+    }
+    joined((uint64_t)thread, SITE(), error);
+    return error;
+}
+
+HOOK(int, pthread_clockjoin_np,
+     (pthread_t thread, void **result, clockid_t clock, const struct timespec *until))
+{
+    int error;
+    {
+        WAITING_FOR(thread, SITE());
+        error = REAL(pthread_clockjoin_np)(thread, result, clock, until);
+    }
+    joined((uint64_t)thread, SITE(), error);
+    return error;
+}
+
+HOOK(int, pthread_tryjoin_np, (pthread_t thread, void **result))
+{
+    int error = REAL(pthread_tryjoin_np)(thread, result);
+    joined((uint64_t)thread, SITE(), error);
+    return error;
+}
+
+HOOK(int, thrd_join, (thrd_t thread, int *result))
+{
+    int outcome;
+    {
+        WAITING_FOR(thread, SITE());
+        outcome = REAL(thrd_join)(thread, result);
+    }
+    joined((uint64_t)thread, SITE(), c11_error(outcome, EINVAL));
+    return outcome;
+}
+
+/* Recorded before the call: once detached, the thread may end and its pthread_t belong to another. */
+HOOK(int, pthread_detach, (pthread_t thread))
+{
+    struct ft_thread_op *record = operation(FT_THREAD_OP_detach, (uint64_t)thread, SITE());
+    ft_publish(record);
+    int error = REAL(pthread_detach)(thread);
+    done(record, error);
+    return error;
+}
+
+HOOK(int, thrd_detach, (thrd_t thread))
+{
+    struct ft_thread_op *record = operation(FT_THREAD_OP_detach, (uint64_t)thread, SITE());
+    ft_publish(record);
+    int result = REAL(thrd_detach)(thread);
+    done(record, c11_error(result, EINVAL));
+    return result;
+}
+
+/* Before the call: a thread that cancels itself asynchronously does not come back. */
+HOOK(int, pthread_cancel, (pthread_t thread))
+{
+    struct ft_thread_op *record = operation(FT_THREAD_OP_cancel, (uint64_t)thread, SITE());
+    ft_publish(record);
+    int error = REAL(pthread_cancel)(thread);
+    done(record, error);
+    return error;
+}

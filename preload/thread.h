@@ -1,0 +1,26 @@
+/*
+ * thread.h: what the other families may ask about threads.
+ *
+ * The count lives in the page the kernel empties in every new process
+ * (self_alive[1]): a fork child has it right without storing anything.
+ */
+#ifndef THREAD_H
+#define THREAD_H
+
+#include "preload/self.h"
+
+/*
+ * How many threads of this process are known to be alive, the caller's
+ * included. A thread counts from just before pthread_create until its
+ * FT_THREAD_END: the kernel may still list one that has ended, and does not
+ * list one yet whose creator is about to call clone. Async-signal-safe.
+ */
+uint32_t thread_known(void);
+
+/*
+ * The calling thread has just got a birth record of its own, because nobody
+ * saw it created (self_identify): count it and see its end. Async-signal-safe.
+ */
+void thread_adopt(void);
+
+#endif
