@@ -1,0 +1,51 @@
+/*
+ * symbols.h: names, lines and bounds of what lies at an address of an ELF
+ * object, and back. For readers of a trace: it trusts no file, but it
+ * allocates and does I/O (not for traced processes).
+ *
+ * Addresses are those of the ELF file: address in memory - bias. A return
+ * address may already belong to the next function: ask for address - 1.
+ */
+#ifndef SYMBOLS_H
+#define SYMBOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct symbols; /* of one object */
+
+struct symbol {
+    const char
+        *name; /* without version, mangled as it is; NULL: the function's bounds are known, its name is not */
+    uint64_t start, size; /* size 0: unknown */
+    bool data;            /* an object, not a function */
+    bool plt;             /* a stub that jumps to `name` of another object */
+};
+
+/*
+ * The symbols of the object at PATH; NULL if it cannot be read or is no ELF
+ * file, or if its build-id is not build_id[size] (it was replaced since; size 0:
+ * not checked). Asked again, the answer comes from a cache: it is valid until
+ * symbols_close_all. Tables are read when first needed.
+ */
+struct symbols *symbols_open(const char *path, const uint8_t *build_id, size_t size);
+void symbols_close_all(void);
+
+/* What lies at the address: from .symtab (also of a separate debug file), else .dynsym, PLT stubs, .eh_frame.
+ */
+bool symbols_find(struct symbols *s, uint64_t address, struct symbol *found);
+
+/*
+ * The name alone, "fork@plt" for a stub; *offset: how far into it. NULL if there is none; then
+ * *offset is how far into the nameless function, or the address itself if not even that is known.
+ */
+const char *symbols_name(struct symbols *s, uint64_t address, uint64_t *offset);
+
+/* Source file and line, if there is DWARF. The file's name is the compiler's, usually absolute. */
+bool symbols_line(struct symbols *s, uint64_t address, const char **file, int *line);
+
+/* Where a function or object of that name is defined. */
+bool symbols_address(struct symbols *s, const char *name, struct symbol *found);
+
+#endif
