@@ -17,7 +17,7 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,no
               -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
-SO_SRC   := trace/writer.c $(wildcard preload/*.c preload/*.S)
+SO_SRC   := trace/writer.c $(wildcard preload/*.c preload/*.S preload/*/*.c)
 VIEW_SRC := $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
@@ -58,7 +58,7 @@ $(FIXTURES) $(BENCHES): $(B)/%: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -Wno-deprecated-declarations -I. -MMD -MP -pthread -rdynamic -o $@ $< $$(sed -n '1,20s/^ \* flags: //p' $<)
 
-fixtures: all $(FIXTURES) ## programs behave the same with and without the library
+fixtures: all $(FIXTURES) $(B)/tests/bench/weigh ## programs behave the same with and without the library
 	$(Q)/usr/bin/python3 tests/fixtures/run.py --build $(B)
 
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here

@@ -20,6 +20,8 @@
 #include <sys/mman.h>
 #include <unwind.h>
 
+#include "preload/python/python.h"
+
 #define FRAMES_MAX 64
 
 /* glibc 2.35; without it libgcc would fall back to dl_iterate_phdr and its lock */
@@ -93,11 +95,21 @@ static uint32_t build_id(const struct dl_find_object *object, uint8_t *id, uint3
     return 0;
 }
 
+/* Objects a sibling has described already still have to be looked at here, once. */
+static void look_for_python(const struct dl_find_object *object)
+{
+    static uint64_t looked[64];
+    uint64_t start = (uint64_t)(uintptr_t)object->dlfo_map_start;
+    if (remember(looked, sizeof looked / sizeof *looked, start))
+        python_look(object->dlfo_link_map, start, (uint64_t)(uintptr_t)object->dlfo_map_end);
+}
+
 void origin_object(uint64_t address)
 {
     struct dl_find_object object;
     if (!_dl_find_object || !caches || !address || _dl_find_object((void *)(uintptr_t)address, &object))
         return;
+    look_for_python(&object);
     const char *path = object.dlfo_link_map->l_name;
     if (!*path) path = self_program(); /* the program itself has no name there */
     size_t length = strlen(path);
@@ -215,7 +227,7 @@ static void keep(const struct frames *frames, uint64_t sp, ft_ref ref) {}
 
 __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
 {
-    struct ft_origin origin = {.site = site};
+    struct ft_origin origin = {.site = site, .py_stack = python_stack()};
     if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;
     uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     origin.stack = recall(site, sp);

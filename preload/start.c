@@ -24,6 +24,7 @@
 
 #include "preload/init.h"
 #include "preload/origin.h"
+#include "preload/python/python.h"
 #include "preload/secret.h"
 #include "preload/self.h"
 
@@ -222,6 +223,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         int error = run ? ft_writer_join(&ft, run) : create(envp);
         if (!error) {
             watch_for_forks();
+            const char *python = setting(envp, "FORKTRACE_PYTHON");
+            python_init(python && !strcmp(python, "off"));
             origin_init();
             birth(argc, argv, run ? FT_BIRTH_EXEC : FT_BIRTH_ROOT);
             env_init(envp);

@@ -197,7 +197,10 @@ struct ft_origin {
     X(32, KILL, kill, LINEAGE)               \
     X(40, WAIT, wait, EVENTS)                \
     X(41, WAIT_SLOT, wait_slot, SLOTS)       \
-    X(50, BIND, bind, LINEAGE)
+    X(50, BIND, bind, LINEAGE)               \
+    X(60, PY_FUNCTION, py_function, LINEAGE) \
+    X(61, PY_STACK, py_stack, LINEAGE)       \
+    X(62, PY_THREAD, py_thread, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -252,7 +255,8 @@ struct ft_clock { /* head.time and this were read together */
     X(4, NO_HANDOVER, "the trace file could not be handed to the new user: a later exec may not reopen it")     \
     X(5, NO_UNWINDER, "no lock-free unwinding here: call sites only, no stacks")                                \
     X(6, SLOW_BACKING, "no MADV_POPULATE_WRITE: pages are backed by writing")                                   \
-    X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it")
+    X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it") \
+    X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -290,7 +294,7 @@ struct ft_process { /* birth certificate: a new image, or a child whose creation
 #define FT_CRED_APIS(X)                                                                            \
     X(1, setuid) X(2, setgid) X(3, seteuid) X(4, setegid) X(5, setreuid) X(6, setregid)            \
     X(7, setresuid) X(8, setresgid) X(9, setgroups) X(10, initgroups) X(11, chroot)
-#define FT_THREAD_APIS(X) X(1, pthread_create) X(2, thrd_create)
+#define FT_THREAD_APIS(X) X(1, pthread_create) X(2, thrd_create) X(3, clone)
 #define FT_THREAD_OPS(X) X(1, join) X(2, detach) X(3, cancel)
 #define FT_THREAD_ENDS(X) X(1, returned) X(2, exited) X(3, cancelled)
 #define FT_SIGACTION_APIS(X)                                                                        \
@@ -335,7 +339,7 @@ struct ft_fork { /* before the call; FT_OPEN until it returned in the parent. Na
     struct ft_head head;
     struct ft_origin origin;
     uint32_t api;
-    int32_t result; /* 0 not returned; child's pid (system, popen: 1, its pid is not known); -errno */
+    int32_t result; /* 0 not returned; child's pid (system, popen, daemon: 1, its pid is not known here); -errno */
 };
 static_assert(sizeof(struct ft_fork) <= 48, "lineage record");
 
@@ -427,7 +431,7 @@ struct ft_thread_name {
     char name[16];
 };
 
-struct ft_unseen_threads { /* at a fork: kernel tasks of this process whose birth was not seen */
+struct ft_unseen_threads { /* at a fork: the kernel has more tasks of this process than we know: all but the forking one. Strike out those with an FT_THREAD_START */
     struct ft_head head;
     ft_ref fork;
     uint32_t count;
@@ -462,7 +466,7 @@ struct ft_sigaction { /* a successful install; the tail is there if not zero */
     uint16_t pad;
     uint64_t mask;
     ft_ref py_stack;
-    uint32_t pad2;
+    ft_ref py_handler; /* FT_PY_FUNCTION */
 };
 
 struct ft_sigmask {
@@ -507,6 +511,38 @@ struct ft_wait_slot { /* now waiting; head.state 0: not waiting. Same tail as ft
     uint32_t pad2;
 };
 static_assert(sizeof(struct ft_wait_slot) == FT_SLOT_SIZE, "slot");
+
+/* --- Python --------------------------------------------------------------------------------- */
+
+struct ft_py_function {
+    struct ft_head head;
+    ft_ref name; /* its qualified name */
+    ft_ref file;
+    uint32_t line; /* its first */
+    uint32_t pad;
+};
+
+struct ft_py_frame {
+    ft_ref function; /* qualified name */
+    ft_ref file;
+    uint32_t line;
+};
+
+struct ft_py_stack {
+    struct ft_head head;
+    uint16_t count;
+    uint16_t cut;
+    uint32_t pad;
+    struct ft_py_frame frame[]; /* innermost first */
+};
+
+struct ft_py_thread { /* what Python calls a thread it is about to create */
+    struct ft_head head;
+    ft_ref thread;   /* its FT_THREAD_CREATE */
+    ft_ref name;     /* threading.Thread.name */
+    ft_ref function; /* FT_PY_FUNCTION of its target; 0: run() of a subclass, or not a Python function */
+    uint32_t pad;
+};
 
 /* --- network -------------------------------------------------------------------------------- */
 

@@ -1,0 +1,40 @@
+/*
+ * python.h: what CPython can tell about an event: its Python stack, the name
+ * and target of a thread, the function behind a signal handler.
+ *
+ * The interpreter is found by looking at the ELF objects the program's own
+ * call sites lie in (no dlsym: it takes the loader's lock), whether it is the
+ * program itself or a libpython that was dlopened. A version whose layout is
+ * not in layouts.h is left alone, which a note in the trace says.
+ *
+ * Frames of the calling thread are read raw: a thread that is inside a hook
+ * cannot have its own frames moved, with or without the GIL. Objects are only
+ * touched while their thread runs them, references never counted. Anything
+ * that may run Python code happens only with the GIL held.
+ *
+ * FORKTRACE_PYTHON=off switches all of this off.
+ */
+#ifndef PYTHON_H
+#define PYTHON_H
+
+#include <link.h>
+
+#include "preload/self.h"
+
+/* Constructor only. */
+void python_init(bool off);
+
+/* Is the interpreter in this object? Called once for each object that is met. */
+void python_look(const struct link_map *map, uint64_t start, uint64_t end);
+
+/* FT_PY_STACK of the calling thread, 0 if it runs no Python. Async-signal-safe; no lock, no allocation. */
+ft_ref python_stack(void);
+
+/* pthread_create(start, argument) called from `site`: if that is CPython starting a thread, write
+ * FT_PY_THREAD. */
+void python_thread(ft_ref thread, uint64_t site, void *argument);
+
+/* A handler was installed from `site`: if by signal.signal(), the FT_PY_FUNCTION it names; else 0. */
+ft_ref python_handler(uint64_t site);
+
+#endif

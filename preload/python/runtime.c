@@ -1,0 +1,161 @@
+/*
+ * runtime.c: finding the interpreter, and reading frames, strings and
+ * functions of it.
+ */
+#include "preload/python/runtime.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "preload/python/elf.h"
+
+struct python python;
+static bool off, declined;
+
+void python_init(bool switched_off) { off = switched_off; }
+
+/* --- the interpreter ------------------------------------------------------------------------ */
+
+static bool fill(struct python *p, const struct link_map *map)
+{
+    p->current = (void *(*)(void))elf_symbol(map, "_PyThreadState_UncheckedGet");
+    if (!p->current) p->current = (void *(*)(void))elf_symbol(map, "PyThreadState_GetUnchecked"); /* 3.13 */
+#define X(result, name, parameters) \
+    if (!(p->name = (result(*) parameters)elf_symbol(map, #name))) return false;
+    PY_FUNCTIONS(X)
+#undef X
+#define X(name) \
+    if (!(p->name = elf_symbol(map, #name))) return false;
+    PY_TYPES(X)
+#undef X
+    return p->current != NULL;
+}
+
+void python_look(const struct link_map *map, uint64_t start, uint64_t end)
+{
+    if (off || declined || python.layout) return;
+    const uint32_t *version = elf_symbol(map, "Py_Version"); /* 3.11 and later */
+    if (!version) {
+        if (!elf_symbol(map, "PyCode_Addr2Line")) return;
+        declined = true;
+        self_note(FT_NOTE_PYTHON_UNKNOWN, "before 3.11");
+        return;
+    }
+    struct python found = {.start = start, .end = end};
+    const struct py_layout *layout = NULL;
+    for (size_t i = 0; i < sizeof py_layouts / sizeof *py_layouts; i++)
+        if (py_layouts[i].version == *version >> 16) layout = &py_layouts[i];
+    if (!layout || !fill(&found, map)) {
+        declined = true;
+        self_note(FT_NOTE_PYTHON_UNKNOWN, "after 3.13, or built without the functions we need");
+        return;
+    }
+    python = found;
+    __atomic_store_n(&python.layout, layout, __ATOMIC_RELEASE); /* last: from now on it is used */
+}
+
+/* --- threads and frames --------------------------------------------------------------------- */
+
+const void *py_thread_state(void)
+{
+    const void *state = python.PyGILState_GetThisThreadState();
+    if (!state) return NULL;
+    return (uintptr_t)py_read(state, python.layout->ts_thread_id) == (uintptr_t)pthread_self() ? state : NULL;
+}
+
+bool py_holds_gil(void)
+{
+    const void *state = py_thread_state();
+    return state && python.current() == state;
+}
+
+static const void *real_frame(const void *frame)
+{
+    while (frame && (int)*((const uint8_t *)frame + python.layout->f_owner) == python.layout->owner_cstack)
+        frame = py_read(frame, python.layout->f_previous);
+    return frame;
+}
+
+const void *py_frame(const void *state)
+{
+    const struct py_layout *l = python.layout;
+    const void *from = l->ts_cframe == NO_CFRAME ? state : py_read(state, l->ts_cframe);
+    return from ? real_frame(py_read(from, l->ts_frame)) : NULL;
+}
+
+const void *py_frame_back(const void *frame) { return real_frame(py_read(frame, python.layout->f_previous)); }
+
+const void *py_frame_code(const void *frame)
+{
+    const void *code = py_read(frame, python.layout->f_code);
+    return py_is(code, python.PyCode_Type) ? code : NULL;
+}
+
+uint32_t py_frame_line(const void *frame, const void *code)
+{
+    const char *instruction = py_read(frame, python.layout->f_instr);
+    ptrdiff_t byte = instruction - ((const char *)code + python.layout->co_code);
+    int line = python.PyCode_Addr2Line((void *)(uintptr_t)code, (int)byte);
+    return line > 0 ? (uint32_t)line : 0;
+}
+
+/* --- strings and functions ------------------------------------------------------------------ */
+
+static size_t utf8(uint32_t c, char *out)
+{
+    if (c < 0x80) return out[0] = (char)c, 1;
+    if (c < 0x800) return out[0] = (char)(0xc0 | c >> 6), out[1] = (char)(0x80 | (c & 63)), 2;
+    if (c < 0x10000)
+        return out[0] = (char)(0xe0 | c >> 12), out[1] = (char)(0x80 | (c >> 6 & 63)),
+               out[2] = (char)(0x80 | (c & 63)), 3;
+    return out[0] = (char)(0xf0 | c >> 18), out[1] = (char)(0x80 | (c >> 12 & 63)),
+           out[2] = (char)(0x80 | (c >> 6 & 63)), out[3] = (char)(0x80 | (c & 63)), 4;
+}
+
+size_t py_text(const void *string, char *buffer, size_t room)
+{
+    if (!py_is(string, python.PyUnicode_Type)) return 0;
+    uint32_t state = py_read32(string, STR_STATE), kind = state >> 2 & 7;
+    bool compact = state >> 5 & 1, ascii = state >> 6 & 1;
+    if (!compact || (kind != 1 && kind != 2 && kind != 4)) return 0;
+    size_t length = (size_t)py_read(string, STR_LENGTH), used = 0;
+    const uint8_t *data =
+        (const uint8_t *)string + (ascii ? python.layout->str_ascii : python.layout->str_compact);
+    for (size_t i = 0; i < length && used + 4 <= room; i++) {
+        uint32_t c = 0;
+        memcpy(&c, data + i * kind, kind);
+        used += utf8(c, buffer + used);
+    }
+    return used;
+}
+
+ft_ref py_string(const void *string)
+{
+    char text[512];
+    size_t length = py_text(string, text, sizeof text);
+    return length ? ft_string(&ft, text, length, self.task) : 0;
+}
+
+ft_ref py_function(const void *callable)
+{
+    if (py_is(callable, python.PyMethod_Type)) callable = py_read(callable, METHOD_FUNCTION);
+    if (!py_is(callable, python.PyFunction_Type)) return 0;
+    const void *code = py_read(callable, FUNCTION_CODE);
+    if (!py_is(code, python.PyCode_Type)) return 0;
+    struct ft_py_function f = {.name = py_string(py_read(code, python.layout->co_qualname)),
+                               .file = py_string(py_read(code, python.layout->co_filename)),
+                               .line = py_read32(code, python.layout->co_firstlineno)};
+    uint32_t key[3] = {f.name, f.file, f.line};
+    uint64_t hash = ft_hash(key, sizeof key);
+    ft_ref ref = ft_interned_find(&ft, hash);
+    if (ref) return ref;
+    struct ft_py_function *record = ft_begin(&ft, FT_PY_FUNCTION, sizeof *record, self.task);
+    if (!record) return 0;
+    record->name = f.name;
+    record->file = f.file;
+    record->line = f.line;
+    ref = ft_ref_of(record);
+    ft_commit(record);
+    ft_interned_keep(&ft, hash, ref);
+    return ref;
+}

@@ -1,0 +1,71 @@
+/*
+ * runtime.h: the interpreter of this process: its functions and its layout.
+ * Inside preload/python/ only.
+ */
+#ifndef PYTHON_RUNTIME_H
+#define PYTHON_RUNTIME_H
+
+#include <stddef.h>
+
+#include "preload/python/layouts.h"
+#include "preload/python/python.h"
+
+/* clang-format off */
+#define PY_FUNCTIONS(X)                                                     \
+    X(void *, PyGILState_GetThisThreadState, (void))                        \
+    X(int, PyCode_Addr2Line, (void *code, int byte))                        \
+    X(void *, PyObject_GenericGetAttr, (void *object, void *name))          \
+    X(void *, PyUnicode_InternFromString, (const char *text))               \
+    X(void, PyErr_Fetch, (void **type, void **value, void **traceback))     \
+    X(void, PyErr_Restore, (void *type, void *value, void *traceback))      \
+    X(void, Py_DecRef, (void *object))
+#define PY_TYPES(X) X(PyCode_Type) X(PyMethod_Type) X(PyFunction_Type) X(PyUnicode_Type)
+/* clang-format on */
+
+struct python {
+    const struct py_layout *layout; /* NULL: no interpreter, or not one we know */
+    uint64_t start, end;            /* of the object it lies in */
+    void *(*current)(void);         /* the thread state that holds the GIL, unchecked */
+#define X(result, name, parameters) result(*name) parameters;
+    PY_FUNCTIONS(X)
+#undef X
+#define X(name) const void *name;
+    PY_TYPES(X)
+#undef X
+};
+extern struct python python;
+
+static inline const void *py_read(const void *object, int offset)
+{
+    return *(const void *const *)((const char *)object + offset);
+}
+static inline uint32_t py_read32(const void *object, int offset)
+{
+    return *(const uint32_t *)(const void *)((const char *)object + offset);
+}
+static inline bool py_is(const void *object, const void *type)
+{
+    return object && py_read(object, OB_TYPE) == type;
+}
+
+/* The thread state of the calling thread, NULL if it has none. */
+const void *py_thread_state(void);
+/* Whether the calling thread holds the GIL. */
+bool py_holds_gil(void);
+/* The innermost Python frame of a thread state, or NULL. */
+const void *py_frame(const void *state);
+/* The next one outwards. */
+const void *py_frame_back(const void *frame);
+/* Its code object; NULL: not a Python frame. */
+const void *py_frame_code(const void *frame);
+/* The line being executed, 0 unknown. */
+uint32_t py_frame_line(const void *frame, const void *code);
+
+/* A str in UTF-8, cut to `room`; returns the length. */
+size_t py_text(const void *string, char *buffer, size_t room);
+/* The same, as an interned FT_STRING. */
+ft_ref py_string(const void *string);
+/* FT_PY_FUNCTION of a function or bound method; 0 for anything else. */
+ft_ref py_function(const void *callable);
+
+#endif
