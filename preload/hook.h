@@ -46,10 +46,16 @@ struct hook {
     EXPORT result name parameters;         \
     EXPORT result name parameters
 
-/* The constructor has filled it in; a call from an even earlier constructor looks for it now. */
-#define REAL(name) (*(likely(real_##name) ? real_##name : (hook_resolve(), real_##name)))
+/*
+ * The constructor has filled it in. An even earlier call looks for this one
+ * name only: a malloc of the program's, called by dlsym for a name that is
+ * missing, may lock a mutex in the middle of hook_resolve.
+ */
+#define REAL(name) (*(likely(real_##name) ? real_##name : (__typeof__(real_##name))hook_find(#name)))
 
-/* Fill in every real function. One that libc does not have returns -1 with ENOSYS. Idempotent. */
+/* The real function of this name. One that libc does not have returns -1 with ENOSYS. */
+void *hook_find(const char *name);
+/* Fill in all of them. Idempotent. */
 void hook_resolve(void);
 
 #define SITE() ((uint64_t)(uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)))

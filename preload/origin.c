@@ -128,6 +128,8 @@ void origin_object(uint64_t address)
 
 /* --- unwinding ------------------------------------------------------------------------------ */
 
+bool origin_unwinds(void) { return _dl_find_object && caches; }
+
 struct frames {
     uint64_t site;
     unsigned count;

@@ -16,6 +16,9 @@
 /* The call site only: for events that are cheap. */
 struct ft_origin origin_site(uint64_t site);
 
+/* _Unwind_Backtrace may be called here (libgcc's, see above). */
+bool origin_unwinds(void);
+
 /* The whole stack, from `site` outwards. */
 struct ft_origin origin_full(uint64_t site);
 

@@ -7,11 +7,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/origin.h"
+#include "preload/waiting.h"
 #include "preload/thread.h"
 
 struct ft_writer ft;
@@ -30,12 +32,17 @@ static long missing(void)
     return -1;
 }
 
+void *hook_find(const char *name)
+{
+    void *real = dlsym(RTLD_NEXT, name);
+    return real ? real : (void *)(uintptr_t)missing;
+}
+
 void hook_resolve(void)
 {
     for (const struct hook *hook = __start_ft_hooks; hook < __stop_ft_hooks; hook++) {
         if (__atomic_load_n(hook->real, __ATOMIC_RELAXED)) continue;
-        void *real = dlsym(RTLD_NEXT, hook->name);
-        __atomic_store_n(hook->real, real ? real : (void *)(uintptr_t)missing, __ATOMIC_RELAXED);
+        __atomic_store_n(hook->real, hook_find(hook->name), __ATOMIC_RELAXED);
     }
 }
 
@@ -163,8 +170,8 @@ struct lane *my_lane(void)
         if (!__atomic_compare_exchange_n(&lanes[i].task, &none, task, false, __ATOMIC_ACQ_REL,
                                          __ATOMIC_RELAXED))
             continue;
-        lanes[i].held = 0;
-        lanes[i].slot = NULL;
+        /* a ghost's lane was never released */
+        memset((char *)&lanes[i] + sizeof task, 0, sizeof lanes[i] - sizeof task);
         lanes[i].tid = raw(SYS_gettid);
         uint32_t used = __atomic_load_n(&lanes_used, __ATOMIC_RELAXED);
         while (used < i + 1 && !__atomic_compare_exchange_n(&lanes_used, &used, i + 1, false,
@@ -181,16 +188,17 @@ void lane_release(void)
     struct lane *lane = self.lane;
     if (!lane) return;
     self.lane = NULL;
-    /* after a fork the slot is still the parent's thread's: not ours to free */
-    if (lane->slot && lane->slot->head.task == self.task) ft_slot_free(lane->slot);
-    lane->slot = NULL;
+    waiting_release(lane);
     lane->held = 0;
     __atomic_store_n(&lane->task, 0, __ATOMIC_RELEASE);
 }
 
 void lanes_each(void (*visit)(void *context, const struct lane *lane), void *context)
 {
-    if (self.lane) self.lane->task = self.task; /* a fork may have changed it */
+    if (self.lane && self.lane->task != self.task) { /* changed by a fork */
+        self.lane->task = self.task;
+        self.lane->tid = raw(SYS_gettid);
+    }
     uint32_t used = __atomic_load_n(&lanes_used, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < used; i++)
         if (__atomic_load_n(&lanes[i].task, __ATOMIC_ACQUIRE)) visit(context, &lanes[i]);

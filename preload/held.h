@@ -1,0 +1,64 @@
+/*
+ * held.h: which locks this thread holds, newest last, in its lane: so that a
+ * fork can tell who holds what.
+ *
+ * An entry may be out of date: pthread_cond_wait releases its mutex for a
+ * while, a semaphore may be posted by another thread, libc unlocks behind our
+ * back. Ask held_really before believing one.
+ *
+ * Everything here keeps errno and may be interrupted by a signal handler that
+ * locks and unlocks.
+ */
+#ifndef HELD_H
+#define HELD_H
+
+#include "self.h"
+
+/* What the inline functions leave to do: no lane yet, the stack is full, not the newest lock. */
+void held_push_slowly(const void *address, enum ft_wait_kind kind);
+bool held_pop_deeper(struct lane *lane, const void *address);
+
+static inline void held_push(const void *address, enum ft_wait_kind kind)
+{
+    struct lane *lane = self.lane;
+    uint32_t n = likely(lane) ? lane->held : HELD_MAX;
+    if (unlikely(n >= HELD_MAX)) {
+        held_push_slowly(address, kind);
+        return;
+    }
+    /* the count first: what a handler locks meanwhile then goes above this one */
+    __atomic_store_n(&lane->held, n + 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    lane->lock[n].address = address;
+    lane->lock[n].kind = kind;
+}
+
+/* False: this thread does not hold it, as far as we know. */
+static inline bool held_pop(const void *address)
+{
+    struct lane *lane = self.lane;
+    uint32_t n = lane ? lane->held : 0;
+    if (!n) return false;
+    if (unlikely(lane->lock[n - 1].address != address)) return held_pop_deeper(lane, address);
+    __atomic_store_n(&lane->held, n - 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+/*
+ * Semaphores have no owner. One that is posted by threads that do not hold it
+ * is a signal, not a lock: it is "handed" from then on and held by nobody.
+ */
+void held_push_sem(const void *sem);
+/* Before it is posted. */
+void held_post_sem(const void *sem);
+/* It is initialised or destroyed: what we knew of this address is void. */
+void held_forget_sem(const void *sem);
+
+/*
+ * Is a lock that thread `tid` has on its stack held by it, by the lock's own
+ * state? No for one shared between processes: a fork makes no copy of it.
+ * The memory may be gone by now.
+ */
+bool held_really(const void *address, uint32_t kind, uint32_t tid);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * mutex.c: pthread mutexes and those of C11, which reach libc's by a way of
+ * their own.
+ *
+ * A lock is tried first: a free mutex costs a push on the stack of held locks
+ * and nothing else. Only a result other than 0 leads to the real lock, whose
+ * result counts, because trylock differs in what it says of a mutex one holds
+ * already (EBUSY for EDEADLK, or for a deadlock) but never takes one that lock
+ * would have refused. Looked up for each type in glibc 2.36: normal, adaptive,
+ * recursive, errorcheck, robust, PI, PP. One result besides 0 means that the
+ * mutex is ours: EOWNERDEAD.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <threads.h>
+#include <time.h>
+
+#include "held.h"
+#include "waiting.h"
+
+#define MUTEX_PI 32 /* PTHREAD_MUTEX_PRIO_INHERIT_NP in __kind */
+
+HOOK_REAL(int, pthread_mutex_lock, (pthread_mutex_t *));
+
+static uint32_t owner(const pthread_mutex_t *mutex) { return (uint32_t)mutex->__data.__owner; }
+
+static bool taken(int result) { return result == 0 || result == EOWNERDEAD; }
+
+static int hold(const void *mutex, int result)
+{
+    if (taken(result)) held_push(mutex, FT_WAIT_mutex);
+    return result;
+}
+
+/* A timed wait that is over. */
+static int timed(const void *mutex, int result, int time_out)
+{
+    if (result == time_out)
+        waiting_timed_out();
+    else
+        waiting_end();
+    return hold(mutex, result);
+}
+
+__attribute__((noinline)) static int lock_busy(pthread_mutex_t *mutex, uint64_t site)
+{
+    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), site);
+    int result = REAL(pthread_mutex_lock)(mutex);
+    waiting_end();
+    return hold(mutex, result);
+}
+
+HOOK(int, pthread_mutex_trylock, (pthread_mutex_t * mutex))
+{
+    int result = REAL(pthread_mutex_trylock)(mutex);
+    return ft_writer_on(&ft) ? hold(mutex, result) : result;
+}
+
+EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex);
+EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    if (unlikely(!ft_writer_on(&ft))) return REAL(pthread_mutex_lock)(mutex);
+    int result = REAL(pthread_mutex_trylock)(mutex);
+    if (unlikely(!taken(result))) return lock_busy(mutex, SITE());
+    held_push(mutex, FT_WAIT_mutex);
+    return result;
+}
+
+HOOK(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *until))
+{
+    if (!ft_writer_on(&ft)) return REAL(pthread_mutex_timedlock)(mutex, until);
+    int result = REAL(pthread_mutex_trylock)(mutex); /* a free mutex: `until` is not looked at */
+    if (taken(result)) return hold(mutex, result);
+    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), SITE());
+    return timed(mutex, REAL(pthread_mutex_timedlock)(mutex, until), ETIMEDOUT);
+}
+
+HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *until))
+{
+    if (!ft_writer_on(&ft)) return REAL(pthread_mutex_clocklock)(mutex, clock, until);
+    /* an unknown clock, or a PI mutex with another than CLOCK_REALTIME, is EINVAL even if it is free */
+    bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
+    if (known && !(mutex->__data.__kind & MUTEX_PI)) {
+        int result = REAL(pthread_mutex_trylock)(mutex);
+        if (taken(result)) return hold(mutex, result);
+    }
+    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), SITE());
+    return timed(mutex, REAL(pthread_mutex_clocklock)(mutex, clock, until), ETIMEDOUT);
+}
+
+/* Popped afterwards: until then the fork of another thread may find it here, still held or not. */
+HOOK(int, pthread_mutex_unlock, (pthread_mutex_t * mutex))
+{
+    int result = REAL(pthread_mutex_unlock)(mutex);
+    if (likely(!result)) held_pop(mutex);
+    return result;
+}
+
+/* --- C11 ------------------------------------------------------------------------------------ */
+
+/* mtx_t is a pthread_mutex_t in glibc, and only normal or recursive. */
+static int hold_c11(const mtx_t *mutex, int result)
+{
+    if (result == thrd_success) held_push(mutex, FT_WAIT_mutex);
+    return result;
+}
+
+HOOK(int, mtx_trylock, (mtx_t * mutex))
+{
+    int result = REAL(mtx_trylock)(mutex);
+    return ft_writer_on(&ft) ? hold_c11(mutex, result) : result;
+}
+
+HOOK(int, mtx_lock, (mtx_t * mutex))
+{
+    if (!ft_writer_on(&ft)) return REAL(mtx_lock)(mutex);
+    int result = REAL(mtx_trylock)(mutex);
+    if (result != thrd_success) {
+        waiting_begin(FT_WAIT_mutex, mutex, 0, owner((const pthread_mutex_t *)(const void *)mutex), SITE());
+        result = REAL(mtx_lock)(mutex);
+        waiting_end();
+    }
+    return hold_c11(mutex, result);
+}
+
+HOOK(int, mtx_timedlock, (mtx_t * mutex, const struct timespec *until))
+{
+    if (!ft_writer_on(&ft)) return REAL(mtx_timedlock)(mutex, until);
+    int result = REAL(mtx_trylock)(mutex);
+    if (result == thrd_success) return hold_c11(mutex, result);
+    waiting_begin(FT_WAIT_mutex, mutex, 0, owner((const pthread_mutex_t *)(const void *)mutex), SITE());
+    result = REAL(mtx_timedlock)(mutex, until);
+    if (result == thrd_timedout)
+        waiting_timed_out();
+    else
+        waiting_end();
+    return hold_c11(mutex, result);
+}
+
+HOOK(int, mtx_unlock, (mtx_t * mutex))
+{
+    int result = REAL(mtx_unlock)(mutex);
+    if (result == thrd_success) held_pop(mutex);
+    return result;
+}
