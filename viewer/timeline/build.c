@@ -1,0 +1,169 @@
+/*
+ * build.c: from records to the model: collect them, order them by time, show
+ * each to the file of its family, and draw conclusions when all have been seen.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+
+/* --- collecting ------------------------------------------------------------------------------- */
+
+static bool is_definition(unsigned type) { return type == FT_STRING || type == FT_STACK || type == FT_CLOCK; }
+
+static int collect(void *context, const struct ft_head *record, ft_ref ref)
+{
+    struct build *b = context;
+    /* A wait is an event of when it began. */
+    uint64_t time = record->type == FT_WAIT ? FT_GET(wait, record).since : record->time;
+    struct item it = {.ns = ft_reader_ns(b->t->reader, time), .record = record, .ref = ref};
+    it.task = task_index(b, record->task);
+    struct task *task = &b->tasks[it.task];
+    int64_t written = record->type == FT_WAIT ? ft_reader_ns(b->t->reader, record->time) : it.ns;
+    if (written < task->first) task->first = written;
+    if (written > task->last) task->last = written;
+    if (is_definition(record->type)) return 0;
+    b->items = build_grow(b, b->items, b->item_count, sizeof it);
+    b->items[b->item_count++] = it;
+    return 0;
+}
+
+static int64_t since(int64_t ns, int64_t origin)
+{
+    int64_t difference;
+    return __builtin_sub_overflow(ns, origin, &difference) ? INT64_MAX : difference;
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const struct item *a = x, *b = y;
+    if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
+    return a->ref < b->ref ? -1 : a->ref > b->ref;
+}
+
+static void set_clock(struct build *b)
+{
+    struct timeline *t = b->t;
+    int64_t first = b->item_count ? INT64_MAX : 0;
+    for (size_t i = 0; i < b->item_count; i++)
+        if (b->items[i].ns < first) first = b->items[i].ns;
+    t->origin = first;
+    for (size_t i = 0; i < b->item_count; i++) b->items[i].ns = since(b->items[i].ns, first);
+    for (size_t i = 0; i < b->task_count; i++) {
+        struct task *task = &b->tasks[i];
+        if (task->last == INT64_MIN) continue;
+        task->last = task->last < first ? 0 : since(task->last, first);
+        if (task->last > t->end) t->end = task->last;
+    }
+    const struct ft_header *header = t->reader->header;
+    t->realtime = (int64_t)(header->realtime0 + ((uint64_t)first - header->monotonic0));
+    if (b->item_count) qsort(b->items, b->item_count, sizeof *b->items, by_time);
+}
+
+/* --- showing ---------------------------------------------------------------------------------- */
+
+#define EVENT_ONLY(name, type) \
+    static void name(struct build *b, const struct item *it) { event_add(b, it, EVENT_##type); }
+EVENT_ONLY(note, NOTE)
+EVENT_ONLY(session, SESSION)
+EVENT_ONLY(cred, CREDENTIALS)
+EVENT_ONLY(atfork, ATFORK)
+EVENT_ONLY(bind, BIND)
+
+/* A record of an unknown type (a newer writer's) is left alone. */
+static void (*const families[])(struct build *, const struct item *) = {
+    [FT_OBJECT] = objects_object,
+    [FT_SITE] = objects_site,
+    [FT_NOTE] = note,
+    [FT_PROCESS] = processes_process,
+    [FT_FORK] = processes_fork,
+    [FT_CHILD] = processes_child,
+    [FT_EXEC] = processes_exec,
+    [FT_EXEC_FAILED] = processes_exec_failed,
+    [FT_EXIT] = ends_exit,
+    [FT_REAP] = ends_reap,
+    [FT_SESSION] = session,
+    [FT_CRED] = cred,
+    [FT_THREAD_CREATE] = threads_create,
+    [FT_THREAD_START] = threads_start,
+    [FT_THREAD_END] = threads_finish,
+    [FT_THREAD_OP] = threads_op,
+    [FT_THREAD_NAME] = threads_name,
+    [FT_UNSEEN_THREADS] = ghosts_unseen,
+    [FT_ATFORK] = atfork,
+    [FT_HELD] = waits_held,
+    [FT_SIGACTION] = signals_sigaction,
+    [FT_SIGMASK] = signals_sigmask,
+    [FT_KILL] = signals_kill,
+    [FT_WAIT] = waits_wait,
+    [FT_WAIT_SLOT] = waits_slot,
+    [FT_BIND] = bind,
+};
+
+static void show(struct build *b, const struct item *it)
+{
+    unsigned type = it->record->type;
+    if (type >= sizeof families / sizeof *families || !families[type]) return;
+    families[type](b, it);
+    thread_id thread = b->tasks[it->task].thread;
+    if (thread != NONE) b->processes[b->t->threads[thread].process].spoke = true;
+}
+
+/* --- concluding ------------------------------------------------------------------------------- */
+
+static bool is_complete(const struct build *b)
+{
+    const struct ft_reader *r = b->t->reader;
+    for (unsigned reason = 0; reason < FT_LOST_COUNT; reason++)
+        if (ft_reader_lost(r, (enum ft_lost)reason)) return false;
+    for (size_t i = 0; i < b->t->process_count; i++)
+        if (b->t->processes[i].coverage != COVERAGE_FULL || b->t->processes[i].birth_lost) return false;
+    return !r->truncated && !r->torn && !b->left_out;
+}
+
+static void conclude(struct build *b)
+{
+    hidden_finish(b);
+    b->in_order = b->t->event_count;
+    ends_finish(b);
+    events_finish(b);
+    objects_finish(b);
+    roles_assign(b);
+    b->t->complete = is_complete(b);
+    free(b->items);
+    b->items = NULL;
+}
+
+static bool build(struct build *b)
+{
+    if (setjmp(b->no_memory)) return false;
+    ft_reader_each(b->t->reader, collect, b); /* it holds nothing that a jump out of it could lose */
+    set_clock(b);
+    for (size_t i = 0; i < b->item_count; i++) show(b, &b->items[i]);
+    conclude(b);
+    return true;
+}
+
+struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context)
+{
+    struct build *b = calloc(1, sizeof *b);
+    struct timeline *t = calloc(1, sizeof *t);
+    if (!b || !t) {
+        free(b), free(t);
+        return NULL;
+    }
+    *t = (struct timeline){.reader = reader, .private = b};
+    b->t = t;
+    b->is_alive = alive;
+    b->context = context;
+    if (build(b)) return t;
+    build_free(b);
+    return NULL;
+}
+
+void timeline_free(struct timeline *t)
+{
+    if (t) build_free(build_of(t));
+}
+
+uint64_t timeline_left_out(const struct timeline *t) { return build_of(t)->left_out; }

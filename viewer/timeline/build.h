@@ -1,0 +1,200 @@
+/*
+ * build.h: what the files of timeline/ share while they turn records into the
+ * model, and what stays behind it (timeline.private).
+ *
+ * Records are visited once, by time. Each family has its file; build.c calls
+ * them from one table. Memory that cannot be had ends the building at once
+ * (longjmp to timeline_build): nothing here checks for NULL.
+ */
+#ifndef TIMELINE_BUILD_H
+#define TIMELINE_BUILD_H
+
+#include <setjmp.h>
+
+#include "map.h"
+#include "timeline.h"
+
+/* A record on its way into the model. */
+struct item {
+    int64_t ns;
+    const struct ft_head *record;
+    ft_ref ref;
+    uint32_t task; /* index into tasks */
+};
+
+/* Who writes records: the reference of a birth, and what became of it. */
+struct task {
+    ft_ref ref;
+    thread_id thread; /* NONE: its birth has not been met yet */
+    uint16_t image;
+    int64_t first, last; /* of its own records, CLOCK_MONOTONIC ns; last INT64_MIN: it wrote none */
+};
+
+struct thread_more {
+    uint64_t pthread;
+    uint64_t mask;
+    thread_id next;                     /* of the process, by birth */
+    thread_id alive_next, alive_before; /* living ones of the process */
+    event_id exec;                      /* an exec that has not failed (yet) */
+    event_id system;                    /* its last system() */
+    event_id daemon;                    /* called daemon() and has done nothing since */
+    uint16_t image;
+    bool alive, started;
+    bool listed; /* known from FT_UNSEEN_THREADS only: alive at the forks that list it */
+};
+
+struct process_more {
+    thread_id first, last, alive; /* threads: by birth, and the first living one */
+    uint32_t hidden;              /* newest system() or popen() whose child was not seen; index into hidden */
+    event_id exec;                /* the image went away through this, and no new one spoke */
+    bool spoke;                   /* wrote a record of its own */
+    bool ended;                   /* its exit was recorded to the very end */
+    bool reaped, gone;            /* gone: its pid is somebody else's now */
+    bool copied;                  /* its first image is its parent's: so are the objects in it */
+    uint32_t popens;              /* popen()s whose child has not been reaped */
+    event_id popen;               /* the newest */
+    int64_t last_record;          /* when anything of it was written last; set at the end */
+    uint64_t first_event;         /* in by_process */
+    size_t event_count;
+};
+
+struct hidden { /* a system() or popen() */
+    event_id event;
+    uint32_t older;
+};
+
+struct mapped { /* an ELF object, whose it is, since when */
+    struct object object;
+    process_id process;
+    uint16_t image;
+    int64_t ns;
+};
+
+struct build {
+    struct timeline *t;
+    jmp_buf no_memory;
+    timeline_alive *is_alive;
+    void *context;
+
+    struct item *items;
+    size_t item_count;
+    struct task *tasks;
+    size_t task_count;
+    uint32_t last_task; /* the one looked up last */
+    struct map by_task, by_pid, by_tid, by_pthread, by_site;
+    struct hidden *hiddens;
+    size_t hidden_count;
+
+    struct process_more *processes;
+    struct thread_more *threads;
+    struct mapped *objects;
+    size_t object_count;
+    event_id *by_process;
+    size_t in_order; /* events after these were added late */
+    uint64_t ghost_count;
+    uint64_t left_out;
+    void *arena; /* blocks, newest first */
+};
+
+static inline struct build *build_of(const struct timeline *t) { return t->private; }
+
+/* memory.c */
+/* Room for one more in an array of `count`; its size doubles. */
+void *build_grow(struct build *b, void *array, size_t count, size_t size);
+/* Zeroed, for as long as the timeline lives. */
+void *build_alloc(struct build *b, size_t size);
+void build_map_put(struct build *b, struct map *m, uint64_t x, uint64_t y, uint32_t value);
+char *build_text(struct build *b, const char *bytes, size_t length);
+char *build_string(struct build *b, ft_ref ref); /* of an FT_STRING; NULL if there is none */
+char *build_format(struct build *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void build_free(struct build *b);
+
+/* tasks.c */
+uint32_t task_index(struct build *b, ft_ref ref);    /* made if new */
+struct task *task_find(struct build *b, ft_ref ref); /* NULL if nobody mentioned it */
+struct task *task_of(struct build *b,
+                     const struct item *it); /* with its thread, made up if its birth is lost */
+void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
+
+/* events.c */
+event_id event_add(struct build *b, const struct item *it, enum event_type type);
+event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type);
+void events_finish(struct build *b); /* order, per-process lists, durations */
+
+/* processes.c */
+struct birth {
+    uint32_t pid, ppid;
+    thread_id creator; /* NONE unknown */
+    event_id fork;
+    enum origin origin;
+    int64_t ns;
+    bool image,
+        memory; /* runs its parent's image; in a copy of its memory: threads it does not have are ghosts */
+};
+process_id process_add(struct build *b, const struct birth *birth);
+/* What a call of this api makes; *hidden: libc does not tell us the child's pid. */
+struct birth process_kind(unsigned api, bool *hidden);
+void process_image(struct build *b, process_id p, struct image image);
+process_id process_living(struct build *b, uint32_t pid); /* NONE if there is none of that pid */
+process_id process_latest(struct build *b, uint32_t pid);
+void process_pid(struct build *b, process_id p, uint32_t pid);
+void processes_process(struct build *b, const struct item *it);
+void processes_fork(struct build *b, const struct item *it);
+void processes_child(struct build *b, const struct item *it);
+void processes_exec(struct build *b, const struct item *it);
+void processes_exec_failed(struct build *b, const struct item *it);
+
+/* hidden.c: children of system() and popen() */
+void hidden_add(struct build *b, event_id fork);
+void hidden_note(struct build *b, event_id fork, unsigned api);
+/* The child of the newest call of this parent (and thread, unless NONE); NONE if there is none. */
+process_id hidden_take(struct build *b, process_id parent, thread_id thread, uint32_t pid);
+/* The child a wait inside libc was for: by system() of this thread, or the only popen(). */
+process_id hidden_reaped(struct build *b, thread_id reaper, unsigned reap_api);
+void hidden_finish(struct build *b);
+
+/* ends.c */
+void ends_exit(struct build *b, const struct item *it);
+void ends_reap(struct build *b, const struct item *it);
+void ends_finish(struct build *b);
+
+/* threads.c */
+thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t tid, int64_t ns);
+void thread_end(struct build *b, thread_id t, int64_t ns, enum thread_end how);
+void thread_tid(struct build *b, thread_id t, uint32_t tid);
+void thread_pthread(struct build *b, thread_id t, uint64_t pthread);
+thread_id thread_by_tid(struct build *b, process_id p, uint32_t tid);
+thread_id thread_by_pthread(struct build *b, process_id p, uint64_t pthread);
+void threads_end_all(struct build *b, process_id p, thread_id but, int64_t ns, enum thread_end how);
+void threads_create(struct build *b, const struct item *it);
+void threads_start(struct build *b, const struct item *it);
+void threads_finish(struct build *b, const struct item *it);
+void threads_op(struct build *b, const struct item *it);
+void threads_name(struct build *b, const struct item *it);
+
+/* ghosts.c */
+void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_id fork);
+void ghosts_unseen(struct build *b, const struct item *it);
+
+/* signals.c */
+void signals_sigaction(struct build *b, const struct item *it);
+void signals_sigmask(struct build *b, const struct item *it);
+void signals_kill(struct build *b, const struct item *it);
+void signals_inherit(struct build *b, process_id child, process_id parent);
+void signals_exec(struct build *b, process_id p, uint64_t ignored);
+
+/* waits.c */
+void waits_wait(struct build *b, const struct item *it);
+void waits_slot(struct build *b, const struct item *it);
+void waits_held(struct build *b, const struct item *it);
+
+/* objects.c */
+void objects_object(struct build *b, const struct item *it);
+void objects_site(struct build *b, const struct item *it);
+void objects_finish(struct build *b);
+unsigned image_at(const struct process *p, int64_t ns); /* generation */
+
+/* roles.c */
+void roles_assign(struct build *b);
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * ends.c: how processes end: by their own word, by the word of who reaped
+ * them, or unseen.
+ */
+#include <sys/wait.h>
+
+#include "build.h"
+
+static void end(struct build *b, process_id p, int64_t ns, enum process_end how, int value)
+{
+    struct process *process = &b->t->processes[p];
+    process->end = ns;
+    process->how = how;
+    process->status = how == END_EXIT ? value : -1;
+    process->signal = how == END_SIGNAL ? value : -1;
+    b->processes[p].ended = true;
+}
+
+/* exit() has come to its end: the event of its call gets its duration. */
+static void finish_exit(struct build *b, process_id p, int64_t ns)
+{
+    event_id asked = b->t->processes[p].exit;
+    if (asked == NONE) return;
+    struct event *e = &b->t->events[asked];
+    e->duration = ns - e->ns;
+    e->flags &= (uint8_t)~EVENT_UNFINISHED;
+}
+
+void ends_exit(struct build *b, const struct item *it)
+{
+    struct ft_exit record = FT_GET(exit, it->record);
+    process_id p = b->t->threads[task_of(b, it)->thread].process;
+    bool very_end = record.api != FT_EXIT_exit;
+    if (very_end) finish_exit(b, p, it->ns);
+    if (record.api != FT_EXIT_end || b->t->processes[p].exit == NONE) { /* "end" alone: main() returned */
+        event_id e = event_add(b, it, EVENT_EXIT);
+        if (!very_end) b->t->events[e].flags |= EVENT_UNFINISHED;
+        b->t->processes[p].exit = e;
+    }
+    if (very_end) end(b, p, it->ns, END_EXIT, record.status & 0xff);
+}
+
+/* A child nobody saw born is waited for: at least that is known of it. */
+static process_id unseen(struct build *b, const struct item *it, uint32_t pid)
+{
+    thread_id reaper = task_of(b, it)->thread;
+    struct birth birth = {.pid = pid, .creator = reaper, .ns = it->ns, .origin = ORIGIN_UNKNOWN};
+    birth.fork = event_infer(b, it->ns, reaper, EVENT_FORK);
+    return process_add(b, &birth);
+}
+
+static process_id reaped_child(struct build *b, const struct item *it, const struct ft_reap *record)
+{
+    thread_id reaper = task_of(b, it)->thread;
+    if (record->api == FT_REAP_system || record->api == FT_REAP_pclose) {
+        process_id p = hidden_reaped(b, reaper, record->api);
+        if (p != NONE && record->pid > 0 && !b->t->processes[p].pid) process_pid(b, p, (uint32_t)record->pid);
+        if (p != NONE) return p;
+    }
+    if (record->pid <= 0) return NONE;
+    process_id p = process_latest(b, (uint32_t)record->pid);
+    if (p != NONE && !b->processes[p].reaped) return p;
+    p = hidden_take(b, b->t->threads[reaper].process, NONE, (uint32_t)record->pid);
+    return p != NONE ? p : unseen(b, it, (uint32_t)record->pid);
+}
+
+void ends_reap(struct build *b, const struct item *it)
+{
+    struct ft_reap record = FT_GET(reap, it->record);
+    process_id p = reaped_child(b, it, &record);
+    event_id e = event_add(b, it, EVENT_WAIT);
+    b->t->events[e].child = p;
+    if (p == NONE || (!WIFEXITED(record.status) && !WIFSIGNALED(record.status))) return;
+    struct process *process = &b->t->processes[p];
+    process->reap = e;
+    process->reaped_by = b->t->events[e].process;
+    b->processes[p].reaped = true;
+    bool own_word = b->processes[p].ended;
+    int64_t ns = own_word ? process->end : it->ns;
+    if (WIFEXITED(record.status))
+        end(b, p, ns, END_EXIT, WEXITSTATUS(record.status));
+    else
+        end(b, p, ns, END_SIGNAL, WTERMSIG(record.status));
+    process->end_inferred = !own_word;
+}
+
+/* --- when everything has been read ------------------------------------------------------------ */
+
+static void find_last_records(struct build *b)
+{
+    for (size_t i = 0; i < b->task_count; i++) {
+        const struct task *task = &b->tasks[i];
+        if (task->thread == NONE) continue;
+        struct process_more *p = &b->processes[b->t->threads[task->thread].process];
+        if (task->last > p->last_record) p->last_record = task->last;
+    }
+}
+
+/* glibc's daemon() ends the parent by an inner _exit(0) that nobody sees. */
+static void end_by_daemon(struct build *b, thread_id t)
+{
+    event_id fork = b->threads[t].daemon;
+    process_id p = b->t->threads[t].process;
+    if (fork == NONE || b->t->processes[p].how == END_SIGNAL) return;
+    int64_t ns = b->t->events[fork].ns;
+    end(b, p, ns, END_EXIT, 0);
+    b->t->processes[p].end_inferred = true;
+    b->t->processes[p].exit = event_infer(b, ns, t, EVENT_EXIT);
+}
+
+static void end_unseen(struct build *b, process_id p)
+{
+    struct process *process = &b->t->processes[p];
+    struct process_more *more = &b->processes[p];
+    bool alive = !more->gone && process->pid && b->is_alive &&
+                 b->is_alive(b->context, process->pid, process->start_ticks);
+    if (alive) return;
+    end(b, p, more->last_record, END_VANISHED, -1);
+    process->end_inferred = true;
+}
+
+static void set_coverage(struct build *b, process_id p)
+{
+    struct process *process = &b->t->processes[p];
+    struct process_more *more = &b->processes[p];
+    if (!more->spoke) {
+        process->coverage = COVERAGE_NONE;
+        process->coverage_reason = "it wrote nothing: static or set-uid, or the library was kept out of it";
+    } else if (more->exec != NONE && b->t->events[more->exec].ns >= more->last_record) {
+        struct event *e = &b->t->events[more->exec];
+        struct image image = {.start = e->ns, .exe = build_string(b, FT_GET(exec, e->record).path)};
+        image.argv = build_alloc(b, sizeof *image.argv);
+        process_image(b, p, image);
+        threads_end_all(b, p, process->main, e->ns, THREAD_EXEC);
+        process->coverage = COVERAGE_NONE;
+        process->coverage_reason =
+            "its last image wrote nothing: static or set-uid, or the library was out of reach";
+    }
+}
+
+static void end_of_threads(struct build *b, process_id p)
+{
+    const struct process *process = &b->t->processes[p];
+    if (process->end != NEVER) threads_end_all(b, p, NONE, process->end, THREAD_PROCESS_ENDED);
+}
+
+void ends_finish(struct build *b)
+{
+    struct timeline *t = b->t;
+    find_last_records(b);
+    for (thread_id i = 0; i < t->thread_count; i++) end_by_daemon(b, i);
+    for (process_id p = 0; p < t->process_count; p++) {
+        struct process *process = &t->processes[p];
+        set_coverage(b, p);
+        if (process->end == NEVER) end_unseen(b, p);
+        /* Other threads may still have written while the process was leaving. */
+        if (process->end != NEVER && process->end < b->processes[p].last_record)
+            process->end = b->processes[p].last_record;
+        end_of_threads(b, p);
+    }
+}

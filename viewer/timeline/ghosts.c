@@ -1,0 +1,57 @@
+/*
+ * ghosts.c: the threads a fork leaves behind.
+ */
+#include "build.h"
+
+/*
+ * A process with many threads that forks often makes threads x forks of them;
+ * no real run comes near this, a forged file must not fill the memory.
+ */
+#define GHOSTS_A_RECORD 64
+#define GHOSTS_ALWAYS   1000000
+
+static void add(struct build *b, process_id child, thread_id thread, event_id fork)
+{
+    struct process *p = &b->t->processes[child];
+    if (b->ghost_count >= GHOSTS_ALWAYS + b->item_count * GHOSTS_A_RECORD) {
+        b->left_out++;
+        return;
+    }
+    p->ghosts = build_grow(b, p->ghosts, p->ghost_count, sizeof *p->ghosts);
+    p->ghosts[p->ghost_count++] = (struct ghost){.thread = thread, .fork = fork};
+    b->ghost_count++;
+}
+
+void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_id fork)
+{
+    process_id parent = b->t->threads[forker].process;
+    for (thread_id t = b->processes[parent].alive; t != NONE; t = b->threads[t].alive_next)
+        if (t != forker && !b->threads[t].listed) add(b, child, t, fork);
+    struct process *p = &b->t->processes[child];
+    for (size_t i = 0, k = p->ghost_count; i + 1 < k; i++) { /* the living are listed youngest first */
+        struct ghost swapped = p->ghosts[i];
+        p->ghosts[i] = p->ghosts[--k];
+        p->ghosts[k] = swapped;
+    }
+}
+
+/* Kernel tasks whose birth we did not see: every fork lists those that live. */
+void ghosts_unseen(struct build *b, const struct item *it)
+{
+    struct ft_unseen_threads record = FT_GET(unseen_threads, it->record);
+    process_id parent = b->t->threads[task_of(b, it)->thread].process;
+    struct task *forked = task_find(b, record.fork);
+    process_id child = forked && forked->thread != NONE ? b->t->threads[forked->thread].process : NONE;
+    size_t length;
+    const uint32_t *tids = ft_tail(it->record, sizeof record, &length);
+    size_t count = length / sizeof *tids < record.count ? length / sizeof *tids : record.count;
+    for (size_t i = 0; i < count; i++) {
+        thread_id t = thread_by_tid(b, parent, tids[i]);
+        if (t == NONE || !b->threads[t].alive) {
+            t = thread_add(b, parent, NONE, tids[i], it->ns);
+            b->threads[t].listed = true;
+            b->t->threads[t].birth_lost = true;
+        }
+        if (child != NONE && b->threads[t].listed) add(b, child, t, b->t->processes[child].fork);
+    }
+}

@@ -1,0 +1,99 @@
+/*
+ * memory.c: the memory of a timeline: arrays that double, and an arena for
+ * what never changes. Running out ends the building.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+
+struct block {
+    struct block *older;
+    size_t used, size;
+    _Alignas(16) char bytes[];
+};
+
+void *build_grow(struct build *b, void *array, size_t count, size_t size)
+{
+    if (count & (count - 1)) return array; /* full only at powers of two */
+    array = reallocarray(array, count ? count * 2 : 1, size);
+    if (!array) longjmp(b->no_memory, 1);
+    return array;
+}
+
+void *build_alloc(struct build *b, size_t size)
+{
+    struct block *block = b->arena;
+    size = (size + 15) & ~(size_t)15;
+    if (!block || block->size - block->used < size) {
+        size_t room = size > 65536 - sizeof *block ? size : 65536 - sizeof *block;
+        block = malloc(sizeof *block + room);
+        if (!block) longjmp(b->no_memory, 1);
+        *block = (struct block){.older = b->arena, .size = room};
+        b->arena = block;
+    }
+    void *at = block->bytes + block->used;
+    block->used += size;
+    return memset(at, 0, size);
+}
+
+void build_map_put(struct build *b, struct map *m, uint64_t x, uint64_t y, uint32_t value)
+{
+    if (!map_put(m, x, y, value)) longjmp(b->no_memory, 1);
+}
+
+char *build_text(struct build *b, const char *bytes, size_t length)
+{
+    char *text = build_alloc(b, length + 1);
+    memcpy(text, bytes, length);
+    return text;
+}
+
+char *build_string(struct build *b, ft_ref ref)
+{
+    size_t length;
+    bool cut;
+    if (!ref || !ft_reader_find(b->t->reader, ref, FT_STRING)) return NULL;
+    const char *bytes = ft_reader_string(b->t->reader, ref, &length, &cut);
+    return build_text(b, bytes, length);
+}
+
+char *build_format(struct build *b, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return build_text(b, text, strlen(text));
+}
+
+static void free_models(struct build *b)
+{
+    struct timeline *t = b->t;
+    for (size_t i = 0; i < t->process_count; i++) {
+        free(t->processes[i].images);
+        free(t->processes[i].ghosts);
+        free(t->processes[i].dispositions);
+    }
+    free(t->processes);
+    free(t->threads);
+    free(t->events);
+    free(t);
+}
+
+void build_free(struct build *b)
+{
+    for (struct block *block = b->arena, *older; block; block = older) {
+        older = block->older;
+        free(block);
+    }
+    free(b->items), free(b->tasks), free(b->hiddens);
+    free(b->processes), free(b->threads), free(b->objects), free(b->by_process);
+    map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
+    map_free(&b->by_pthread), map_free(&b->by_site);
+    free_models(b);
+    free(b);
+}

@@ -1,0 +1,51 @@
+/*
+ * tasks.c: from the reference at the head of a record to the thread that wrote it.
+ */
+#include "build.h"
+
+uint32_t task_index(struct build *b, ft_ref ref)
+{
+    if (b->task_count && b->tasks[b->last_task].ref == ref) return b->last_task;
+    uint32_t *known = map_get(&b->by_task, ref, 0);
+    if (known) return b->last_task = *known;
+    b->tasks = build_grow(b, b->tasks, b->task_count, sizeof *b->tasks);
+    b->tasks[b->task_count] =
+        (struct task){.ref = ref, .thread = NONE, .first = INT64_MAX, .last = INT64_MIN};
+    build_map_put(b, &b->by_task, ref, 0, (uint32_t)b->task_count);
+    return b->last_task = (uint32_t)b->task_count++;
+}
+
+struct task *task_find(struct build *b, ft_ref ref)
+{
+    uint32_t *known = map_get(&b->by_task, ref, 0);
+    return known ? &b->tasks[*known] : NULL;
+}
+
+void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image)
+{
+    struct task *task = &b->tasks[task_index(b, ref)];
+    task->thread = thread;
+    task->image = image > UINT16_MAX ? UINT16_MAX : (uint16_t)image;
+}
+
+/*
+ * In a flight recorder the birth of a task may be overwritten while its
+ * records live on: it gets a process of its own, with all that is known.
+ */
+static void lost_birth(struct build *b, struct task *task, const struct item *it)
+{
+    int64_t ns = it->ns;
+    struct birth birth = {.creator = NONE, .fork = NONE, .origin = ORIGIN_UNKNOWN, .ns = ns};
+    ft_ref ref = task->ref;
+    process_id p = process_add(b, &birth);
+    b->t->processes[p].birth_lost = true;
+    b->t->threads[b->t->processes[p].main].birth_lost = true;
+    b->processes[p].spoke = true;
+    task_is(b, ref, b->t->processes[p].main, 0);
+}
+
+struct task *task_of(struct build *b, const struct item *it)
+{
+    if (b->tasks[it->task].thread == NONE) lost_birth(b, &b->tasks[it->task], it);
+    return &b->tasks[it->task];
+}

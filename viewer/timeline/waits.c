@@ -1,0 +1,56 @@
+/*
+ * waits.c: waits that were long, waits that never ended, and locks held when a
+ * process forked.
+ */
+#include "build.h"
+
+#define ANCESTORS 64 /* looked through for the owner of a lock */
+
+/*
+ * glibc keeps the owner's tid in a mutex. In a child that tid is one of the
+ * parent: the thread that holds the lock may not exist here.
+ */
+static thread_id owner(struct build *b, process_id p, uint32_t tid)
+{
+    for (int i = 0; tid && p != NONE && i < ANCESTORS; i++) {
+        thread_id t = thread_by_tid(b, p, tid);
+        if (t != NONE) return t;
+        p = b->t->processes[p].parent;
+    }
+    return NONE;
+}
+
+void waits_wait(struct build *b, const struct item *it)
+{
+    struct ft_wait record = FT_GET(wait, it->record);
+    event_id e = event_add(b, it, EVENT_LOCK_WAIT);
+    int64_t end = ft_reader_ns(b->t->reader, record.head.time) - b->t->origin;
+    struct event *event = &b->t->events[e];
+    event->duration = end > event->ns ? end - event->ns : 0;
+    event->flags = 0;
+    event->child = owner(b, event->process, record.owner_tid);
+}
+
+void waits_slot(struct build *b, const struct item *it)
+{
+    struct ft_wait_slot record = FT_GET(wait_slot, it->record);
+    event_id e = event_add(b, it, EVENT_LOCK_WAIT);
+    struct event *event = &b->t->events[e];
+    event->flags = EVENT_UNFINISHED;
+    event->child = owner(b, event->process, record.owner_tid);
+}
+
+void waits_held(struct build *b, const struct item *it)
+{
+    struct ft_held record = FT_GET(held, it->record);
+    event_id e = event_add(b, it, EVENT_LOCK_HELD);
+    struct task *holder = task_find(b, record.holder);
+    if (holder) b->t->events[e].child = holder->thread;
+}
+
+bool timeline_owner_alive(const struct timeline *t, const struct event *e)
+{
+    if (e->type != EVENT_LOCK_WAIT || e->child == NONE) return false;
+    const struct thread *owner = &t->threads[e->child];
+    return owner->process == e->process && (owner->end == NEVER || owner->end > e->ns);
+}
