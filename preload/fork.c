@@ -1,0 +1,154 @@
+/*
+ * fork.c: fork and _Fork, and our pthread_atfork handlers, which record every
+ * process made by glibc's fork whoever calls it: daemon() and forkpty() reach
+ * it without passing our wrapper. The wrappers only say what the call was and
+ * learn the pid, which the handlers cannot know.
+ *
+ * The child stores to nothing but its thread's TLS, next to the descriptor
+ * that glibc's fork writes anyway: every other page costs a copy.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fork.h"
+#include "init.h"
+#include "inventory.h"
+#include "origin.h"
+
+/*
+ * pthread_atfork itself is a static piece of every object; this is what it
+ * calls. Past our own wrapper of it: our handlers are no event of the program.
+ */
+HOOK_REAL(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *));
+extern void *__dso_handle;
+
+/* The fork this thread is in, and when this process was forked. */
+static __thread struct fork_call call __attribute__((tls_model("initial-exec")));
+static __thread uint64_t born __attribute__((tls_model("initial-exec")));
+
+uint64_t fork_born(void) { return born; }
+
+struct ft_fork *fork_record(enum ft_fork_api api, uint64_t site)
+{
+    int saved = errno;
+    ft_ref task = me();
+    struct ft_origin origin = {.site = site};
+    if (task) origin = origin_full(site);
+    struct ft_fork *record = task ? ft_begin(&ft, FT_FORK, sizeof *record, task) : NULL;
+    if (record) {
+        record->origin = origin;
+        record->api = api;
+        ft_publish(record);
+    }
+    errno = saved;
+    return record;
+}
+
+void fork_result(struct ft_fork *record, int32_t result)
+{
+    if (!record) return;
+    record->result = result;
+    ft_commit(record);
+}
+
+/* --- around the fork ------------------------------------------------------------------------ */
+
+/*
+ * Runs last of all prepare handlers. errno is cleared so that the parent's
+ * handler, which runs after a failed fork too, can tell: glibc (2.36) touches
+ * it only when clone fails.
+ */
+static void prepare(void)
+{
+    int error = errno;
+    call.record = fork_record(self.fork_api ? self.fork_api : FT_FORK_fork, call.site ? call.site : SITE());
+    if (!call.record) return;
+    call.time = call.record->head.time;
+    self.child = ft_ref_of(call.record);
+    inventory_at_fork(self.task, self.child);
+    call.error = error;
+    errno = 0;
+}
+
+static void in_parent(void)
+{
+    self.child = 0;
+    if (!call.record) return;
+    int error = errno;
+    bool pid_follows = self.fork_api != FT_FORK_daemon && self.fork_api != 0;
+    if (!error) errno = call.error;
+    if (!error && pid_follows) return;
+    fork_result(call.record, error ? -error : 1);
+    call.record = NULL;
+}
+
+static void in_child(void)
+{
+    if (!call.record) return;
+    call.record = NULL; /* the parent completes it */
+    born = call.time;
+    self.vforked = 0;                              /* forked by a vfork child: this memory is its own */
+    if (self.child) self_become_child(self.child); /* 0: a signal handler was faster */
+    self.child = 0;
+    errno = call.error;
+}
+
+struct fork_call fork_enter(enum ft_fork_api api, uint64_t site)
+{
+    struct fork_call outer = call;
+    outer.child = self.child;
+    outer.api = self.fork_api;
+    self.fork_api = (uint8_t)api;
+    call.site = site;
+    call.record = NULL;
+    return outer;
+}
+
+/*
+ * A fork that a signal handler's fork interrupted goes on in both processes:
+ * in the handler's child it makes a child of that one, with a record of its own.
+ */
+static void renew(struct fork_call *outer)
+{
+    outer->record = fork_record((enum ft_fork_api)outer->api, outer->site);
+    outer->child = ft_ref_of(outer->record);
+    if (outer->record) outer->time = outer->record->head.time;
+}
+
+void fork_leave(struct fork_call *outer, pid_t pid)
+{
+    if (pid > 0) fork_result(call.record, pid);
+    if (pid == 0 && outer->record) renew(outer);
+    self.fork_api = outer->api;
+    self.child = outer->child;
+    call = *outer;
+}
+
+void fork_init(void) { REAL(__register_atfork)(prepare, in_parent, in_child, &__dso_handle); }
+
+/* --- the functions -------------------------------------------------------------------------- */
+
+HOOK(pid_t, fork, (void))
+{
+    struct fork_call outer = fork_enter(FT_FORK_fork, SITE());
+    pid_t pid = REAL(fork)();
+    fork_leave(&outer, pid);
+    return pid;
+}
+
+/* glibc's _Fork (2.34) runs no handlers: it is async-signal-safe, and so are ours. */
+HOOK(pid_t, _Fork, (void))
+{
+    struct fork_call outer = fork_enter(FT_FORK__Fork, SITE());
+    prepare();
+    pid_t pid = REAL(_Fork)();
+    if (pid)
+        in_parent();
+    else
+        in_child();
+    fork_leave(&outer, pid);
+    return pid;
+}
+
+EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow)); /* glibc exports it too */

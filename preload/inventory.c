@@ -1,0 +1,124 @@
+/*
+ * inventory.c: what a fork takes along: the locks held in the process, read
+ * from the lanes of its threads, and threads born out of our sight, read from
+ * /proc/self/task, which is only opened when its link count says that there
+ * are any.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/single_threaded.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "inventory.h"
+#include "readable.h"
+#include "self.h"
+#include "thread.h"
+
+/*
+ * Is the lock still held? A lane may be out of date: locks are taken and
+ * released behind our back too (by libc itself, by inlined code), and may lie
+ * in memory that is gone. The fields are glibc's, stable since 2.3.
+ */
+static bool still_held(const void *address, uint32_t kind, uint32_t tid)
+{
+    const pthread_mutex_t *mutex = address;
+    const pthread_rwlock_t *rwlock = address;
+    if (!readable(address) || !readable((const char *)address + 32)) return false;
+    switch (kind) {
+    case FT_WAIT_mutex: return mutex->__data.__lock && (uint32_t)mutex->__data.__owner == tid;
+    case FT_WAIT_rwlock_read: return rwlock->__data.__readers >> 3; /* below: phase and waiting bits */
+    case FT_WAIT_rwlock_write: return (uint32_t)rwlock->__data.__cur_writer == tid;
+#if defined __x86_64__ || defined __i386__
+    case FT_WAIT_spin: return *(const volatile int *)address <= 0; /* 1 is free here, 0 elsewhere */
+#else
+    case FT_WAIT_spin: return *(const volatile int *)address != 0;
+#endif
+    case FT_WAIT_sem:
+        return *(const volatile uint32_t *)address == 0; /* its value, on 64-bit little endian */
+    default: return false;
+    }
+}
+
+struct visit {
+    ft_ref task, fork;
+};
+
+static void record_held(void *context, const struct lane *lane)
+{
+    const struct visit *visit = context;
+    uint32_t count = lane->held < HELD_MAX ? lane->held : HELD_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const void *address = lane->lock[i].address;
+        uint32_t kind = lane->lock[i].kind;
+        if (!still_held(address, kind, lane->tid)) continue;
+        struct ft_held *record = ft_begin(&ft, FT_HELD, sizeof *record, visit->task);
+        if (!record) return;
+        record->address = (uintptr_t)address;
+        record->fork = visit->fork;
+        record->holder = lane->task;
+        record->kind = kind;
+        ft_commit(record);
+    }
+}
+
+struct entry { /* of getdents64 */
+    uint64_t inode, next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+};
+
+static uint32_t number(const char *digits)
+{
+    uint32_t value = 0;
+    for (; *digits >= '0' && *digits <= '9'; digits++) value = value * 10 + (uint32_t)(*digits - '0');
+    return *digits ? 0 : value;
+}
+
+/* The tids of this process but the caller's own into `tids`; their number. */
+static uint32_t list_threads(uint32_t *tids, uint32_t room)
+{
+    uint32_t count = 0, own = (uint32_t)syscall(SYS_gettid);
+    char buffer[2048] __attribute__((aligned(8)));
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    for (long length; (length = syscall(SYS_getdents64, (int)fd, buffer, sizeof buffer)) > 0;)
+        for (long at = 0; at < length;) {
+            const struct entry *entry = (const void *)(buffer + at);
+            uint32_t tid = number(entry->name);
+            if (tid && tid != own && count < room) tids[count++] = tid;
+            at += entry->size;
+        }
+    syscall(SYS_close, (int)fd);
+    return count;
+}
+
+static void record_unseen(const struct visit *visit)
+{
+    struct stat status;
+    uint32_t tids[256];
+    if (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0)) return;
+    if (status.st_nlink - 2 <= thread_known()) return;
+    uint32_t count = list_threads(tids, sizeof tids / sizeof *tids);
+    if (!count) return;
+    struct ft_unseen_threads *record =
+        ft_begin(&ft, FT_UNSEEN_THREADS, sizeof *record + count * sizeof *tids, visit->task);
+    if (!record) return;
+    record->fork = visit->fork;
+    record->count = count;
+    for (uint32_t i = 0; i < count; i++) record->tid[i] = tids[i];
+    ft_commit(record);
+}
+
+void inventory_at_fork(ft_ref task, ft_ref fork)
+{
+    struct visit visit = {task, fork};
+    lanes_each(record_held, &visit);
+    if (!__libc_single_threaded) record_unseen(&visit);
+}

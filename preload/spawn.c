@@ -1,0 +1,103 @@
+/*
+ * spawn.c: libc functions that make a process inside: posix_spawn, system,
+ * popen, daemon, forkpty, wordexp. What they call internally passes no wrapper
+ * of ours; their children are known by the image's birth certificate, and
+ * those of daemon and forkpty by the atfork handlers (fork.c).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pty.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <wordexp.h>
+
+#include "env.h"
+#include "fork.h"
+#include "reap.h"
+
+/* --- posix_spawn ---------------------------------------------------------------------------- */
+
+typedef int spawn_function(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                           const posix_spawnattr_t *, char *const[], char *const[]);
+
+static int spawn(spawn_function *real, pid_t *pid, const char *path,
+                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                 char *const argv[], char *const envp[], uint64_t site)
+{
+    pid_t child = 0;
+    struct ft_fork *record = fork_record(FT_FORK_posix_spawn, site);
+    int error = real(&child, path, actions, attributes, argv, ENV_CARRY(envp));
+    fork_result(record, error ? -error : child);
+    if (pid && !error) *pid = child; /* glibc does not touch it on failure */
+    return error;
+}
+
+HOOK(int, posix_spawn,
+     (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
+      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
+{
+    return spawn(&REAL(posix_spawn), pid, path, actions, attributes, argv, envp, SITE());
+}
+
+HOOK(int, posix_spawnp,
+     (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,
+      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
+{
+    return spawn(&REAL(posix_spawnp), pid, file, actions, attributes, argv, envp, SITE());
+}
+
+/* --- a shell -------------------------------------------------------------------------------- */
+
+HOOK(int, system, (const char *command))
+{
+    if (!command) return REAL(system)(command);
+    env_install();
+    struct ft_fork *record = fork_record(FT_FORK_system, SITE());
+    int status = REAL(system)(command);
+    fork_result(record, status == -1 ? -errno : 1);
+    if (status != -1) reaped(FT_REAP_system, SITE(), 0, status);
+    return status;
+}
+
+HOOK(FILE *, popen, (const char *command, const char *mode))
+{
+    env_install();
+    struct ft_fork *record = fork_record(FT_FORK_popen, SITE());
+    FILE *file = REAL(popen)(command, mode);
+    fork_result(record, file ? 1 : -errno);
+    return file;
+}
+
+HOOK(int, pclose, (FILE * file))
+{
+    int status = REAL(pclose)(file);
+    if (status != -1) reaped(FT_REAP_pclose, SITE(), 0, status);
+    return status;
+}
+
+/* Runs a shell only for $(...), and reaps it itself: all it needs of us is the environment. */
+HOOK(int, wordexp, (const char *words, wordexp_t *result, int flags))
+{
+    if (!(flags & WRDE_NOCMD)) env_install();
+    return REAL(wordexp)(words, result, flags);
+}
+
+/* --- forks inside libc: the atfork handlers record them -------------------------------------- */
+
+/* Its parent never returns: it leaves by libc's internal _exit. */
+HOOK(int, daemon, (int keep_directory, int keep_stdio))
+{
+    struct fork_call outer = fork_enter(FT_FORK_daemon, SITE());
+    int result = REAL(daemon)(keep_directory, keep_stdio);
+    fork_leave(&outer, result);
+    return result;
+}
+
+HOOK(pid_t, forkpty, (int *master, char *name, const struct termios *terminal, const struct winsize *window))
+{
+    struct fork_call outer = fork_enter(FT_FORK_forkpty, SITE());
+    pid_t pid = REAL(forkpty)(master, name, terminal, window);
+    fork_leave(&outer, pid);
+    return pid;
+}
