@@ -50,7 +50,7 @@ static bool may_install(int signal_number)
 /*
  * The new action is read before the call: `action` and `old` may be the same
  * struct. The old one is asked for where the caller wants it, so that he finds
- * there exactly the bytes libc writes (8 of sa_mask's 128).
+ * there exactly the bytes that libc writes, and none of ours.
  */
 #define SIGACTION(name)                                                                                     \
     HOOK(int, name, (int signal_number, const struct sigaction *action, struct sigaction *old))             \
