@@ -26,7 +26,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view test demo bench fixtures install clean help format
+.PHONY: all lib view deps demo test unit fixtures scenarios bench install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace ## build everything
 
 lib: $(B)/libforktrace.so
@@ -50,6 +50,18 @@ $(B)/view/%.o: %
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) $(VIEW_SAN) -c -o $@ $<
 
+deps: ## install what is missing (Debian, as root)
+	$(Q)tests/deps.sh
+
+demo: deps ## uWSGI with a Flask app: recorded, told and drawn
+	$(Q)$(MAKE) --no-print-directory all && B=$(B) tests/demo.sh
+
+test: deps ## every test: unit, fixtures, scenarios
+	$(Q)$(MAKE) --no-print-directory all && B=$(B) MAKE=$(MAKE) tests/all.sh
+
+scenarios: all ## real servers under the library
+	$(Q)B=$(B) tests/scenarios/run.py
+
 # Fixtures and benchmarks: one program a file; `flags:` in its first comment are for the compiler.
 FIXTURES := $(patsubst %.c,$(B)/%,$(wildcard tests/fixtures/*.c))
 BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
@@ -68,6 +80,11 @@ $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wil
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
+
+install: all ## into $(DESTDIR)$(PREFIX)
+	$(Q)install -D -m 755 $(B)/forktrace $(DESTDIR)$(PREFIX)/bin/forktrace
+	$(Q)install -D -m 755 $(B)/libforktrace.so $(DESTDIR)$(PREFIX)/lib/forktrace/libforktrace.so
+	$(Q)install -D -m 644 man/forktrace.1 $(DESTDIR)$(PREFIX)/share/man/man1/forktrace.1
 
 clean: ## remove build/
 	$(Q)rm -rf $(B)
