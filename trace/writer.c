@@ -146,7 +146,9 @@ void *ft_begin(struct ft_writer *w, enum ft_type type, size_t size, ft_ref task)
     struct ft_page *page = __atomic_load_n(&w->current[class], __ATOMIC_ACQUIRE);
     for (int i = 0; i < TRIES; i++) {
         if (page) {
-            uint32_t at = __atomic_fetch_add(&page->cursor, (uint32_t)size, __ATOMIC_RELAXED);
+            /* looking first: with no next page to be had, the cursor would grow until it comes round to 0 */
+            uint32_t at = __atomic_load_n(&page->cursor, __ATOMIC_RELAXED);
+            if (at < FT_PAGE_ROOM) at = __atomic_fetch_add(&page->cursor, (uint32_t)size, __ATOMIC_ACQUIRE);
             if (at <= FT_PAGE_ROOM - size && !(at & 7)) {
                 struct ft_head *head = (void *)(page->room + at);
                 set_word(head, (uint16_t)size, type, FT_CLAIMED);
