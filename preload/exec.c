@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,8 @@
 #include "env.h"
 #include "origin.h"
 #include "readable.h"
+
+#define FD_PATH 1024 /* longer ones are cut: not worth a page of somebody's stack */
 
 static ft_ref path_string(const char *path, ft_ref task)
 {
@@ -56,12 +57,12 @@ static int failed(ft_ref name)
 }
 
 /* What a descriptor is open on, for the two calls that may give no path. */
-static const char *fd_path(int fd, char room[PATH_MAX])
+static const char *fd_path(int fd, char room[FD_PATH])
 {
     char link[32];
     int saved = errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    long length = syscall(SYS_readlinkat, AT_FDCWD, link, room, PATH_MAX - 1);
+    long length = syscall(SYS_readlinkat, AT_FDCWD, link, room, FD_PATH - 1);
     errno = saved;
     if (length <= 0) return NULL;
     room[length] = 0;
@@ -101,7 +102,7 @@ HOOK(int, execvp, (const char *file, char *const argv[]))
 
 HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
 {
-    char room[PATH_MAX];
+    char room[FD_PATH];
     ft_ref name = about_to(fd_path(fd, room), SITE());
     REAL(fexecve)(fd, argv, ENV_CARRY(envp));
     return failed(name);
@@ -109,7 +110,7 @@ HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
 
 HOOK(int, execveat, (int fd, const char *path, char *const argv[], char *const envp[], int flags))
 {
-    char room[PATH_MAX];
+    char room[FD_PATH];
     bool by_fd = (flags & AT_EMPTY_PATH) && readable(path) && !*path;
     ft_ref name = about_to(by_fd ? fd_path(fd, room) : path, SITE());
     REAL(execveat)(fd, path, argv, ENV_CARRY(envp), flags);

@@ -20,6 +20,8 @@
 #include "self.h"
 #include "thread.h"
 
+#define TIDS_MAX 900 /* fit into a page */
+
 /*
  * Is the lock still held? A lane may be out of date: locks are taken and
  * released behind our back too (by libc itself, by inlined code), and may lie
@@ -85,7 +87,7 @@ static uint32_t number(const char *digits)
 static uint32_t list_threads(uint32_t *tids, uint32_t room)
 {
     uint32_t count = 0, own = (uint32_t)syscall(SYS_gettid);
-    char buffer[2048] __attribute__((aligned(8)));
+    char buffer[512] __attribute__((aligned(8)));
     long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return 0;
     for (long length; (length = syscall(SYS_getdents64, (int)fd, buffer, sizeof buffer)) > 0;)
@@ -99,20 +101,19 @@ static uint32_t list_threads(uint32_t *tids, uint32_t room)
     return count;
 }
 
+/* The list is read straight into the record: the stack may be a signal handler's small one. */
 static void record_unseen(const struct visit *visit)
 {
     struct stat status;
-    uint32_t tids[256];
     if (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0)) return;
-    if (status.st_nlink - 2 <= thread_known()) return;
-    uint32_t count = list_threads(tids, sizeof tids / sizeof *tids);
-    if (!count) return;
+    uint32_t tasks = (uint32_t)status.st_nlink - 2; /* "." and ".." */
+    if (tasks <= thread_known()) return;
+    uint32_t room = tasks < TIDS_MAX ? tasks : TIDS_MAX;
     struct ft_unseen_threads *record =
-        ft_begin(&ft, FT_UNSEEN_THREADS, sizeof *record + count * sizeof *tids, visit->task);
+        ft_begin(&ft, FT_UNSEEN_THREADS, sizeof *record + room * sizeof *record->tid, visit->task);
     if (!record) return;
     record->fork = visit->fork;
-    record->count = count;
-    for (uint32_t i = 0; i < count; i++) record->tid[i] = tids[i];
+    record->count = list_threads(record->tid, room);
     ft_commit(record);
 }
 

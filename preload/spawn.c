@@ -49,15 +49,15 @@ HOOK(int, posix_spawnp,
 
 /* --- a shell -------------------------------------------------------------------------------- */
 
+/* Without a command it runs `exit 0` to see whether there is a shell: a process as well. */
 HOOK(int, system, (const char *command))
 {
-    if (!command) return REAL(system)(command);
     env_install();
     struct ft_fork *record = fork_record(FT_FORK_system, SITE());
-    int status = REAL(system)(command);
-    fork_result(record, status == -1 ? -errno : 1);
-    if (status != -1) reaped(FT_REAP_system, SITE(), 0, status);
-    return status;
+    int result = REAL(system)(command);
+    fork_result(record, result == -1 ? -errno : 1);
+    if (result != -1) reaped(FT_REAP_system, SITE(), 0, command ? result : W_EXITCODE(!result, 0));
+    return result;
 }
 
 HOOK(FILE *, popen, (const char *command, const char *mode))
