@@ -51,7 +51,8 @@ static const void *handed[HANDED];
 
 static const void **entry(const void *sem)
 {
-    return &handed[((uint64_t)(uintptr_t)sem * 0x9e3779b97f4a7c15u) >> 54];
+    uintptr_t at = (uintptr_t)sem / 16;
+    return &handed[(at ^ at / HANDED) % HANDED];
 }
 
 static bool is_handed(const void *sem) { return __atomic_load_n(entry(sem), __ATOMIC_RELAXED) == sem; }

@@ -18,22 +18,30 @@
 void held_push_slowly(const void *address, enum ft_wait_kind kind);
 bool held_pop_deeper(struct lane *lane, const void *address);
 
-static inline void held_push(const void *address, enum ft_wait_kind kind)
+/* False: there is no room, use held_push_slowly. */
+static inline bool held_push_here(struct lane *lane, const void *address, enum ft_wait_kind kind)
 {
-    struct lane *lane = self.lane;
-    uint32_t n = likely(lane) ? lane->held : HELD_MAX;
-    if (unlikely(n >= HELD_MAX)) {
-        held_push_slowly(address, kind);
-        return;
-    }
+    uint32_t n = lane->held;
+    if (unlikely(n >= HELD_MAX)) return false;
     /* the count first: what a handler locks meanwhile then goes above this one */
     __atomic_store_n(&lane->held, n + 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     lane->lock[n].address = address;
     lane->lock[n].kind = kind;
+    return true;
 }
 
-/* False: this thread does not hold it, as far as we know. */
+static inline void held_push(const void *address, enum ft_wait_kind kind)
+{
+    struct lane *lane = self.lane;
+    if (unlikely(!lane || !held_push_here(lane, address, kind))) held_push_slowly(address, kind);
+}
+
+/*
+ * To be called before the lock is released, so that the release can be the last
+ * thing a hook does: it then costs a jump. False: this thread does not hold it,
+ * as far as we know.
+ */
 static inline bool held_pop(const void *address)
 {
     struct lane *lane = self.lane;

@@ -20,8 +20,6 @@
 
 #define MUTEX_PI 32 /* PTHREAD_MUTEX_PRIO_INHERIT_NP in __kind */
 
-HOOK_REAL(int, pthread_mutex_lock, (pthread_mutex_t *));
-
 static uint32_t owner(const pthread_mutex_t *mutex) { return (uint32_t)mutex->__data.__owner; }
 
 static bool taken(int result) { return result == 0 || result == EOWNERDEAD; }
@@ -42,28 +40,44 @@ static int timed(const void *mutex, int result, int time_out)
     return hold(mutex, result);
 }
 
-__attribute__((noinline)) static int lock_busy(pthread_mutex_t *mutex, uint64_t site)
-{
-    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), site);
-    int result = REAL(pthread_mutex_lock)(mutex);
-    waiting_end();
-    return hold(mutex, result);
-}
-
 HOOK(int, pthread_mutex_trylock, (pthread_mutex_t * mutex))
 {
     int result = REAL(pthread_mutex_trylock)(mutex);
     return ft_writer_on(&ft) ? hold(mutex, result) : result;
 }
 
-EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex);
+HOOK_REAL(int, pthread_mutex_lock, (pthread_mutex_t *));
+
+/* `result` is that of trying. The mutex is on our stack already, and stays there if it becomes ours. */
+__attribute__((noinline)) static int lock_tried(pthread_mutex_t *mutex, int result, uint64_t site)
+{
+    if (taken(result)) return result;
+    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), site);
+    result = REAL(pthread_mutex_lock)(mutex);
+    waiting_end();
+    if (!taken(result)) held_pop(mutex);
+    return result;
+}
+
+__attribute__((noinline)) static int lock_slowly(pthread_mutex_t *mutex, uint64_t site)
+{
+    if (!ft_writer_on(&ft)) return REAL(pthread_mutex_lock)(mutex);
+    held_push_slowly(mutex, FT_WAIT_mutex);
+    return lock_tried(mutex, REAL(pthread_mutex_trylock)(mutex), site);
+}
+
+/*
+ * The free path. A thread with a lane began after our constructor: the real
+ * functions are known. Pushed before it is ours, so that the fork of another
+ * thread does not find it held by nobody (held_really sorts out the rest).
+ */
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    if (unlikely(!ft_writer_on(&ft))) return REAL(pthread_mutex_lock)(mutex);
-    int result = REAL(pthread_mutex_trylock)(mutex);
-    if (unlikely(!taken(result))) return lock_busy(mutex, SITE());
-    held_push(mutex, FT_WAIT_mutex);
-    return result;
+    struct lane *lane = self.lane;
+    if (unlikely(!lane || !held_push_here(lane, mutex, FT_WAIT_mutex))) return lock_slowly(mutex, SITE());
+    int result = real_pthread_mutex_trylock(mutex);
+    if (likely(!result)) return 0;
+    return lock_tried(mutex, result, SITE());
 }
 
 HOOK(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *until))
@@ -88,12 +102,10 @@ HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, co
     return timed(mutex, REAL(pthread_mutex_clocklock)(mutex, clock, until), ETIMEDOUT);
 }
 
-/* Popped afterwards: until then the fork of another thread may find it here, still held or not. */
 HOOK(int, pthread_mutex_unlock, (pthread_mutex_t * mutex))
 {
-    int result = REAL(pthread_mutex_unlock)(mutex);
-    if (likely(!result)) held_pop(mutex);
-    return result;
+    held_pop(mutex);
+    return REAL(pthread_mutex_unlock)(mutex);
 }
 
 /* --- C11 ------------------------------------------------------------------------------------ */
@@ -139,7 +151,6 @@ HOOK(int, mtx_timedlock, (mtx_t * mutex, const struct timespec *until))
 
 HOOK(int, mtx_unlock, (mtx_t * mutex))
 {
-    int result = REAL(mtx_unlock)(mutex);
-    if (result == thrd_success) held_pop(mutex);
-    return result;
+    held_pop(mutex);
+    return REAL(mtx_unlock)(mutex);
 }

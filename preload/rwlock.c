@@ -105,7 +105,6 @@ HOOK(int, pthread_rwlock_clockwrlock,
 
 HOOK(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock))
 {
-    int result = REAL(pthread_rwlock_unlock)(lock);
-    if (!result) held_pop(lock);
-    return result;
+    held_pop(lock);
+    return REAL(pthread_rwlock_unlock)(lock);
 }

@@ -44,7 +44,6 @@ HOOK(int, pthread_spin_lock, (pthread_spinlock_t * lock))
 
 HOOK(int, pthread_spin_unlock, (pthread_spinlock_t * lock))
 {
-    int result = REAL(pthread_spin_unlock)(lock);
-    if (!result) held_pop(plain(lock));
-    return result;
+    held_pop(plain(lock));
+    return REAL(pthread_spin_unlock)(lock);
 }
