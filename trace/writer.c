@@ -35,8 +35,13 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
+/* A page that is not in use: given out with a new number, or in somebody's hands (who may have died). */
+#define PAGE_FREE 0x46505446u /* "FTPF" */
+#define PAGE_BUSY 0x42505446u /* "FTPB" */
+
 #define CLOSED   (1u << 24) /* added to a cursor: nobody can claim here any more */
 #define RUN_MASK (FT_PAGE - 1)
+#define MAP_BUSY 1ull        /* added to the address of a later mapping */
 #define TRIES    64          /* bounds every loop over shared state */
 #define RETRY_NS 50000000ull /* after a run could not be had */
 
@@ -45,6 +50,11 @@
 #define add(p, v)   __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL)
 
 static bool swap(uint64_t *p, uint64_t old, uint64_t new)
+{
+    return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static bool swap32(uint32_t *p, uint32_t old, uint32_t new)
 {
     return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
@@ -92,6 +102,21 @@ static uint64_t counter(void)
 uint64_t ft_now(const struct ft_writer *w)
 {
     return w->clock == FT_CLOCK_TSC ? counter() : monotonic(CLOCK_MONOTONIC);
+}
+
+/* Both clocks at one moment, as nearly as can be had: an interruption in between shows in the counter. */
+static void clock_pair(uint32_t clock, uint64_t *count, uint64_t *ns)
+{
+    *count = *ns = monotonic(CLOCK_MONOTONIC);
+    if (clock == FT_CLOCK_MONOTONIC) return;
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < 3 && best > 1000; i++) {
+        uint64_t before = counter(), now = monotonic(CLOCK_MONOTONIC), took = counter() - before;
+        if (took >= best) continue;
+        best = took;
+        *count = before + took / 2;
+        *ns = now;
+    }
 }
 
 /* The counter is used only where the kernel itself trusts it across CPUs. */
@@ -196,15 +221,31 @@ void ft_count_lost(struct ft_writer *w, enum ft_lost reason, uint64_t count)
 
 /* --- pages ---------------------------------------------------------------------------------- */
 
-static void open_page(struct ft_writer *w, struct ft_page *page, enum ft_class class, uint64_t seq)
+/*
+ * Take an unused page of a run into use. False: it is not (or no longer) ours
+ * to open; in a flight recorder the run may have been overtaken by a whole turn
+ * since, then the page carries another number.
+ */
+static bool open_page(struct ft_writer *w, struct ft_page *page, enum ft_class class, uint64_t seq)
 {
+    uint32_t magic = load(&page->magic);
+    if ((magic && magic != PAGE_FREE) || !seq || !swap32(&page->magic, magic, PAGE_BUSY)) return false;
+    if (page->seq && page->seq != seq) {
+        store(&page->magic, magic);
+        return false;
+    }
     page->class = (uint8_t) class;
     page->seq = seq;
-    page->counter = ft_now(w);
-    page->monotonic = monotonic(CLOCK_MONOTONIC);
-    if (class == FT_LINEAGE) add(&w->header->lineage_pages, 1);
-    if (class == FT_SLOTS) store(&page->cursor, CLOSED);
+    clock_pair(w->clock, &page->counter, &page->monotonic);
+    if (class == FT_LINEAGE) add(&w->file->lineage_pages, 1);
+    if (class == FT_SLOTS) {
+        store(&page->cursor, CLOSED);
+        store(&page->slots, 0);
+    }
     store(&page->magic, FT_PAGE_MAGIC);
+    /* only now: what is appended to a page without magic is lost if we die */
+    if (class != FT_SLOTS && magic == PAGE_FREE) store(&page->cursor, 0);
+    return true;
 }
 
 /* Make `page` current unless somebody else replaced `full` first; then theirs will do. */
@@ -218,7 +259,7 @@ static struct ft_page *take(struct ft_writer *w, enum ft_class class, struct ft_
 static bool has_room(const struct ft_page *page, enum ft_class class)
 {
     if (load(&page->magic) != FT_PAGE_MAGIC || page->class != class) return false;
-    if (class == FT_SLOTS) return load(&page->slots) != (1ull << FT_SLOTS_PER_PAGE) - 1;
+    if (class == FT_SLOTS) return ~load(&page->slots) & ((1ull << FT_SLOTS_PER_PAGE) - 1);
     return load(&page->cursor) < FT_PAGE_ROOM;
 }
 
@@ -233,6 +274,7 @@ static struct ft_page *next_page(struct ft_writer *w, enum ft_class class, struc
         struct ft_page *head = run_base(run);
         uint32_t pages = run_pages(run);
         if (head) {
+            if (pages > head->run_pages) pages = head->run_pages; /* overtaken: another run begins here */
             /* another process of this run may have opened a page already */
             uint32_t open = __atomic_load_n(&head->open[class], __ATOMIC_ACQUIRE);
             if (open && open <= pages && head + open - 1 != full && has_room(head + open - 1, class))
@@ -240,8 +282,7 @@ static struct ft_page *next_page(struct ft_writer *w, enum ft_class class, struc
             uint32_t index = add(&head->run_next, 1);
             if (index < pages) {
                 struct ft_page *page = head + index;
-                if (load(&page->cursor) >= CLOSED) continue; /* could not be recycled */
-                open_page(w, page, class, head->seq + index);
+                if (!open_page(w, page, class, head->seq + index)) continue; /* could not be recycled */
                 if (index < 255) __atomic_store_n(&head->open[class], (uint8_t)(index + 1), __ATOMIC_RELEASE);
                 return take(w, class, full, page);
             }
@@ -272,41 +313,52 @@ static bool settled(const struct ft_page *page, uint32_t used, uint64_t *records
     return true;
 }
 
-/* Empty an old page for its next use. False: leave it alone this time round. */
-static bool recycle(struct ft_writer *w, struct ft_page *page)
+/* Empty a page whose every record is settled. */
+static bool empty_page(struct ft_writer *w, struct ft_page *page)
 {
-    uint32_t magic = FT_PAGE_MAGIC;
-    if (load(&page->magic) == 0) return load(&page->cursor) == 0; /* never opened */
-    if (page->class == FT_LINEAGE && load(&w->header->lineage_pages) < w->header->capacity / 2) return false;
-    if (!__atomic_compare_exchange_n(&page->magic, &magic, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        return false; /* somebody else is at it */
-    bool slots = page->class == FT_SLOTS;
+    uint64_t records = 0;
     uint32_t used = load(&page->cursor);
     if (used < CLOSED) used = add(&page->cursor, CLOSED);
-    uint64_t records = 0;
-    bool free = slots ? swap(&page->slots, 0, ~0ull) : settled(page, used % CLOSED, &records);
-    if (!free) {
-        store(&page->magic, FT_PAGE_MAGIC);
+    /* slots stay all taken, so that nobody who remembers the page takes one before it holds slots again */
+    if (page->class == FT_SLOTS ? !swap(&page->slots, 0, ~0ull) : !settled(page, used % CLOSED, &records))
+        return false;
+    ft_count_lost(w, FT_LOST_OVERWRITTEN, records);
+    if (page->class == FT_LINEAGE) add(&w->file->lineage_pages, -1ull);
+    memset(page->room, 0, sizeof page->room);
+    return true;
+}
+
+/*
+ * Prepare a page of an earlier turn for its use as `seq`: what it holds goes.
+ * False: leave it alone this time round. It stays closed until it is opened.
+ */
+static bool recycle(struct ft_writer *w, struct ft_page *page, uint64_t seq)
+{
+    uint32_t magic = load(&page->magic);
+    bool used = magic == FT_PAGE_MAGIC;
+    if ((magic && magic != PAGE_FREE && !used) ||
+        (used && page->class == FT_LINEAGE && load(&w->file->lineage_pages) < w->capacity / 2) ||
+        !swap32(&page->magic, magic, PAGE_BUSY)) /* somebody else is at it */
+        return false;
+    if (page->seq >= seq ||
+        (used && !empty_page(w, page))) { /* we slept for a turn, or it is still written to */
+        store(&page->magic, magic);
         return false;
     }
-    ft_count_lost(w, FT_LOST_OVERWRITTEN, records);
-    if (page->class == FT_LINEAGE) add(&w->header->lineage_pages, -1ull);
-    memset(page->room, 0, sizeof page->room);
+    page->seq = seq;
     page->level = 0;
     page->run_pages = 0;
     memset(page->open, 0, sizeof page->open);
     store(&page->run_next, FT_RUN_MAX); /* not the head of a run, until it is made one */
-    store(&page->slots, 0);
-    store(&page->cursor, 0);
+    store(&page->cursor, CLOSED);
+    store(&page->magic, PAGE_FREE);
     return true;
 }
 
 /* --- runs ----------------------------------------------------------------------------------- */
 
-static uint64_t physical(const struct ft_header *header, uint64_t seq)
-{
-    return 1 + (seq - 1) % header->capacity;
-}
+/* By our own copy of the capacity: the header belongs to everybody, and a store past the file is SIGBUS. */
+static uint64_t physical(const struct ft_writer *w, uint64_t seq) { return 1 + (seq - 1) % w->capacity; }
 
 /* Our file, opened for a moment. Never kept: the program owns the descriptor table. */
 static int open_file(const struct ft_writer *w)
@@ -316,7 +368,7 @@ static int open_file(const struct ft_writer *w)
     struct ft_header header; /* the path may mean another file by now */
     if (sys(SYS_pread64, (int)fd, &header, sizeof header, (off_t)0) == (long)sizeof header &&
         !memcmp(header.magic, FT_MAGIC, 8) &&
-        (!w->header || !memcmp(header.run_id, w->header->run_id, sizeof header.run_id)))
+        (!w->file || !memcmp(header.run_id, w->file->run_id, sizeof header.run_id)))
         return (int)fd;
     sys(SYS_close, (int)fd);
     return -ESTALE;
@@ -339,21 +391,25 @@ static uint8_t *map_pages(const struct ft_writer *w, uint64_t page, uint8_t *whe
         return failed(r) ? NULL : (uint8_t *)r;
     }
     if (!where) {
-        long r = sys(SYS_mremap, w->header, (size_t)0, size, MREMAP_MAYMOVE, 0);
+        long r = sys(SYS_mremap, w->file, (size_t)0, size, MREMAP_MAYMOVE, 0);
         if (failed(r)) return NULL;
         where = (uint8_t *)r;
     }
     return failed(sys(SYS_remap_file_pages, where, size, 0, (size_t)page, 0)) ? NULL : where;
 }
 
-/* A later mapping that nobody writes to any more, to be used again in place. */
-static bool idle(const struct ft_writer *w, const uint8_t *map)
+/*
+ * A later mapping that nobody writes to any more, to be used again in place.
+ * (One in the making, or with a run that is not current yet, is MAP_BUSY: see
+ * map_run.)
+ */
+static bool idle(const struct ft_writer *w, uint64_t map)
 {
     size_t size = (size_t)FT_RUN_MAX * FT_PAGE;
     for (int c = 0; c < FT_CLASSES; c++)
-        if ((uintptr_t)load(&w->current[c]) - (uintptr_t)map < size) return false;
-    if ((load(&w->run) & ~(uint64_t)RUN_MASK) - (uintptr_t)map < size) return false;
-    const struct ft_page *page = (const void *)map;
+        if ((uintptr_t)load(&w->current[c]) - map < size) return false;
+    if ((load(&w->run) & ~(uint64_t)RUN_MASK) - map < size) return false;
+    const struct ft_page *page = (const void *)(uintptr_t)map;
     for (unsigned i = 0; i < FT_RUN_MAX; i++, page++) {
         uint64_t records;
         if (load(&page->magic) != FT_PAGE_MAGIC) continue;
@@ -364,23 +420,34 @@ static bool idle(const struct ft_writer *w, const uint8_t *map)
     return true;
 }
 
+/*
+ * The pages of a run, mapped. A mapping behind the window stays MAP_BUSY, so
+ * that no other thread reuses it, until release_map: the run in it has become
+ * current, or will not be used.
+ */
 static struct ft_page *map_run(struct ft_writer *w, uint64_t seq, uint32_t pages)
 {
-    uint64_t at = physical(w->header, seq);
-    if (at + pages <= w->window_pages) return (struct ft_page *)w->header + at;
+    uint64_t at = physical(w, seq);
+    if (at + pages <= w->window_pages) return (struct ft_page *)w->file + at;
     for (uint32_t i = 0; i < FT_MAPS; i++) {
-        uint32_t slot = add(&w->map_next, 1) % FT_MAPS;
-        uint8_t *map = load(&w->maps[slot]);
-        if (map == (uint8_t *)1 || (map && !idle(w, map))) continue; /* 1: being made */
-        if (!__atomic_compare_exchange_n(&w->maps[slot], &map, (uint8_t *)1, false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_RELAXED))
-            continue;
-        uint8_t *made = map_pages(w, at, map);
-        store(&w->maps[slot], made ? made : map);
+        uint64_t *slot = &w->maps[add(&w->map_next, 1) % FT_MAPS], map = load(slot);
+        if (map & MAP_BUSY || (map && !idle(w, map)) || !swap(slot, map, map | MAP_BUSY)) continue;
+        uint8_t *made = map_pages(w, at, (uint8_t *)(uintptr_t)map);
+        store(slot, made ? (uint64_t)(uintptr_t)made | MAP_BUSY : map);
         if (made) return (struct ft_page *)made;
     }
     w->why_not = FT_LOST_NO_MEMORY;
     return NULL;
+}
+
+static void release_map(struct ft_writer *w, const struct ft_page *base)
+{
+    uint64_t map = (uint64_t)(uintptr_t)base;
+    for (uint32_t i = 0; i < FT_MAPS; i++) {
+        uint64_t held = load(&w->maps[i]);
+        if (held & MAP_BUSY && map - (held & ~MAP_BUSY) < (uint64_t)FT_RUN_MAX * FT_PAGE)
+            store(&w->maps[i], held & ~MAP_BUSY);
+    }
 }
 
 /*
@@ -393,7 +460,7 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
 {
     static char zeros[4 * FT_PAGE]; /* never written: not in the library's file */
     size_t size = (size_t)pages * FT_PAGE;
-    off_t at = (off_t)(physical(w->header, seq) * FT_PAGE);
+    off_t at = (off_t)(physical(w, seq) * FT_PAGE);
     struct rlimit limit;
     int fd = -1;
     if (private && !sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) &&
@@ -416,22 +483,26 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
 /* Prepare a claimed run. Its length may shrink to what could be recycled; 0: nothing. */
 static uint64_t make_run(struct ft_writer *w, uint64_t seq, uint32_t pages, uint8_t level)
 {
-    struct ft_header *header = w->header;
-    uint64_t at = physical(header, seq);
-    if (at + pages > 1 + header->capacity) pages = (uint32_t)(1 + header->capacity - at);
+    uint64_t at = physical(w, seq);
+    if (at + pages > 1 + w->capacity) pages = (uint32_t)(1 + w->capacity - at);
     struct ft_page *base = map_run(w, seq, pages);
     if (!base) return 0;
-    bool fresh = seq + pages - 1 <= header->capacity;
-    if (!back(w, base, seq, pages, fresh && level > 0)) return 0;
+    bool fresh = seq + pages - 1 <= w->capacity;
+    struct ft_page *mapped = base;
+    if (!back(w, base, seq, pages, fresh && level > 0)) {
+        release_map(w, mapped);
+        return 0;
+    }
     if (!fresh) {
-        /* overwriting: the head is the first page that may be, the others are looked at one by one */
-        while (pages && !recycle(w, base)) base++, seq++, pages--;
-        if (!pages) return 0;
-        for (uint32_t i = 1; i < pages; i++)
-            if (!recycle(w, base + i) && load(&base[i].cursor) < CLOSED) {
-                pages = i; /* a page kept as it is ends the run */
-                break;
-            }
+        /* overwriting: the head is the first page that may be; others that may not are skipped when opening
+         */
+        while (pages && !recycle(w, base, seq)) base++, seq++, pages--;
+        if (!pages) {
+            release_map(w, mapped);
+            w->why_not = FT_LOST_OVERWRITTEN;
+            return 0;
+        }
+        for (uint32_t i = 1; i < pages; i++) recycle(w, base + i, seq + i);
     }
     base->seq = seq;
     base->level = level;
@@ -444,14 +515,16 @@ static uint64_t make_run(struct ft_writer *w, uint64_t seq, uint32_t pages, uint
 /* The run newcomers share, if it is another than `used_up` and still has pages. */
 static uint64_t shared_run(struct ft_writer *w, uint64_t used_up)
 {
-    uint64_t join = load(&w->header->join);
+    uint64_t join = load(&w->file->join);
     uint64_t seq = join >> 16, pages = join & 0xffff;
     struct ft_page *old = run_base(used_up);
     if (!seq || !pages || pages > FT_SHARED_PAGES || (old && old->seq == seq)) return 0;
-    if (physical(w->header, seq) + pages > 1 + w->header->capacity) return 0;
+    if (physical(w, seq) + pages > 1 + w->capacity) return 0;
     struct ft_page *base = map_run(w, seq, (uint32_t)pages);
-    if (!base || base->seq != seq || load(&base->run_next) >= pages) return 0;
-    return (uint64_t)(uintptr_t)base | pages;
+    if (!base) return 0;
+    if (base->seq == seq && load(&base->run_next) < pages) return (uint64_t)(uintptr_t)base | pages;
+    release_map(w, base);
+    return 0;
 }
 
 /*
@@ -474,19 +547,28 @@ static bool next_run(struct ft_writer *w, uint64_t used_up)
         w->pid = pid;
         for (int i = 0; !run && i < TRIES; i++) {
             uint32_t pages = level == 2 ? FT_RUN_MAX : level == 1 ? 64 : FT_SHARED_PAGES;
-            while (pages > 1 && pages > w->header->capacity / 8) pages /= 2;
-            uint64_t join = load(&w->header->join);
-            uint64_t seq = add(&w->header->next, pages);
+            while (pages > 1 && pages > w->capacity / 8) pages /= 2;
+            uint64_t join = load(&w->file->join);
+            uint64_t seq = add(&w->file->next, pages);
             run = make_run(w, seq, pages, level);
-            if (!run && seq <= w->header->capacity) break; /* nothing to recycle: no room */
-            if (run && !level) swap(&w->header->join, join, run_base(run)->seq << 16 | run_pages(run));
+            if (run && !level) swap(&w->file->join, join, run_base(run)->seq << 16 | run_pages(run));
+            /* further on there may be pages to recycle */
+            if (run || (seq > w->capacity && w->why_not != FT_LOST_NO_MEMORY)) continue;
+            swap(&w->file->next, seq + pages, seq); /* not claimed after all, if nobody came after us */
+            if (!level) break;                      /* no room */
+            level = 0;                              /* there may be some for less */
         }
         if (!run) {
-            store(&w->retry_at, now + RETRY_NS);
+            store(&w->retry_at, now + (w->why_not == FT_LOST_OVERWRITTEN ? RETRY_NS / 50 : RETRY_NS));
             return false;
         }
     }
-    if (!swap(&w->run, used_up, run)) store(&w->spare, run);
+    if (swap(&w->run, used_up, run)) {
+        release_map(w, run_base(run));
+    } else {
+        uint64_t other = __atomic_exchange_n(&w->spare, run, __ATOMIC_ACQ_REL);
+        if (other) release_map(w, run_base(other)); /* several threads at once: its pages are wasted */
+    }
     return true;
 }
 
@@ -613,7 +695,8 @@ static int map_window(struct ft_writer *w, int fd, uint64_t capacity)
         if (!failed(r)) {
             w->window_pages = (uint32_t)pages;
             w->capacity = capacity;
-            store(&w->header, (struct ft_header *)r);
+            w->file = (struct ft_header *)r;
+            store(&w->header, w->file);
             return 0;
         }
         if (pages == 1) return (int)r;
@@ -654,8 +737,7 @@ static void fill_header(struct ft_header *h, uint64_t capacity, uint32_t clock, 
         sys(SYS_close, (int)fd);
     }
     h->realtime0 = monotonic(CLOCK_REALTIME);
-    h->monotonic0 = monotonic(CLOCK_MONOTONIC);
-    h->counter0 = clock == FT_CLOCK_TSC ? counter() : h->monotonic0;
+    clock_pair(clock, &h->counter0, &h->monotonic0);
 }
 
 int ft_writer_create(struct ft_writer *w, const char *path, uint64_t max_bytes, uint32_t wait_threshold_ms)
@@ -712,7 +794,10 @@ int ft_writer_join(struct ft_writer *w, const char *path)
     sys(SYS_close, fd);
     if (r) return (int)r;
     uint64_t run = shared_run(w, 0);
-    if (run) store(&w->run, run);
+    if (run) {
+        store(&w->run, run);
+        release_map(w, run_base(run));
+    }
     return 0;
 }
 

@@ -34,12 +34,13 @@ struct ft_interned {
 struct ft_writer {
     struct ft_page *current[FT_CLASSES]; /* where the next record of a class goes */
     struct ft_header *header;            /* NULL: not recording */
-    uint64_t capacity; /* header's, checked */
+    struct ft_header *file;              /* the same, also after ft_writer_stop: others may be appending */
+    uint64_t capacity;                   /* header's, checked */
     uint32_t clock;
     uint32_t window_pages; /* pages mapped behind header, with it */
     uint64_t retry_at;     /* counter: no new run before this, the last one could not be had */
     uint64_t run, spare;   /* address of its head page | number of pages; 0 none */
-    uint8_t *maps[FT_MAPS]; /* later mappings, FT_RUN_MAX pages each */
+    uint64_t maps[FT_MAPS]; /* later mappings, FT_RUN_MAX pages each */
     uint32_t map_next;      /* the oldest of them */
     uint32_t pid;           /* that claimed the current run */
     enum ft_lost why_not;   /* the last run could not be had */
