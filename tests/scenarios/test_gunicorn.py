@@ -35,7 +35,7 @@ def term_hangs(check):
     check.true("its main thread waited for the thread in sem_wait",
                waits and waits[-1]["lock"]["kind"] == "sem" and waits[-1]["waited_ns"] > 1.5e9, waits[-1:])
     check.equal("atexit ran", "atexit ran" in server.output(), False)
-    check.equal("handler installs", [len(trace.events("sigaction", p)) for p in (arbiter, worker)], [22, 18])
+    check.equal("handler installs", [len(trace.events("sigaction", p)) for p in (arbiter, worker)], [23, 17])
     handlers = {s["signal"]: s for s in worker["signals"]}
     for name in ("SIGTTIN", "SIGTTOU"):
         check.equal(f"{name} in the worker is the arbiter's",
@@ -56,7 +56,7 @@ def term_daemon(check):
     term = trace.events("kill", signal="SIGTERM")[0]
     check.between("seconds from TERM to the end of the worker", 0, seconds(term["ns"], worker["end_ns"]), 0.3)
     check.equal("atexit ran", "atexit ran" in server.output(), True)
-    check.equal("handler installs", [len(trace.events("sigaction", p)) for p in (arbiter, worker)], [22, 26])
+    check.equal("handler installs", [len(trace.events("sigaction", p)) for p in (arbiter, worker)], [23, 25])
 
 
 @scenario("gunicorn --reload, a thread that is no daemon")

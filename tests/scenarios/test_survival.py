@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import PYTHON, Skip, scenario, wait_until
-from test_uwsgi import UWSGI, check_tree
+from test_uwsgi import UWSGI, UWSGI_END, UWSGI_RELOAD, check_tree
 
 TICKER = (*UWSGI, "ticker.py", "--workers", "2")
 
@@ -55,7 +55,7 @@ def reload(check, *options):
     check.equal("the first ticker ended by", trace.thread(trace.events("thread-create")[0]["child"])["end"], "exec")
     check.equal("workers of the second image lost the second ticker",
                 [trace.ghosts(w) for w in workers[2:]], [[trace.events("thread-create")[1]["child"]]] * 2)
-    check.equal("the workers ended with", [trace.end(w) for w in workers], [("exit", 0)] * 4)
+    check.equal("the workers ended with", [trace.end(w) for w in workers], [UWSGI_RELOAD] * 2 + [UWSGI_END] * 2)
     check.equal("the master ended with", trace.end(master), ("exit", 0))
     check.equal("lost records", trace.lost(), 0)
     one_file(check, server)
@@ -101,7 +101,7 @@ def daemonize(check):
     check.equal("role of the daemon", master["role"], "uwsgi master")
     check.equal("the daemon ended with", trace.end(master), ("exit", 0))
     check.equal("sessions made", [e["process"] for e in trace.events("session", api="setsid")], [master["id"]])
-    check.equal("its workers ended with", [trace.end(w) for w in trace.children(master)], [("exit", 0)] * 2)
+    check.equal("its workers ended with", [trace.end(w) for w in trace.children(master)], [UWSGI_END] * 2)
     check.equal("lost records", trace.lost(), 0)
     one_file(check, server)
 

@@ -9,6 +9,8 @@ from harness import scenario
 UWSGI = ("/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:PORT", "--master",
          "--enable-threads", "--callable", "app", "--wsgi-file")
 
+UWSGI_END, UWSGI_RELOAD = ("exit", 30), ("exit", 17)  # how a worker tells its master why it went
+
 
 def tasks(pid):
     """How many threads the kernel knows in a process."""
@@ -26,7 +28,7 @@ def check_tree(check, trace, workers):
     check.equal("forks by the master", [e["api"] for e in trace.events("fork", master)], ["fork"] * workers)
     check.equal("forks in all", len(trace.events("fork")), workers)
     check.equal("the master ended with", trace.end(master), ("exit", 0))
-    check.equal("the workers ended with", [trace.end(w) for w in children], [("exit", 0)] * workers)
+    check.equal("the workers ended with", [trace.end(w) for w in children], [UWSGI_END] * workers)
     check.equal("the workers were reaped by", [w["reaped_by"] for w in children], [master["id"]] * workers)
     check.equal("lost records", trace.lost(), 0)
     return master, children
@@ -129,5 +131,5 @@ def respawn(check):
     first, second = trace.children(trace.root)
     check.equal("the first worker ended with", trace.end(first), ("signal", "SIGKILL"))
     check.equal("it was reaped by", first["reaped_by"], trace.root["id"])
-    check.equal("the second worker ended with", trace.end(second), ("exit", 0))
+    check.equal("the second worker ended with", trace.end(second), UWSGI_END)
     check.equal("both lost the thread", [len(trace.ghosts(p)) for p in (first, second)], [1, 1])
