@@ -6,8 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/single_threaded.h>
@@ -15,37 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "inventory.h"
-#include "readable.h"
 #include "self.h"
 #include "thread.h"
 
 #define TIDS_MAX 900 /* fit into a page */
-
-/*
- * Is the lock still held? A lane may be out of date: locks are taken and
- * released behind our back too (by libc itself, by inlined code), and may lie
- * in memory that is gone. The fields are glibc's, stable since 2.3.
- */
-static bool still_held(const void *address, uint32_t kind, uint32_t tid)
-{
-    const pthread_mutex_t *mutex = address;
-    const pthread_rwlock_t *rwlock = address;
-    if (!readable(address) || !readable((const char *)address + 32)) return false;
-    switch (kind) {
-    case FT_WAIT_mutex: return mutex->__data.__lock && (uint32_t)mutex->__data.__owner == tid;
-    case FT_WAIT_rwlock_read: return rwlock->__data.__readers >> 3; /* below: phase and waiting bits */
-    case FT_WAIT_rwlock_write: return (uint32_t)rwlock->__data.__cur_writer == tid;
-#if defined __x86_64__ || defined __i386__
-    case FT_WAIT_spin: return *(const volatile int *)address <= 0; /* 1 is free here, 0 elsewhere */
-#else
-    case FT_WAIT_spin: return *(const volatile int *)address != 0;
-#endif
-    case FT_WAIT_sem:
-        return *(const volatile uint32_t *)address == 0; /* its value, on 64-bit little endian */
-    default: return false;
-    }
-}
 
 struct visit {
     ft_ref task, fork;
@@ -58,7 +31,7 @@ static void record_held(void *context, const struct lane *lane)
     for (uint32_t i = 0; i < count; i++) {
         const void *address = lane->lock[i].address;
         uint32_t kind = lane->lock[i].kind;
-        if (!still_held(address, kind, lane->tid)) continue;
+        if (!held_really(address, kind, lane->tid)) continue;
         struct ft_held *record = ft_begin(&ft, FT_HELD, sizeof *record, visit->task);
         if (!record) return;
         record->address = (uintptr_t)address;
