@@ -26,6 +26,7 @@ static void inherit(struct build *b, process_id p, process_id parent, const stru
         image.start = birth->ns;
         image.blocked = image.ignored = 0;
         process_image(b, p, image);
+        b->t->processes[p].image_inherited = true;
     }
     b->processes[p].copied = birth->image;
     signals_inherit(b, p, parent);

@@ -78,6 +78,7 @@ struct process {
     const char *role; /* "uwsgi master", "uwsgi worker 1", ...; NULL */
     struct image *images;
     size_t image_count;
+    bool image_inherited; /* images[0] is its parent's: it was forked */
     struct ghost *ghosts;
     size_t ghost_count;
     struct disposition *dispositions; /* at its end: those that are not default, by signal number */

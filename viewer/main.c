@@ -1,0 +1,198 @@
+/*
+ * main.c: the `forktrace` command: one table of subcommands, their help and
+ * the options all of them share.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "text.h"
+
+/* clang-format off */
+#define COLOR_OPTION   "  --color auto|always|never  colours (default auto: on a terminal, without NO_COLOR)\n"
+#define PARTIAL_OPTION "  --partial                  read what is left of a truncated file\n"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary, *usage, *options;
+} commands[] = {
+    {"record", record_main, "run a command and record it",
+     "[-o FILE] [-v] [--] CMD [ARG...]",
+     "  -o, --output FILE          the trace; default %e.%p.ftrace (%e program, %p pid, %t time, %h host)\n"
+     "  -v, --verbose              say where the trace is, also when stderr is no terminal\n"
+     "  -w, --watch WATCH          record every write to a global: not in this version\n"
+     "      --ebpf                 let the kernel see what a preloaded library cannot: not in this version\n"
+     "The exit status is CMD's: 128+n if signal n killed it, 127 if it was not found, 126 if it cannot be run.\n"},
+    {"ps", ps_main, "the tree: processes, images, threads, ghosts, how each ended",
+     "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},
+    {"report", report_main, "what happened, in words",
+     "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},
+    {"view", view_main, "look at it in the terminal",
+     "[--ascii] [--script KEYS --size COLSxROWS] FILE",
+     "  --ascii                    no line drawing characters\n"
+     "  --script KEYS              press these keys, print the last screen and leave\n"
+     "  --size COLSxROWS           of the screen for --script\n"
+     COLOR_OPTION},
+    {"export", export_main, "the timeline for other programs",
+     "--format json|ndjson [-o OUT] [--partial] FILE",
+     "  -f, --format FORMAT        json: one document; ndjson: one object a line\n"
+     "  -o, --output OUT           write there instead of to the standard output\n"
+     PARTIAL_OPTION},
+};
+/* clang-format on */
+#define COUNT (sizeof commands / sizeof *commands)
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        if (!strcmp(commands[i].name, name)) return &commands[i];
+    return NULL;
+}
+
+static void help(FILE *out)
+{
+    fputs("forktrace: what happened to processes, threads and signals\n\n", out);
+    for (size_t i = 0; i < COUNT; i++)
+        fprintf(out, "  forktrace %-7s %s\n", commands[i].name, commands[i].summary);
+    fputs("\nforktrace COMMAND --help tells more; forktrace --version.\n"
+          "Without `record`: LD_PRELOAD=/path/to/libforktrace.so CMD (FORKTRACE_OUT, FORKTRACE_MAX_SIZE,\n"
+          "FORKTRACE_DISABLE=1).\n",
+          out);
+}
+
+static void command_help(const struct command *c)
+{
+    printf("forktrace %s: %s\n\nforktrace %s %s\n\n%s", c->name, c->summary, c->name, c->usage, c->options);
+}
+
+static void complain(const char *subject, const char *format, va_list arguments)
+{
+    fputs("forktrace: ", stderr);
+    if (subject) {
+        text_put(stderr, subject);
+        fputs(": ", stderr);
+    }
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+int command_error(const char *subject, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(subject, format, arguments);
+    va_end(arguments);
+    return EXIT_UNUSABLE;
+}
+
+int command_usage(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(command, format, arguments);
+    va_end(arguments);
+    if (command)
+        fprintf(stderr, "usage: forktrace %s %s\n", command, find(command)->usage);
+    else
+        fputs("forktrace --help lists the commands\n", stderr);
+    return EXIT_UNUSABLE;
+}
+
+/* --- options of commands that read a trace ------------------------------------------------------ */
+
+enum { OPTION_PARTIAL = 1000, OPTION_COLOR };
+static const struct option shared[] = {{"partial", no_argument, NULL, OPTION_PARTIAL},
+                                       {"color", required_argument, NULL, OPTION_COLOR}};
+
+static int wrong_option(int letter, char **argv)
+{
+    const char *what = optopt && optopt < 256 ? "it needs a value" : "no such option";
+    return command_usage(argv[0], "%s: %s", argv[optind - 1], letter == ':' ? "it needs a value" : what);
+}
+
+int command_reading(int argc, char **argv, const struct option *own, const char *letters,
+                    bool (*extra)(int letter, const char *value), struct reading *reading)
+{
+    struct option options[16] = {shared[0], shared[1]};
+    for (size_t i = 2; own && own->name && i + 1 < sizeof options / sizeof *options; i++) options[i] = *own++;
+    char text[32];
+    snprintf(text, sizeof text, ":%s", letters);
+    *reading = (struct reading){0};
+    opterr = 0;
+    for (int letter; (letter = getopt_long(argc, argv, text, options, NULL)) != -1;) {
+        if (letter == OPTION_PARTIAL)
+            reading->partial = true;
+        else if (letter == '?' || letter == ':')
+            return wrong_option(letter, argv);
+        else if (letter == OPTION_COLOR) {
+            if (!text_set_color(optarg)) return command_usage(argv[0], "--color is auto, always or never");
+        } else if (!extra(letter, optarg))
+            return EXIT_UNUSABLE;
+    }
+    if (optind + 1 != argc)
+        return command_usage(argv[0], optind < argc ? "one FILE at a time" : "which FILE?");
+    reading->file = argv[optind];
+    return 0;
+}
+
+/* --- main --------------------------------------------------------------------------------------- */
+
+static bool asks_for_help(const char *argument)
+{
+    return !strcmp(argument, "--help") || !strcmp(argument, "-h");
+}
+
+/* record's own options end where its command begins. */
+static bool wants_help(const struct command *c, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        if (asks_for_help(argv[i])) return true;
+        if (c->run == record_main && argv[i][0] != '-') return false;
+    }
+    return false;
+}
+
+static int run(int argc, char **argv)
+{
+    const struct command *c = find(argv[0]);
+    if (!c) return command_usage(NULL, "there is no command '%s'", argv[0]);
+    if (wants_help(c, argc, argv)) {
+        command_help(c);
+        return EXIT_CLEAN;
+    }
+    int status = c->run(argc, argv);
+    if (fflush(stdout) || ferror(stdout)) return command_error("standard output", "%s", strerror(errno));
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    text_set_color(NULL);
+    int at = 1;
+    if (at + 1 < argc && !strcmp(argv[at], "--color")) {
+        if (!text_set_color(argv[at + 1])) return command_usage(NULL, "--color is auto, always or never");
+        at += 2;
+    } else if (at < argc && !strncmp(argv[at], "--color=", 8)) {
+        if (!text_set_color(argv[at++] + 8)) return command_usage(NULL, "--color is auto, always or never");
+    }
+    if (at >= argc) {
+        help(stderr);
+        return EXIT_UNUSABLE;
+    }
+    if (asks_for_help(argv[at]) || !strcmp(argv[at], "help")) {
+        help(stdout);
+        return EXIT_CLEAN;
+    }
+    if (!strcmp(argv[at], "--version")) {
+        printf("forktrace %s (reads traces of version %d)\n", FORKTRACE_VERSION, FT_VERSION);
+        return EXIT_CLEAN;
+    }
+    return run(argc - at, argv + at);
+}

@@ -1,0 +1,38 @@
+/*
+ * names.h: what lies at an address of a traced process: function, object, offset.
+ *
+ * The names come from the ELF files on this machine, if they are still those
+ * that ran (build-id). They belong to files nobody vouches for: the texts made
+ * here are escaped, the parts in struct named are not.
+ */
+#ifndef NAMES_H
+#define NAMES_H
+
+#include "viewer/timeline/timeline.h"
+
+struct named {
+    const char *symbol; /* NULL: unknown; valid until symbols_close_all */
+    uint64_t offset;    /* into the symbol */
+    const char *path;   /* of the object; NULL: the address belongs to none we know */
+    const char *object; /* the path's last part; NULL likewise */
+    uint64_t in_object; /* the address in the ELF file */
+    uint64_t address;
+};
+
+#define NAMES_TEXT 256 /* room that is always enough to be useful */
+
+/* The thing at this address: a handler, a start routine, a lock. */
+struct named names_at(const struct timeline *t, process_id process, int64_t ns, uint64_t address);
+/* The function a return address lies in: that of the call before it. */
+struct named names_frame(const struct timeline *t, process_id process, int64_t ns, uint64_t pc);
+
+/* "symbol+0x1f (object)", "object+0x1234", "0x7f12..."; escaped, returns buffer. */
+const char *names_text(char *buffer, size_t size, const struct named *n);
+/* Without the offset: for calls, where it tells a person nothing. */
+const char *names_function(char *buffer, size_t size, const struct named *n);
+
+/* The source line of a frame, if there is DWARF. */
+bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64_t pc, const char **file,
+                int *line);
+
+#endif

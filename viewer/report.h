@@ -1,0 +1,26 @@
+/*
+ * report.h: the sections of `forktrace report`. Each prints itself, with its
+ * heading, or nothing if it has nothing to say.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdio.h>
+
+#include "load.h"
+
+void report_summary(FILE *out, const struct loaded *l);
+void report_signals(FILE *out, const struct timeline *t);
+void report_waits(FILE *out, const struct timeline *t);
+void report_binds(FILE *out, const struct timeline *t);
+void report_kills(FILE *out, const struct timeline *t);
+void report_coverage(FILE *out, const struct loaded *l);
+
+/* What the sections share. */
+void report_heading(FILE *out, const char *text);
+/* " in function (object)" of the call, or "". */
+const char *report_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
+/* Lines of a list before "and N more". */
+#define REPORT_MANY 40
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * report_events.c: long waits, signals sent, addresses bound, and what the
+ * trace itself does not know.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "names.h"
+#include "report.h"
+#include "text.h"
+#include "tree.h"
+
+static void lead(FILE *out, const struct timeline *t, const struct event *e)
+{
+    char time[TEXT_SHORT], name[128];
+    fprintf(out, "  %12s  %s: ", text_time(time, e->ns), tree_process(name, sizeof name, t, e->process));
+}
+
+/* --- waits ------------------------------------------------------------------------------------ */
+
+static void lock_name(char *buffer, size_t size, const struct timeline *t, const struct event *e,
+                      uint64_t address)
+{
+    struct named n = names_at(t, e->process, e->ns, address);
+    if (n.symbol)
+        names_text(buffer, size, &n);
+    else
+        snprintf(buffer, size, "at 0x%" PRIx64, address);
+}
+
+static void owner(FILE *out, const struct timeline *t, const struct event *e, uint32_t tid)
+{
+    char name[NAMES_TEXT];
+    if (!tid) return;
+    if (e->child == NONE)
+        fprintf(out, ", held by tid %u, which nobody knows", tid);
+    else if (timeline_owner_alive(t, e))
+        fprintf(out, ", held by t%u (%s)", e->child, tree_thread(name, sizeof name, t, e->child));
+    else if (t->threads[e->child].process == e->process)
+        fprintf(out, ", held by t%u (%s), which has ended", e->child,
+                tree_thread(name, sizeof name, t, e->child));
+    else
+        fprintf(out, ", held by %st%u (%s) of p%u, which does not exist here%s", text_ink(INK_BAD), e->child,
+                tree_thread(name, sizeof name, t, e->child), t->threads[e->child].process,
+                text_ink(INK_PLAIN));
+}
+
+static void wait_line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    uint64_t address = 0;
+    uint32_t kind, tid;
+    char where[NAMES_TEXT], caller[NAMES_TEXT], thread[NAMES_TEXT], duration[TEXT_SHORT];
+    if (e->record->type == FT_WAIT_SLOT) {
+        struct ft_wait_slot r = FT_GET(wait_slot, e->record);
+        address = r.address, kind = r.kind, tid = r.owner_tid;
+    } else {
+        struct ft_wait r = FT_GET(wait, e->record);
+        address = r.address, kind = r.kind, tid = r.owner_tid;
+    }
+    lead(out, t, e);
+    fprintf(out, "t%u (%s) waited %s%s", e->thread, tree_thread(thread, sizeof thread, t, e->thread),
+            text_duration(duration, e->duration), e->flags & EVENT_UNFINISHED ? ", to the end," : "");
+    fprintf(out, " for %s", text_wait_kind(kind));
+    if (kind != FT_WAIT_child) {
+        lock_name(where, sizeof where, t, e, address);
+        fprintf(out, " %s", where);
+    }
+    owner(out, t, e, tid);
+    if (*report_caller(caller, sizeof caller, t, e))
+        fprintf(out, "\n%16s%sfrom %s%s", "", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
+    fputc('\n', out);
+}
+
+/* --- signals sent ------------------------------------------------------------------------------- */
+
+static void kill_line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    struct ft_kill r = FT_GET(kill, e->record);
+    char signal[TEXT_SHORT], error[TEXT_SHORT], name[NAMES_TEXT];
+    lead(out, t, e);
+    fprintf(out, "%s %s to ", text_kill_api(r.api), text_signal(signal, r.signal));
+    if (e->child == NONE)
+        fprintf(out, "%" PRId64, r.target);
+    else if (timeline_kill_thread(e))
+        fprintf(out, "t%u (%s)", e->child, tree_thread(name, sizeof name, t, e->child));
+    else
+        fprintf(out, "%s", tree_process(name, sizeof name, t, e->child));
+    if (r.error) fprintf(out, ": %s", text_error(error, r.error));
+    fputc('\n', out);
+}
+
+/* --- addresses bound ---------------------------------------------------------------------------- */
+
+static void bind_line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    struct ft_bind r = FT_GET(bind, e->record);
+    char address[160], error[TEXT_SHORT];
+    size_t length;
+    int port;
+    const void *bytes = ft_tail(e->record, sizeof r, &length);
+    text_sockaddr(bytes, length, address, sizeof address, &port);
+    lead(out, t, e);
+    fprintf(out, "%s (fd %d)", *address ? address : "(unnamed)", r.fd);
+    if (r.error) fprintf(out, ": %s%s%s", text_ink(INK_BAD), text_error(error, r.error), text_ink(INK_PLAIN));
+    fputc('\n', out);
+}
+
+static void section(FILE *out, const struct timeline *t, enum event_type type, const char *heading,
+                    void (*line)(FILE *, const struct timeline *, const struct event *))
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        if (e->type != type || !e->record) continue;
+        if (!count++) report_heading(out, heading);
+        if (count <= REPORT_MANY) line(out, t, e);
+    }
+    if (count > REPORT_MANY) fprintf(out, "  ... and %zu more\n", count - REPORT_MANY);
+}
+
+void report_waits(FILE *out, const struct timeline *t)
+{
+    section(out, t, EVENT_LOCK_WAIT, "Long waits", wait_line);
+}
+void report_kills(FILE *out, const struct timeline *t)
+{
+    section(out, t, EVENT_KILL, "Signals sent", kill_line);
+}
+void report_binds(FILE *out, const struct timeline *t)
+{
+    section(out, t, EVENT_BIND, "Addresses bound", bind_line);
+}
+
+/* --- what the trace does not know ----------------------------------------------------------------- */
+
+static void note_line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    struct ft_note r = FT_GET(note, e->record);
+    size_t length;
+    bool cut;
+    char text[512];
+    lead(out, t, e);
+    fputs(text_note(r.what), out);
+    if (r.text) {
+        const char *bytes = ft_reader_string(t->reader, r.text, &length, &cut);
+        text_escape(text, sizeof text, bytes, length);
+        fprintf(out, ": %s", text);
+    }
+    fputc('\n', out);
+}
+
+static void loss(FILE *out, uint64_t n, const char *text)
+{
+    if (n) fprintf(out, "  %s%" PRIu64 " %s%s\n", text_ink(INK_BAD), n, text, text_ink(INK_PLAIN));
+}
+
+void report_coverage(FILE *out, const struct loaded *l)
+{
+    const struct timeline *t = l->timeline;
+    char text[256];
+    size_t uncovered = 0, lost_births = 0;
+    section(out, t, EVENT_NOTE, "Notes", note_line);
+    if (t->complete) return;
+    report_heading(out, "Coverage");
+    for (unsigned reason = 0; reason < FT_LOST_COUNT; reason++) {
+        snprintf(text, sizeof text, "records lost: %s", ft_lost_text((enum ft_lost)reason));
+        loss(out, ft_reader_lost(t->reader, (enum ft_lost)reason), text);
+    }
+    for (size_t i = 0; i < t->process_count; i++) {
+        uncovered += t->processes[i].coverage != COVERAGE_FULL;
+        lost_births += t->processes[i].birth_lost;
+    }
+    loss(out, t->reader->missing, "bytes are missing at the end of the file");
+    loss(out, t->reader->torn, "records were being written when their process was killed");
+    loss(out, uncovered, "processes were not (fully) seen");
+    loss(out, lost_births, "processes whose birth was overwritten");
+    loss(out, timeline_left_out(t), "ghosts left out: the file names absurdly many");
+}

@@ -1,0 +1,101 @@
+/*
+ * report_signals.c: who installed which handler over what, by process.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "names.h"
+#include "report.h"
+#include "text.h"
+#include "tree.h"
+
+static const char *handler(char *buffer, size_t size, const struct timeline *t, const struct event *e,
+                           uint64_t address)
+{
+    if (address == (uint64_t)(uintptr_t)SIG_DFL)
+        snprintf(buffer, size, "default");
+    else if (address == (uint64_t)(uintptr_t)SIG_IGN)
+        snprintf(buffer, size, "ignore");
+    else {
+        struct named n = names_at(t, e->process, e->ns, address);
+        names_text(buffer, size, &n);
+    }
+    return buffer;
+}
+
+static void line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    struct ft_sigaction record = FT_GET(sigaction, e->record);
+    char signal[TEXT_SHORT], time[TEXT_SHORT], old[NAMES_TEXT], new[NAMES_TEXT], caller[NAMES_TEXT];
+    handler(old, sizeof old, t, e, record.old_handler);
+    handler(new, sizeof new, t, e, record.new_handler);
+    report_caller(caller, sizeof caller, t, e);
+    text_signal(signal, record.signal);
+    const char *arrow = text_unicode() ? "→" : "->";
+    fprintf(out, "  %12s  %-9s ", text_time(time, e->ns), signal);
+    size_t columns = 25 + text_columns(old) + text_columns(new) + text_columns(arrow) + 2;
+    fprintf(out, "%s %s %s", old, arrow, new);
+    if (!*caller)
+        fputc('\n', out);
+    else if (columns + text_columns(caller) + 7 <= 80)
+        fprintf(out, "  %sfrom %s%s\n", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
+    else
+        fprintf(out, "\n%25s%sfrom %s%s\n", "", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
+}
+
+/* The installs of a process, in order; the caller frees. */
+static event_id *installs(const struct timeline *t, process_id p, size_t *count)
+{
+    size_t all;
+    const event_id *events = timeline_events_of(t, p, &all);
+    *count = 0;
+    for (size_t i = 0; i < all; i++) *count += t->events[events[i]].type == EVENT_SIGACTION;
+    event_id *list = *count ? malloc(*count * sizeof *list) : NULL;
+    size_t n = 0;
+    for (size_t i = 0; list && i < all; i++)
+        if (t->events[events[i]].type == EVENT_SIGACTION) list[n++] = events[i];
+    if (!list) *count = 0;
+    return list;
+}
+
+static bool same_install(const struct event *a, const struct event *b)
+{
+    struct ft_sigaction x = FT_GET(sigaction, a->record), y = FT_GET(sigaction, b->record);
+    return x.signal == y.signal && x.old_handler == y.old_handler && x.new_handler == y.new_handler &&
+           x.site == y.site && x.flags == y.flags && x.mask == y.mask;
+}
+
+/* Workers of one parent install the same: that is said, not repeated. */
+static bool same_list(const struct timeline *t, const event_id *a, size_t na, const event_id *b, size_t nb)
+{
+    if (na != nb) return false;
+    for (size_t i = 0; i < na; i++)
+        if (!same_install(&t->events[a[i]], &t->events[b[i]])) return false;
+    return true;
+}
+
+void report_signals(FILE *out, const struct timeline *t)
+{
+    event_id *shown = NULL, *list;
+    size_t shown_count = 0, count;
+    process_id shown_of = NONE;
+    for (process_id p = 0; p < t->process_count; p++) {
+        if (!(list = installs(t, p, &count))) continue;
+        if (shown_of == NONE) report_heading(out, "Signal handlers installed");
+        char name[128], other[128];
+        fprintf(out, "%s%s%s: %zu", text_ink(INK_BOLD), tree_process(name, sizeof name, t, p),
+                text_ink(INK_PLAIN), count);
+        if (shown_of != NONE && same_list(t, list, count, shown, shown_count)) {
+            fprintf(out, ", the same as %s\n", tree_process(other, sizeof other, t, shown_of));
+            free(list);
+            continue;
+        }
+        fputc('\n', out);
+        for (size_t i = 0; i < count && i < REPORT_MANY; i++) line(out, t, &t->events[list[i]]);
+        if (count > REPORT_MANY) fprintf(out, "  ... and %zu more\n", count - REPORT_MANY);
+        free(shown);
+        shown = list, shown_count = count, shown_of = p;
+    }
+    free(shown);
+}

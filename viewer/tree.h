@@ -1,0 +1,24 @@
+/*
+ * tree.h: the tree of processes as text: `ps` prints it alone, `report` as its
+ * middle part.
+ */
+#ifndef TREE_H
+#define TREE_H
+
+#include <stdio.h>
+
+#include "timeline/timeline.h"
+
+/* `brief`: one line a process and its ghosts; else also images, threads, and where each came from. */
+void tree_print(FILE *out, const struct timeline *t, bool brief);
+
+/* "uwsgi worker 1 (p1)", escaped; NONE: "?". Returns buffer. */
+const char *tree_process(char *buffer, size_t size, const struct timeline *t, process_id p);
+/* "ticker" or "pythread_wrapper" or "main": what a person would call a thread; escaped. */
+const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thread_id thread);
+/* The columns of the terminal; of a pipe or file, as many as a line may reasonably have. */
+unsigned tree_width(FILE *out);
+/* Ghosts count where a child went on without exec. */
+bool tree_ghosts_matter(const struct process *p);
+
+#endif
