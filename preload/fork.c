@@ -9,7 +9,8 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "fork.h"
 #include "init.h"
@@ -68,24 +69,44 @@ static void prepare(void)
     self.child = ft_ref_of(call.record);
     inventory_at_fork(self.task, self.child);
     call.error = error;
+    call.armed = true;
     errno = 0;
 }
 
 static void in_parent(void)
 {
     self.child = 0;
-    if (!call.record) return;
+    if (!call.armed) return;
+    call.armed = false;
     int error = errno;
     bool pid_follows = self.fork_api != FT_FORK_daemon && self.fork_api != 0;
     if (!error) errno = call.error;
-    if (!error && pid_follows) return;
+    if (!call.record || (!error && pid_follows)) return;
     fork_result(call.record, error ? -error : 1);
     call.record = NULL;
 }
 
+/*
+ * This fork was interrupted by a signal handler that forked, and is done a
+ * second time by the handler's child: no record was made for it beforehand.
+ */
+static void born_late(void)
+{
+    struct ft_fork *record = ft_begin(&ft, FT_FORK, sizeof *record, self.task);
+    if (!record) return;
+    record->origin.site = call.site;
+    record->api = self.fork_api;
+    record->result = (int32_t)syscall(SYS_getpid);
+    call.time = record->head.time;
+    self.child = ft_ref_of(record);
+    ft_commit(record);
+}
+
 static void in_child(void)
 {
-    if (!call.record) return;
+    if (!call.armed) return;
+    call.armed = false;
+    if (!call.record) born_late();
     call.record = NULL; /* the parent completes it */
     born = call.time;
     self.vforked = 0;                              /* forked by a vfork child: this memory is its own */
@@ -100,26 +121,17 @@ struct fork_call fork_enter(enum ft_fork_api api, uint64_t site)
     outer.child = self.child;
     outer.api = self.fork_api;
     self.fork_api = (uint8_t)api;
+    self.child = 0;
     call.site = site;
     call.record = NULL;
+    call.armed = false;
     return outer;
-}
-
-/*
- * A fork that a signal handler's fork interrupted goes on in both processes:
- * in the handler's child it makes a child of that one, with a record of its own.
- */
-static void renew(struct fork_call *outer)
-{
-    outer->record = fork_record((enum ft_fork_api)outer->api, outer->site);
-    outer->child = ft_ref_of(outer->record);
-    if (outer->record) outer->time = outer->record->head.time;
 }
 
 void fork_leave(struct fork_call *outer, pid_t pid)
 {
     if (pid > 0) fork_result(call.record, pid);
-    if (pid == 0 && outer->record) renew(outer);
+    if (pid == 0) outer->record = NULL, outer->child = 0; /* its parent's; see born_late */
     self.fork_api = outer->api;
     self.child = outer->child;
     call = *outer;

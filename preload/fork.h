@@ -25,10 +25,11 @@ void fork_result(struct ft_fork *record, int32_t result);
  */
 struct fork_call {
     uint64_t site;
-    struct ft_fork *record; /* NULL: not recorded, or nobody waits for its result */
+    struct ft_fork *record; /* NULL: nobody waits for its result */
     uint64_t time;          /* of the record */
     ft_ref child;
-    int error; /* the program's errno */
+    int error;  /* the program's errno */
+    bool armed; /* between the prepare handler and the others, and recorded */
     uint8_t api;
 };
 struct fork_call fork_enter(enum ft_fork_api api, uint64_t site);
