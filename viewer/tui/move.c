@@ -1,0 +1,319 @@
+/* move.c: where the reader is, and every way to be elsewhere. */
+#include "facts.h"
+#include "tui.h"
+
+thread_id lane_of_row(const struct tui *tui, size_t row)
+{
+    if (row >= tui->rows.count || tui->rows.row[row].kind == ROW_GHOST) return NONE;
+    thread_id thread = tui->rows.row[row].thread;
+    return thread < tui->timeline->thread_count ? thread : NONE;
+}
+
+void move_settle(struct tui *tui)
+{
+    if (tui->row >= tui->rows.count) tui->row = tui->rows.count ? tui->rows.count - 1 : 0;
+    if (tui->row < tui->top) tui->top = tui->row;
+    if (tui->page && tui->row >= tui->top + tui->page) tui->top = tui->row - tui->page + 1;
+    if (tui->rows.count <= tui->page)
+        tui->top = 0;
+    else if (tui->top + tui->page > tui->rows.count)
+        tui->top = tui->rows.count - tui->page;
+    if (tui->now < 0) tui->now = 0;
+    if (tui->now > tui->timeline->end) tui->now = tui->timeline->end > 0 ? tui->timeline->end : 0;
+}
+
+/* The strongest event under the time cursor. */
+static void select_here(struct tui *tui)
+{
+    thread_id lane = lane_of_row(tui, tui->row);
+    int column = window_column(&tui->window, tui->now);
+    tui->event = NONE;
+    if (lane == NONE || column < 0 || column >= tui->window.columns) return;
+    uint32_t from = index_at(&tui->index, lane, window_time(&tui->window, column));
+    uint32_t to = index_at(&tui->index, lane, window_time(&tui->window, column + 1));
+    if (from < to) tui->event = index_strongest(&tui->index, from, to);
+}
+
+void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event)
+{
+    tui->row = row;
+    tui->now = ns;
+    tui->scroll = 0;
+    tui->following = false;
+    window_show(&tui->window, tui->timeline->end, ns);
+    tui->event = event;
+    move_settle(tui);
+}
+
+uint32_t row_of_event(const struct tui *tui, event_id event)
+{
+    const struct event *e = &tui->timeline->events[event];
+    if (e->thread < tui->rows.thread_count) return tui->rows.of_thread[e->thread];
+    return e->process < tui->rows.process_count ? tui->rows.of_process[e->process] : 0;
+}
+
+/* Unfold a process and all it is in. */
+static void reveal(struct tui *tui, process_id p, bool itself)
+{
+    bool change = false;
+    for (size_t steps = 0; p < tui->rows.process_count && steps <= tui->rows.process_count; steps++) {
+        change |= itself && tui->rows.folded[p];
+        if (itself) tui->rows.folded[p] = false;
+        itself = true;
+        p = tui->timeline->processes[p].parent;
+    }
+    if (change) rows_build(&tui->rows, tui->timeline);
+}
+
+void move_to_event(struct tui *tui, event_id event)
+{
+    const struct event *e = &tui->timeline->events[event];
+    bool main = e->thread < tui->timeline->thread_count && tui->timeline->threads[e->thread].is_main;
+    reveal(tui, e->process, !main);
+    move_to(tui, row_of_event(tui, event), e->ns, event);
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+static struct place here(const struct tui *tui)
+{
+    const struct row *row = &tui->rows.row[tui->row];
+    return (struct place){tui->now, tui->event, row->kind, row->process, row->thread, tui->window};
+}
+
+static uint32_t find_row(const struct tui *tui, const struct place *place)
+{
+    for (uint32_t i = 0; i < tui->rows.count; i++) {
+        const struct row *row = &tui->rows.row[i];
+        if (row->kind == place->kind && row->process == place->process && row->thread == place->thread) return i;
+    }
+    return place->process < tui->rows.process_count ? tui->rows.of_process[place->process] : 0;
+}
+
+void place_keep(struct tui *tui)
+{
+    if (!tui->rows.count) return;
+    if (tui->place == PLACES - 1) {
+        for (size_t i = 1; i < PLACES; i++) tui->places[i - 1] = tui->places[i];
+        tui->place--;
+    }
+    tui->places[tui->place++] = here(tui);
+    tui->place_count = tui->place;
+}
+
+static void place_go(struct tui *tui, int by)
+{
+    if (by < 0 ? tui->place == 0 : tui->place + 1 >= tui->place_count) {
+        tui_say(tui, by < 0 ? "this is where you started" : "nothing further");
+        return;
+    }
+    tui->places[tui->place] = here(tui);
+    if (tui->place == tui->place_count) tui->place_count++;
+    tui->place += (size_t)by;
+    struct place place = tui->places[tui->place];
+    int columns = tui->window.columns;
+    reveal(tui, place.process, place.kind != ROW_PROCESS);
+    tui->window = place.window;
+    tui->window.columns = columns;
+    move_to(tui, find_row(tui, &place), place.now, place.event);
+}
+
+void jump_to_event(struct tui *tui, event_id event)
+{
+    place_keep(tui);
+    move_to_event(tui, event);
+}
+
+/* --- jumps ------------------------------------------------------------------------------------ */
+
+static void jump_to_lane(struct tui *tui, process_id process, thread_id thread, int64_t ns)
+{
+    bool main = thread >= tui->rows.thread_count || tui->timeline->threads[thread].is_main;
+    place_keep(tui);
+    reveal(tui, process, !main);
+    move_to(tui, main ? tui->rows.of_process[process] : tui->rows.of_thread[thread], ns, NONE);
+    select_here(tui);
+}
+
+/* What the selected thing is about. */
+static void follow(struct tui *tui)
+{
+    const struct timeline *t = tui->timeline;
+    const struct row *row = &tui->rows.row[tui->row];
+    if (row->kind == ROW_GHOST && row->thread < t->thread_count) {
+        jump_to_lane(tui, t->threads[row->thread].process, row->thread, tui->now);
+        tui_say(tui, "the thread itself, in the process where it lives");
+        return;
+    }
+    const struct event *e = tui->event < t->event_count ? &t->events[tui->event] : NULL;
+    process_id process = e ? fact_process_about(t, e) : NONE;
+    thread_id thread = e ? fact_thread_about(t, e) : NONE;
+    if (process != NONE)
+        jump_to_lane(tui, process, NONE, e->type == EVENT_FORK ? t->processes[process].start : e->ns);
+    else if (thread != NONE && t->threads[thread].process < t->process_count)
+        jump_to_lane(tui, t->threads[thread].process, thread,
+                     e->type == EVENT_THREAD_CREATE ? t->threads[thread].start : e->ns);
+    else
+        tui_say(tui, e ? "this event is about no other lane" : "no event here: h and l go to the nearest ones");
+}
+
+static void to_creator(struct tui *tui)
+{
+    const struct timeline *t = tui->timeline;
+    const struct row *row = &tui->rows.row[tui->row];
+    const struct process *p = &t->processes[row->process];
+    event_id event = row->kind == ROW_PROCESS  ? p->fork
+                     : row->kind == ROW_THREAD ? t->threads[row->thread].create
+                                               : p->ghosts[row->ghost].fork;
+    if (event < t->event_count)
+        jump_to_event(tui, event);
+    else if (row->kind == ROW_PROCESS && p->parent < t->process_count)
+        jump_to_lane(tui, p->parent, NONE, p->start);
+    else
+        tui_say(tui, "nobody was seen creating this");
+}
+
+static void to_child(struct tui *tui)
+{
+    thread_id lane = lane_of_row(tui, tui->row);
+    const struct timeline *t = tui->timeline;
+    if (lane == NONE) return;
+    for (int around = 0; around < 2; around++) {
+        uint32_t i = index_at(&tui->index, lane, around ? 0 : tui->now);
+        for (; i < tui->index.first[lane + 1]; i++) {
+            const struct event *e = &t->events[tui->index.events[i]];
+            bool process = e->type == EVENT_FORK && e->child < t->process_count;
+            if (!process && (e->type != EVENT_THREAD_CREATE || e->child >= t->thread_count)) continue;
+            if (process)
+                jump_to_lane(tui, e->child, NONE, t->processes[e->child].start);
+            else
+                jump_to_lane(tui, t->threads[e->child].process, e->child, t->threads[e->child].start);
+            return;
+        }
+    }
+    tui_say(tui, "this lane created nothing");
+}
+
+/* --- steps ------------------------------------------------------------------------------------ */
+
+static void step_event(struct tui *tui, int by)
+{
+    thread_id lane = lane_of_row(tui, tui->row);
+    if (lane == NONE) {
+        tui_say(tui, "a ghost does nothing: Enter goes to where the thread lives");
+        return;
+    }
+    const struct index *ix = &tui->index;
+    uint32_t first = ix->first[lane], end = ix->first[lane + 1], at;
+    if (tui->event != NONE && (at = index_of(ix, lane, tui->event)) < end)
+        at = by > 0 ? at + 1 : at == first ? end : at - 1;
+    else if (by > 0)
+        at = index_at(ix, lane, tui->now + 1);
+    else
+        at = (at = index_at(ix, lane, tui->now)) == first ? end : at - 1;
+    if (at >= end)
+        tui_say(tui, by > 0 ? "no later event on this lane" : "no earlier event on this lane");
+    else
+        move_to(tui, (uint32_t)tui->row, tui->timeline->events[ix->events[at]].ns, ix->events[at]);
+}
+
+static void step_row(struct tui *tui, long by)
+{
+    long row = (long)tui->row + by, most = (long)tui->rows.count - 1;
+    bool following = tui->following;
+    move_to(tui, (uint32_t)(row < 0 ? 0 : row > most ? most : row), tui->now, NONE);
+    tui->following = following;
+    select_here(tui);
+}
+
+static void step_column(struct tui *tui, int by)
+{
+    int column = window_column(&tui->window, tui->now);
+    move_to(tui, (uint32_t)tui->row, window_time(&tui->window, column + by), NONE);
+    select_here(tui);
+}
+
+static void zoom(struct tui *tui, int numerator, int denominator)
+{
+    window_zoom(&tui->window, tui->now, tui->timeline->end, numerator, denominator);
+    window_show(&tui->window, tui->timeline->end, tui->now);
+    struct window whole = tui->window;
+    window_fit(&whole, tui->timeline->end);
+    tui->fitted = tui->window.span == whole.span;
+}
+
+/* The cursor stays on the screen, so that what is pressed next happens where one looks. */
+static void pan(struct tui *tui, int by)
+{
+    window_pan(&tui->window, tui->timeline->end, by * tui->window.columns / 2);
+    int column = window_column(&tui->window, tui->now);
+    tui->following = false;
+    if (column >= 0 && column < tui->window.columns) return;
+    tui->now = window_time(&tui->window, column < 0 ? 0 : tui->window.columns - 1);
+    move_settle(tui);
+    select_here(tui);
+}
+
+static void fold(struct tui *tui)
+{
+    process_id p = tui->rows.row[tui->row].process;
+    if (!tui->rows.row[tui->rows.of_process[p]].parent) {
+        tui_say(tui, "nothing to fold: no threads or children");
+        return;
+    }
+    tui->rows.folded[p] = !tui->rows.folded[p];
+    rows_build(&tui->rows, tui->timeline);
+    move_to(tui, tui->rows.of_process[p], tui->now, NONE);
+    select_here(tui);
+}
+
+static void fold_all(struct tui *tui)
+{
+    process_id p = tui->rows.row[tui->row].process;
+    bool any = false;
+    for (size_t i = 0; i < tui->rows.process_count; i++) any |= tui->rows.folded[i];
+    for (size_t i = 0; i < tui->rows.process_count; i++) tui->rows.folded[i] = !any;
+    rows_build(&tui->rows, tui->timeline);
+    move_to(tui, tui->rows.of_process[p], tui->now, NONE);
+    select_here(tui);
+}
+
+static void to_end(struct tui *tui)
+{
+    move_to(tui, (uint32_t)tui->row, tui->timeline->end, NONE);
+    select_here(tui);
+    tui->following = tui->live;
+}
+
+bool move_act(struct tui *tui, enum action action)
+{
+    long page = tui->page > 1 ? (long)tui->page - 1 : 1;
+    switch (action) {
+    case ACTION_NEXT_EVENT: step_event(tui, 1); break;
+    case ACTION_PREV_EVENT: step_event(tui, -1); break;
+    case ACTION_DOWN: step_row(tui, 1); break;
+    case ACTION_UP: step_row(tui, -1); break;
+    case ACTION_PAGE_DOWN: step_row(tui, page); break;
+    case ACTION_PAGE_UP: step_row(tui, -page); break;
+    case ACTION_FIRST: step_row(tui, -(long)tui->rows.count); break;
+    case ACTION_LAST: step_row(tui, (long)tui->rows.count); break;
+    case ACTION_CURSOR_LEFT: step_column(tui, -1); break;
+    case ACTION_CURSOR_RIGHT: step_column(tui, 1); break;
+    case ACTION_START: move_to(tui, (uint32_t)tui->row, 0, NONE), select_here(tui); break;
+    case ACTION_FINISH: to_end(tui); break;
+    case ACTION_FOLLOW: follow(tui); break;
+    case ACTION_CREATOR: to_creator(tui); break;
+    case ACTION_CHILD: to_child(tui); break;
+    case ACTION_BACK: place_go(tui, -1); break;
+    case ACTION_FORWARD: place_go(tui, 1); break;
+    case ACTION_ZOOM_IN: zoom(tui, 1, 2); break;
+    case ACTION_ZOOM_OUT: zoom(tui, 2, 1); break;
+    case ACTION_FIT: window_fit(&tui->window, tui->timeline->end), tui->fitted = true; break;
+    case ACTION_PAN_LEFT: pan(tui, -1); break;
+    case ACTION_PAN_RIGHT: pan(tui, 1); break;
+    case ACTION_FOLD: fold(tui); break;
+    case ACTION_FOLD_ALL: fold_all(tui); break;
+    default: return false;
+    }
+    return true;
+}

@@ -1,0 +1,194 @@
+/* rows.c: a walk over the tree of processes without recursion: a trace may nest them 100,000 deep. */
+#include "rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Children of each process, as lists; process_count stands for "the roots". */
+struct tree {
+    process_id *child, *next;
+    const struct timeline *t;
+};
+
+static process_id parent_of(const struct timeline *t, process_id p)
+{
+    process_id parent = t->processes[p].parent;
+    return parent < t->process_count && parent != p ? parent : (process_id)t->process_count;
+}
+
+static bool tree_build(struct tree *tree, const struct timeline *t)
+{
+    size_t n = t->process_count;
+    *tree = (struct tree){malloc((n + 1) * sizeof(process_id)), malloc((n + 1) * sizeof(process_id)), t};
+    if (!tree->child || !tree->next) return false;
+    for (size_t i = 0; i <= n; i++) tree->child[i] = tree->next[i] = NONE;
+    for (process_id p = (process_id)n; p-- > 0;) {
+        process_id parent = parent_of(t, p);
+        tree->next[p] = tree->child[parent];
+        tree->child[parent] = p;
+    }
+    return true;
+}
+
+struct walk {
+    struct rows *rows;
+    const struct timeline *t;
+    size_t room;
+    uint64_t open; /* of the row about to be added */
+    unsigned depth;
+};
+
+static void add(struct walk *w, struct row row)
+{
+    if (w->rows->count == w->room) return; /* never: there is room for every lane */
+    row.depth = (uint16_t)(w->depth < UINT16_MAX ? w->depth : UINT16_MAX);
+    row.open = w->open;
+    w->rows->row[w->rows->count++] = row;
+}
+
+/* The rows of a process itself. `more`: child processes follow below. */
+static void add_process(struct walk *w, process_id p, bool last, bool more)
+{
+    const struct process *process = &w->t->processes[p];
+    bool folded = w->rows->folded[p];
+    uint32_t self = (uint32_t)w->rows->count;
+    struct row *head = &w->rows->row[self];
+    add(w, (struct row){.kind = ROW_PROCESS, .last = last, .folded = folded, .process = p, .thread = process->main});
+    w->rows->of_process[p] = self;
+    if (w->depth < 64 && !last) w->open |= 1ull << w->depth;
+    w->depth++;
+    struct row *below = NULL;
+    bool any = more;
+    for (uint32_t g = 0; g < process->ghost_count; g++) {
+        any = true;
+        if (folded) break;
+        below = &w->rows->row[w->rows->count];
+        add(w, (struct row){.kind = ROW_GHOST, .process = p, .thread = process->ghosts[g].thread, .ghost = g});
+    }
+    for (thread_id t = timeline_next_thread(w->t, p, NONE); t != NONE; t = timeline_next_thread(w->t, p, t)) {
+        w->rows->of_thread[t] = self;
+        if (w->t->threads[t].is_main) continue;
+        any = true;
+        if (folded) continue;
+        w->rows->of_thread[t] = (uint32_t)w->rows->count;
+        below = &w->rows->row[w->rows->count];
+        add(w, (struct row){.kind = ROW_THREAD, .process = p, .thread = t});
+    }
+    w->depth--;
+    if (w->depth < 64) w->open &= ~(1ull << w->depth);
+    head->parent = any;
+    if (below && !more) below->last = true;
+}
+
+static void hide(struct rows *rows, const struct timeline *t, process_id p, uint32_t row)
+{
+    rows->of_process[p] = row;
+    for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i))
+        rows->of_thread[i] = row;
+}
+
+static void walk(struct walk *w, const struct tree *tree)
+{
+    process_id root = (process_id)w->t->process_count, p = tree->child[root];
+    uint32_t folded_row = NONE; /* inside this folded process ... */
+    unsigned folded_depth = 0;  /* ... which is this deep */
+    while (p != NONE) {
+        bool last = tree->next[p] == NONE, more = tree->child[p] != NONE;
+        if (folded_row != NONE && w->depth <= folded_depth) folded_row = NONE;
+        if (folded_row != NONE) {
+            hide(w->rows, w->t, p, folded_row);
+        } else {
+            add_process(w, p, last, more);
+            if (w->rows->folded[p]) {
+                folded_row = w->rows->of_process[p];
+                folded_depth = w->depth;
+            }
+        }
+        if (more) {
+            if (w->depth < 64 && !last) w->open |= 1ull << w->depth;
+            w->depth++;
+            p = tree->child[p];
+            continue;
+        }
+        while (p != root && tree->next[p] == NONE) {
+            p = parent_of(w->t, p);
+            if (p == root) break;
+            w->depth--;
+            if (w->depth < 64) w->open &= ~(1ull << w->depth);
+        }
+        p = p == root ? NONE : tree->next[p];
+    }
+}
+
+static bool keep_size(struct rows *rows, const struct timeline *t)
+{
+    bool *folded = calloc(t->process_count + 1, sizeof *folded);
+    uint32_t *of_thread = malloc((t->thread_count + 1) * sizeof *of_thread);
+    uint32_t *of_process = malloc((t->process_count + 1) * sizeof *of_process);
+    if (!folded || !of_thread || !of_process) {
+        free(folded), free(of_thread), free(of_process);
+        return false;
+    }
+    size_t known = rows->process_count < t->process_count ? rows->process_count : t->process_count;
+    if (known) memcpy(folded, rows->folded, known * sizeof *folded);
+    memset(of_thread, 0, (t->thread_count + 1) * sizeof *of_thread);
+    memset(of_process, 0, (t->process_count + 1) * sizeof *of_process);
+    free(rows->folded), free(rows->of_thread), free(rows->of_process);
+    rows->folded = folded, rows->of_thread = of_thread, rows->of_process = of_process;
+    rows->process_count = t->process_count, rows->thread_count = t->thread_count;
+    return true;
+}
+
+bool rows_build(struct rows *rows, const struct timeline *t)
+{
+    size_t room = t->process_count + t->thread_count + 1;
+    for (process_id p = 0; p < t->process_count; p++) room += t->processes[p].ghost_count;
+    struct tree tree = {0};
+    struct row *row = malloc(room * sizeof *row);
+    bool ok = row && tree_build(&tree, t) && keep_size(rows, t);
+    if (ok) {
+        free(rows->row);
+        rows->row = row;
+        rows->count = 0;
+        walk(&(struct walk){.rows = rows, .t = t, .room = room}, &tree);
+    } else {
+        free(row);
+    }
+    free(tree.child);
+    free(tree.next);
+    return ok;
+}
+
+void rows_free(struct rows *rows)
+{
+    free(rows->row);
+    free(rows->folded);
+    free(rows->of_thread);
+    free(rows->of_process);
+    *rows = (struct rows){0};
+}
+
+int64_t row_start(const struct timeline *t, const struct row *row)
+{
+    const struct process *p = &t->processes[row->process];
+    if (row->kind == ROW_PROCESS) return p->start;
+    if (row->kind == ROW_THREAD) return t->threads[row->thread].start;
+    event_id fork = p->ghosts[row->ghost].fork;
+    return fork < t->event_count && t->events[fork].ns > p->start ? t->events[fork].ns : p->start;
+}
+
+bool row_running(const struct timeline *t, const struct row *row)
+{
+    const struct process *p = &t->processes[row->process];
+    if (row->kind != ROW_THREAD) return p->end == NEVER;
+    return t->threads[row->thread].end == NEVER && p->end == NEVER;
+}
+
+int64_t row_end(const struct timeline *t, const struct row *row)
+{
+    const struct process *p = &t->processes[row->process];
+    int64_t end = p->end == NEVER ? t->end : p->end;
+    if (row->kind != ROW_THREAD) return end;
+    const struct thread *thread = &t->threads[row->thread];
+    return thread->end == NEVER ? end : thread->end;
+}

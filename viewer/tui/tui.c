@@ -1,0 +1,248 @@
+/* tui.c: opening, laying out, and handing keys to whoever takes them. */
+#include "tui.h"
+#include "viewer/text.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "facts.h"
+
+#define WIDE 132 /* from here on the details stand at the right */
+
+struct layout {
+    struct area title, lanes, rule, details, bar;
+};
+
+static int between(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
+
+static struct layout layout(const struct grid *g)
+{
+    struct layout l = {0};
+    int width = g->width, body = g->height - 2;
+    l.title = (struct area){0, 0, width, 1};
+    l.bar = (struct area){0, g->height - 1, width, 1};
+    if (body < 1) body = 0;
+    if (width >= WIDE) {
+        int right = between(width * 3 / 10, 44, 72);
+        l.lanes = (struct area){0, 1, width - right - 1, body};
+        l.rule = (struct area){width - right - 1, 1, 1, body};
+        l.details = (struct area){width - right, 1, right, body};
+        return l;
+    }
+    int below = body < 8 ? 0 : between(body * 2 / 5, 4, 16);
+    l.lanes = (struct area){0, 1, width, body - below};
+    l.rule = (struct area){0, 1 + body - below, width, below > 0};
+    l.details = (struct area){0, 2 + body - below, width, below ? below - 1 : 0};
+    return l;
+}
+
+static bool remake(struct tui *tui)
+{
+    struct index index;
+    if (!index_build(&index, tui->timeline)) return false;
+    index_free(&tui->index);
+    tui->index = index;
+    return rows_build(&tui->rows, tui->timeline) && trouble_find(tui);
+}
+
+/* Open on what the reader came for: the first trouble; else the first fork. */
+static void open_on_answer(struct tui *tui)
+{
+    const struct timeline *t = tui->timeline;
+    for (size_t i = 0; i < tui->trouble_count; i++)
+        if (tui->troubles[i].event != NONE) {
+            move_to_event(tui, tui->troubles[i].event);
+            return;
+        }
+    for (event_id i = 0; i < t->event_count; i++)
+        if (t->events[i].type == EVENT_FORK) {
+            move_to_event(tui, i);
+            return;
+        }
+    tui->event = NONE;
+}
+
+bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height,
+              bool ascii)
+{
+    *tui = (struct tui){.timeline = t, .file = file, .event = NONE, .fitted = true};
+    tui->grid.ascii = ascii;
+    tui->window.columns = 1;
+    if (!tui_resize(tui, width, height) || !remake(tui)) {
+        tui_close(tui);
+        return false;
+    }
+    window_fit(&tui->window, t->end);
+    tui_draw(tui); /* sets the number of columns and rows */
+    window_fit(&tui->window, t->end);
+    open_on_answer(tui);
+    return true;
+}
+
+void tui_close(struct tui *tui)
+{
+    grid_free(&tui->grid);
+    index_free(&tui->index);
+    rows_free(&tui->rows);
+    free(tui->troubles);
+    tui->troubles = NULL;
+}
+
+bool tui_renew(struct tui *tui, const struct timeline *t, bool live)
+{
+    struct row row = tui->row < tui->rows.count ? tui->rows.row[tui->row] : (struct row){0};
+    const struct timeline *old = tui->timeline;
+    int64_t old_end = old->end;
+    tui->timeline = t;
+    tui->live = live;
+    if (!remake(tui)) return false;
+    if (tui->event != NONE && tui->event >= t->event_count) tui->event = NONE;
+    for (size_t i = 0; i < tui->rows.count; i++) {
+        const struct row *r = &tui->rows.row[i];
+        if (r->kind == row.kind && r->process == row.process && r->thread == row.thread) tui->row = i;
+    }
+    if (tui->fitted)
+        window_fit(&tui->window, t->end);
+    else if (tui->following)
+        tui->window.start += t->end - old_end;
+    if (tui->following) tui->now = t->end, tui->event = NONE;
+    move_settle(tui);
+    return true;
+}
+
+bool tui_resize(struct tui *tui, int width, int height)
+{
+    width = between(width, 1, 1000);
+    height = between(height, 1, 500);
+    return grid_resize(&tui->grid, width, height);
+}
+
+void tui_say(struct tui *tui, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    vsnprintf(tui->message, sizeof tui->message, format, list);
+    va_end(list);
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+static bool act(struct tui *tui, enum action action)
+{
+    switch (action) {
+    case ACTION_QUIT: tui->quit = true; break;
+    case ACTION_REDRAW: tui->redraw = true; break;
+    case ACTION_HELP: tui->over = &view_help, tui->over_scroll = 0; break;
+    case ACTION_FOCUS: tui->on_details = !tui->on_details; break;
+    case ACTION_CANCEL: tui->on_details = false, *tui->search = 0; break;
+    case ACTION_GO_TO_TIME: prompt_open(tui, PROMPT_TIME); break;
+    default: return false;
+    }
+    return true;
+}
+
+void tui_key(struct tui *tui, char32_t key)
+{
+    *tui->message = 0;
+    if (tui->prompt) {
+        prompt_key(tui, key);
+        return;
+    }
+    enum action action = action_of(key);
+    if (!action) {
+        tui_say(tui, "no such key: ? shows them all");
+        return;
+    }
+    if (tui->over && tui->over->act(tui, action)) return;
+    if (tui->on_details && view_details.act(tui, action)) return;
+    if (act(tui, action) || !tui->rows.count) return;
+    if (!trouble_act(tui, action) && !search_act(tui, action)) view_lanes.act(tui, action);
+}
+
+bool tui_script(struct tui *tui, const char *script, const char **error)
+{
+    tui_draw(tui);
+    for (char32_t key; (key = key_next(&script)) && !tui->quit;) {
+        tui_key(tui, key);
+        tui_draw(tui); /* as on a terminal: drawing settles scrolling and columns */
+    }
+    *error = script;
+    return !*script || tui->quit;
+}
+
+/* --- drawing ---------------------------------------------------------------------------------- */
+
+static void draw_title(struct tui *tui, struct area a)
+{
+    const struct timeline *t = tui->timeline;
+    struct grid *g = &tui->grid;
+    char text[200], time[TEXT_SHORT];
+    const char *state = tui->live ? "LIVE" : t->complete ? "complete" : "incomplete";
+    int right = a.width - (int)strlen(state) - 1;
+    int x = 1 + grid_text(g, 1, a.y, right - 2, STYLE_TITLE, tui->file);
+    snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, t->end), t->process_count,
+             t->process_count == 1 ? "" : "es");
+    x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, text);
+    if (tui->lost_threads) {
+        snprintf(text, sizeof text, "%u thread%s lost at %u fork%s", tui->lost_threads,
+                 tui->lost_threads == 1 ? "" : "s", tui->lossy_forks, tui->lossy_forks == 1 ? "" : "s");
+        x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, " · ");
+        x += grid_text(g, x, a.y, right - x - 1, STYLE_GHOST, text);
+    }
+    if (x < right) grid_text(g, right, a.y, a.width - right, tui->live ? STYLE_LIVE : t->complete ? STYLE_DIM : STYLE_TROUBLE, state);
+}
+
+static void draw_bar(struct tui *tui, struct area a)
+{
+    struct grid *g = &tui->grid;
+    if (tui->prompt) {
+        prompt_draw(tui, a);
+        return;
+    }
+    if (*tui->message) {
+        grid_text(g, a.x + 1, a.y, a.width - 1, STYLE_NORMAL, tui->message);
+        return;
+    }
+    int x = a.x + 1, end = a.x + a.width;
+    char keys[80] = "", one[32];
+    for (const struct action_info *i = action_table; i->help; i++) {
+        if (!i->keys || !i->bar) continue;
+        size_t used = strlen(keys);
+        key_labels(i, g->ascii, one, sizeof one);
+        snprintf(keys + used, sizeof keys - used, "%s%.*s", used ? "/" : "", (int)strcspn(one, " "), one);
+        if (!*i->bar) continue; /* shares the word of the next */
+        int wide = grid_width(g, keys, 40) + 1 + grid_width(g, i->bar, 40);
+        if (x + wide > end) break;
+        grid_text(g, x, a.y, end - x, STYLE_KEY, keys);
+        grid_text(g, x + wide - grid_width(g, i->bar, 40), a.y, end - x, STYLE_DIM, i->bar);
+        x += wide + 2;
+        *keys = 0;
+    }
+}
+
+static void draw_rule(struct tui *tui, struct area a)
+{
+    bool upright = a.width == 1 && a.height > 1;
+    enum style style = tui->on_details ? STYLE_TITLE : STYLE_RULE;
+    for (int i = 0; i < (upright ? a.height : a.height ? a.width : 0); i++)
+        grid_line(&tui->grid, a.x + (upright ? 0 : i), a.y + (upright ? i : 0),
+                  upright ? LINE_UP | LINE_DOWN : LINE_LEFT | LINE_RIGHT, style, false);
+}
+
+void tui_draw(struct tui *tui)
+{
+    struct grid *g = &tui->grid;
+    struct layout l = layout(g);
+    grid_clear(g);
+    draw_title(tui, l.title);
+    if (g->height > 1) draw_bar(tui, l.bar);
+    if (tui->over) {
+        struct area over = {0, 1, g->width, g->height - 2};
+        if (over.height > 0) tui->over->draw(tui, over);
+        return;
+    }
+    view_lanes.draw(tui, l.lanes);
+    draw_rule(tui, l.rule);
+    view_details.draw(tui, l.details);
+}

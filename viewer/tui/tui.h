@@ -1,0 +1,127 @@
+/*
+ * tui.h: what the views share: the state of the screen, and how they are
+ * called. A view draws itself and may take actions; moving about (move.c) and
+ * everything else works on the state, so that a script does what a person does.
+ */
+#ifndef TUI_H
+#define TUI_H
+
+#include "grid.h"
+#include "index.h"
+#include "key.h"
+#include "rows.h"
+#include "window.h"
+
+struct tui;
+
+struct view_ops {
+    const char *name;
+    /* Draw all of the area and nothing outside it; the area may be of any size, also 0. */
+    void (*draw)(struct tui *tui, struct area area);
+    /* Do an action. False: not mine, the next one gets it. */
+    bool (*act)(struct tui *tui, enum action action);
+};
+extern const struct view_ops view_lanes, view_details, view_help;
+
+/* Something that went wrong, with the moment it shows. */
+struct trouble {
+    int64_t ns;
+    event_id event; /* or NONE: the end of the process */
+    process_id process;
+    thread_id thread;
+    const char *what;
+};
+
+/* A place to come back to. */
+struct place {
+    int64_t now;
+    event_id event;
+    uint8_t kind; /* of the row: enum row_kind, and what it shows */
+    process_id process;
+    thread_id thread;
+    struct window window;
+};
+#define PLACES 64
+
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_TIME };
+
+struct tui {
+    /* what is looked at; not owned */
+    const struct timeline *timeline;
+    const char *file;
+    bool live; /* the run is still going on */
+
+    /* made from it */
+    struct index index;
+    struct rows rows;
+    struct trouble *troubles; /* by time */
+    size_t trouble_count;
+    uint32_t lost_threads, lossy_forks;
+
+    /* where the reader is */
+    struct grid grid;
+    struct window window;
+    size_t row, top; /* the selected one, the topmost on the screen */
+    size_t page;     /* rows of lanes on the screen */
+    int64_t now;     /* the time cursor */
+    event_id event;  /* selected, on the selected lane at `now`; or NONE */
+    bool fitted;     /* the window is the whole run, and grows with it */
+    bool following;  /* the cursor stays at the end of a live run */
+    bool on_details; /* the lane keys scroll the details */
+    int scroll, scroll_most;
+    const struct view_ops *over; /* a view over everything (help), or NULL */
+    int over_scroll, over_most;
+    struct place places[PLACES];
+    size_t place, place_count; /* `place` is where we are between them */
+
+    enum prompt_kind prompt;
+    char typed[128]; /* UTF-8 */
+    char search[128];
+    char message[160]; /* in place of the bottom bar, until the next key */
+    bool redraw;       /* asked for: the terminal may show garbage */
+    bool quit;
+};
+
+/* Start on a timeline. False: out of memory. */
+bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height,
+              bool ascii);
+void tui_close(struct tui *tui);
+/* The file has grown: another timeline of the same run. The reader stays where he is. */
+bool tui_renew(struct tui *tui, const struct timeline *t, bool live);
+bool tui_resize(struct tui *tui, int width, int height);
+void tui_key(struct tui *tui, char32_t key);
+/* Draw everything into tui->grid. */
+void tui_draw(struct tui *tui);
+/* All keys of a script. False: *error points at a key that is none. */
+bool tui_script(struct tui *tui, const char *script, const char **error);
+void tui_say(struct tui *tui, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* move.c */
+bool move_act(struct tui *tui, enum action action);
+/* Go to a lane and time, and to an event of it (or NONE: whatever is there). Unfolds what hides it. */
+void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event);
+void move_to_event(struct tui *tui, event_id event);
+/* The row an event is on; unfolds nothing. */
+uint32_t row_of_event(const struct tui *tui, event_id event);
+/* move_to_event, remembering where we were. */
+void jump_to_event(struct tui *tui, event_id event);
+void place_keep(struct tui *tui);
+/* Keep row, window and cursor within what there is. */
+void move_settle(struct tui *tui);
+/* The thread whose lane the selected row is; NONE for a ghost, which does nothing. */
+thread_id lane_of_row(const struct tui *tui, size_t row);
+
+/* search.c */
+bool search_act(struct tui *tui, enum action action);
+void search_find(struct tui *tui, int direction);
+
+/* prompt.c: a line to type into, in place of the bottom bar. */
+void prompt_open(struct tui *tui, enum prompt_kind kind);
+void prompt_key(struct tui *tui, char32_t key);
+void prompt_draw(struct tui *tui, struct area area);
+
+/* trouble.c */
+bool trouble_find(struct tui *tui);
+bool trouble_act(struct tui *tui, enum action action);
+
+#endif

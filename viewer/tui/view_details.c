@@ -1,0 +1,90 @@
+/* view_details.c: the selected event and its lane, in full. */
+#include <string.h>
+
+#include "facts.h"
+#include "tui.h"
+
+#define KEY_COLUMNS 13
+
+static void lane_facts(struct facts *f, const struct row *row)
+{
+    if (row->kind == ROW_GHOST)
+        facts_ghost(f, row->process, row->ghost);
+    else if (row->kind == ROW_THREAD)
+        facts_thread(f, row->thread);
+    else
+        facts_process(f, row->process);
+}
+
+static void event_facts(struct tui *tui, struct facts *f)
+{
+    char line[300], time[40];
+    int64_t column = tui->window.span / tui->window.columns;
+    const struct event *e = &tui->timeline->events[tui->event];
+    fact_event_line(tui->timeline, tui->event, line, sizeof line);
+    facts_add(f, time_text(e->ns, column < 1000 ? 1 : 1000, time, sizeof time), STYLE_TITLE, "%s", line);
+    f->fact[f->count - 1].key = NULL;
+    facts_event(f, tui->event);
+}
+
+/* One fact, wrapped. Lines that are scrolled away only count. */
+static void draw_fact(struct grid *g, struct area a, const struct fact *fact, int *line, int scroll)
+{
+    const char *text = fact->value;
+    int indent = fact->key ? KEY_COLUMNS : 0, width = a.width - 1 - indent;
+    bool first = true;
+    if (width < 8) width = 8;
+    do {
+        size_t bytes = grid_break(g, text, width);
+        int y = a.y + (*line)++ - scroll;
+        if (y >= a.y && y < a.y + a.height) {
+            char part[1200];
+            snprintf(part, sizeof part, "%.*s", (int)bytes, text);
+            if (first && fact->key) grid_text(g, a.x + 1, y, KEY_COLUMNS - 1, STYLE_DIM, fact->key);
+            grid_text(g, a.x + 1 + indent, y, width, fact->style, part);
+        }
+        text += bytes;
+        first = false;
+    } while (*text && *line < 2000);
+}
+
+static void draw(struct tui *tui, struct area a)
+{
+    if (!a.height || !tui->rows.count) return;
+    struct facts f = {.timeline = tui->timeline};
+    if (tui->event < tui->timeline->event_count) {
+        event_facts(tui, &f);
+        facts_add(&f, NULL, STYLE_NORMAL, "%s", "");
+    }
+    lane_facts(&f, &tui->rows.row[tui->row]);
+    for (int pass = 0; pass < 2; pass++) {
+        int lines = 0;
+        struct area at = a;
+        if (pass == 0) at.height = 0;
+        for (size_t i = 0; i < f.count; i++) draw_fact(&tui->grid, at, &f.fact[i], &lines, tui->scroll);
+        tui->scroll_most = lines > a.height ? lines - a.height : 0;
+        if (tui->scroll > tui->scroll_most) tui->scroll = tui->scroll_most;
+    }
+    facts_free(&f);
+    if (tui->scroll < tui->scroll_most)
+        grid_text(&tui->grid, a.x + a.width - 7, a.y + a.height - 1, 7, STYLE_DIM, tui->on_details ? "  j ..." : "  Tab ...");
+}
+
+static bool act(struct tui *tui, enum action action)
+{
+    int page = 5;
+    switch (action) {
+    case ACTION_DOWN: tui->scroll++; break;
+    case ACTION_UP: tui->scroll--; break;
+    case ACTION_PAGE_DOWN: tui->scroll += page; break;
+    case ACTION_PAGE_UP: tui->scroll -= page; break;
+    case ACTION_FIRST: tui->scroll = 0; break;
+    case ACTION_LAST: tui->scroll = tui->scroll_most; break;
+    default: return false;
+    }
+    if (tui->scroll > tui->scroll_most) tui->scroll = tui->scroll_most;
+    if (tui->scroll < 0) tui->scroll = 0;
+    return true;
+}
+
+const struct view_ops view_details = {"details", draw, act};

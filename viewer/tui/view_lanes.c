@@ -1,0 +1,323 @@
+/*
+ * view_lanes.c: the tree at the left, a lane over time for each of its rows at
+ * the right, and the lines between them. What is drawn depends on rows and
+ * columns; events are only looked up (index.h).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "facts.h"
+#include "mark.h"
+#include "tui.h"
+#include "viewer/text.h"
+
+/* The part of the screen the lanes are in. */
+struct pane {
+    struct tui *tui;
+    struct grid *g;
+    const struct timeline *t;
+    const struct window *w;
+    struct area tree, axis, lanes;
+};
+
+static int row_y(const struct pane *p, size_t row) { return p->lanes.y + (int)(row - p->tui->top); }
+
+static const struct row *row_at(const struct pane *p, size_t row)
+{
+    return row < p->tui->rows.count ? &p->tui->rows.row[row] : NULL;
+}
+
+/* --- the tree --------------------------------------------------------------------------------- */
+
+static int draw_guides(struct pane *p, const struct row *row, int x, int y)
+{
+    unsigned from = row->depth > 8 ? row->depth - 8u : 0; /* deep trees show their last levels */
+    for (unsigned d = from; d < row->depth; d++, x += 2) {
+        bool own = d + 1 == row->depth;
+        unsigned lines = own ? LINE_UP | LINE_RIGHT | (row->last ? 0 : LINE_DOWN)
+                             : d + 1 < 64 && row->open >> (d + 1) & 1 ? LINE_UP | LINE_DOWN : 0;
+        if (lines) grid_line(p->g, x, y, lines, STYLE_RULE, false);
+    }
+    return x;
+}
+
+static void draw_label(struct pane *p, size_t i)
+{
+    const struct row *row = row_at(p, i);
+    struct grid *g = p->g;
+    char text[300], number[16] = "";
+    int y = row_y(p, i), end = p->tree.x + p->tree.width - 1;
+    bool selected = i == p->tui->row;
+    if (selected) grid_put(g, p->tree.x, y, U'▌', '>', STYLE_TITLE);
+    int x = draw_guides(p, row, p->tree.x + 1, y);
+    enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
+    if (row->kind == ROW_PROCESS) {
+        if (row->parent) grid_put(g, x, y, row->folded ? U'▸' : U'▾', row->folded ? '+' : '-', STYLE_NORMAL);
+        snprintf(number, sizeof number, "%u", p->t->processes[row->process].pid);
+        x += 2;
+    } else if (row->kind == ROW_THREAD) {
+        snprintf(number, sizeof number, "%u", p->t->threads[row->thread].tid);
+    } else {
+        grid_put(g, x, y, U'†', '+', STYLE_GHOST);
+        x += 2;
+    }
+    const char *name = row->kind == ROW_PROCESS
+                           ? process_name(p->t, row->process)
+                           : thread_name(p->t, row->thread, text, sizeof text);
+    int digits = (int)strlen(number), room = end - x - (digits ? digits + 1 : 0);
+    if (room < 6) room = end - x, digits = 0;
+    grid_text(g, x, y, room, style, name);
+    if (digits) grid_text(g, end - digits, y, digits, STYLE_DIM, number);
+    if (selected) grid_light(g, (struct area){p->tree.x, y, p->tree.width, 1}, LIT_ROW);
+}
+
+/* --- lanes ------------------------------------------------------------------------------------ */
+
+static int lane_x(const struct pane *p, int64_t ns)
+{
+    return p->lanes.x + window_column(p->w, ns); /* lanes.x - 1: before; lanes.x + width: after */
+}
+
+static void draw_lane(struct pane *p, size_t i)
+{
+    const struct row *row = row_at(p, i);
+    int y = row_y(p, i), first = lane_x(p, row_start(p->t, row)), last = lane_x(p, row_end(p->t, row));
+    int left = p->lanes.x, right = left + p->lanes.width - 1;
+    enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
+    unsigned shape = row->kind == ROW_PROCESS ? LINE_HEAVY : row->kind == ROW_GHOST ? LINE_DASHED : 0;
+    if (last < left || first > right) return;
+    for (int x = first < left ? left : first; x <= last && x <= right; x++) {
+        unsigned lines = (x > first ? LINE_LEFT : 0) | (x < last ? LINE_RIGHT : 0);
+        grid_line(p->g, x, y, (lines ? lines : LINE_RIGHT) | shape, style, false);
+    }
+}
+
+static void draw_waits(struct pane *p, size_t i)
+{
+    thread_id lane = lane_of_row(p->tui, i);
+    int y = row_y(p, i);
+    for (int c = p->lanes.width - 1; lane != NONE && c >= 0; c--) {
+        event_id wait = index_wait_before(&p->tui->index, lane, window_time(p->w, c + 1));
+        if (wait == NONE) return;
+        const struct event *e = &p->t->events[wait];
+        int64_t end = e->ns + (e->duration > 0 ? e->duration : 0);
+        int first = lane_x(p, e->ns), last = lane_x(p, end);
+        if (first < p->lanes.x) first = p->lanes.x;
+        if (last > p->lanes.x + c) last = p->lanes.x + c;
+        if (last - first < 1) continue; /* its mark says it */
+        enum style style = e->flags & EVENT_UNFINISHED && wait_facts_of(e).kind <= FT_WAIT_spin ? STYLE_TROUBLE : STYLE_WAIT;
+        for (int x = first; x <= last; x++) grid_put(p->g, x, y, U'░', '%', style);
+        c = first - p->lanes.x;
+    }
+}
+
+/* What was waited for, and how long, where the shading leaves room. */
+static void label_waits(struct pane *p, size_t i)
+{
+    thread_id lane = lane_of_row(p->tui, i);
+    int y = row_y(p, i);
+    for (int c = p->lanes.width - 1; lane != NONE && c >= 0; c--) {
+        event_id wait = index_wait_before(&p->tui->index, lane, window_time(p->w, c + 1));
+        if (wait == NONE) return;
+        const struct event *e = &p->t->events[wait];
+        char text[80], time[TEXT_SHORT];
+        snprintf(text, sizeof text, " %s %s ", wait_facts_of(e).kind ? text_wait_kind(wait_facts_of(e).kind) : "wait",
+                 text_duration(time, e->duration));
+        int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns), x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
+        int room = 0;
+        for (const struct cell *cell; x + room < p->lanes.x + p->lanes.width && (cell = grid_at(p->g, x + room, y)); room++)
+            if (cell->ch != (p->g->ascii ? U'%' : U'░')) break;
+        if (room >= wide + 2) grid_text(p->g, x, y, wide, STYLE_WAIT, text);
+        c = (first < p->lanes.x ? p->lanes.x : first) - p->lanes.x;
+    }
+}
+
+static void draw_marks(struct pane *p, size_t i)
+{
+    const struct index *ix = &p->tui->index;
+    thread_id lane = lane_of_row(p->tui, i);
+    if (lane == NONE) return;
+    int y = row_y(p, i);
+    uint32_t end = ix->first[lane + 1], at = index_at(ix, lane, window_time(p->w, 0));
+    while (at < end) {
+        int column = window_column(p->w, p->t->events[ix->events[at]].ns);
+        if (column >= p->w->columns) return;
+        uint32_t next = index_at(ix, lane, window_time(p->w, column + 1));
+        if (next <= at) next = at + 1; /* times that are no times */
+        event_id best = index_strongest(ix, at, next), chosen = p->tui->event;
+        if (i == p->tui->row && chosen != NONE && index_of(ix, lane, chosen) >= at && index_of(ix, lane, chosen) < next)
+            best = chosen;
+        const struct event *e = &p->t->events[best];
+        const struct mark *mark = mark_of(e);
+        int x = p->lanes.x + column;
+        if (mark->ch || (p->g->ascii && mark->plain && e->type != EVENT_LOCK_WAIT))
+            grid_put(p->g, x, y, mark->ch, mark->plain, mark->style);
+        else if (e->type == EVENT_FORK || e->type == EVENT_THREAD_CREATE)
+            grid_line(p->g, x, y, LINE_DOWN, STYLE_CONNECTOR, false);
+        else if (e->type == EVENT_LOCK_WAIT)
+            grid_put(p->g, x, y, U'▒', '%', STYLE_WAIT);
+        if (next - at > 1) grid_light(p->g, (struct area){x, y, 1, 1}, LIT_MANY);
+        at = next;
+    }
+}
+
+static bool blank(const struct pane *p, int x, int y, int wide)
+{
+    if (x + wide > p->lanes.x + p->lanes.width) return false;
+    for (int i = 0; i < wide; i++)
+        if (grid_at(p->g, x + i, y)->ch != ' ') return false;
+    return true;
+}
+
+static void draw_end(struct pane *p, size_t i)
+{
+    const struct row *row = row_at(p, i);
+    int x = lane_x(p, row_end(p->t, row)), y = row_y(p, i);
+    if (x < p->lanes.x || x >= p->lanes.x + p->lanes.width || row->kind == ROW_GHOST) return;
+    if (row_running(p->t, row)) {
+        grid_put(p->g, x, y, U'▸', '>', STYLE_LIVE);
+        return;
+    }
+    if (row->kind == ROW_THREAD) {
+        grid_put(p->g, x, y, U'•', ')', STYLE_THREAD);
+        return;
+    }
+    const struct process *process = &p->t->processes[row->process];
+    bool killed = process->how == END_SIGNAL, good = process->how == END_EXIT && process->status <= 0;
+    char text[60], end[TEXT_SHORT];
+    grid_put(p->g, x, y, killed ? U'✖' : process->how == END_VANISHED ? U'?' : U'■',
+             killed ? 'X' : process->how == END_VANISHED ? '?' : ']', good ? STYLE_MARK : STYLE_TROUBLE);
+    int wide = snprintf(text, sizeof text, " %s", end_text(process, end, sizeof end));
+    if (blank(p, x + 1, y, wide)) grid_text(p->g, x + 1, y, wide, good ? STYLE_DIM : STYLE_TROUBLE, text);
+}
+
+static void draw_ghost_words(struct pane *p, size_t i)
+{
+    const struct row *row = row_at(p, i);
+    int start = lane_x(p, row_start(p->t, row)), x = start, y = row_y(p, i), left = p->lanes.x;
+    int room = lane_x(p, row_end(p->t, row)) - (x < left ? left : x);
+    if (row->kind != ROW_GHOST) return;
+    if (x >= left && x < left + p->lanes.width) grid_put(p->g, x, y, U'†', '+', STYLE_GHOST);
+    if (x < left) x = left;
+    const char *text = " lost at this fork ", *brief = " lost ";
+    if (start < left) text = brief;
+    if (room < 26) text = brief;
+    if (room >= 12 && x + 3 + (int)strlen(text) < left + p->lanes.width)
+        grid_text(p->g, x + 3, y, (int)strlen(text), STYLE_GHOST, text);
+}
+
+/* --- the lines of birth ----------------------------------------------------------------------- */
+
+static size_t creator_row(const struct pane *p, const struct row *row)
+{
+    const struct rows *rows = &p->tui->rows;
+    thread_id by = row->kind == ROW_THREAD ? p->t->threads[row->thread].created_by : p->t->processes[row->process].created_by;
+    process_id parent = row->kind == ROW_THREAD ? row->process : p->t->processes[row->process].parent;
+    if (row->kind == ROW_GHOST) return NONE;
+    if (by < rows->thread_count) return rows->of_thread[by];
+    return parent < rows->process_count ? rows->of_process[parent] : NONE;
+}
+
+/* From the creator down to what it created; `reach[column]`: lines to rows below the screen start there already. */
+static void draw_birth(struct pane *p, size_t i, int *reach)
+{
+    const struct row *row = row_at(p, i);
+    size_t from = creator_row(p, row);
+    int column = window_column(p->w, row_start(p->t, row));
+    if (from >= i || column < 0 || column >= p->w->columns) return;
+    int x = p->lanes.x + column, top = p->lanes.y, bottom = top + p->lanes.height - 1;
+    int y0 = from < p->tui->top ? top - 1 : row_y(p, from), y1 = i >= p->tui->top + p->tui->page ? bottom + 1 : row_y(p, i);
+    if (y1 < top || y0 > bottom) return;
+    if (y1 > bottom && reach[column] <= y0) return;
+    if (y1 > bottom) reach[column] = y0;
+    if (y0 >= top) grid_line(p->g, x, y0, LINE_DOWN, STYLE_CONNECTOR, true);
+    for (int y = y0 + 1; y < y1 && y <= bottom; y++)
+        grid_line(p->g, x, y, LINE_UP | LINE_DOWN, STYLE_CONNECTOR, true);
+    if (y1 <= bottom) grid_line(p->g, x, y1, LINE_UP, STYLE_CONNECTOR, true);
+}
+
+static void draw_births(struct pane *p)
+{
+    int *reach = malloc(((size_t)p->w->columns + 1) * sizeof *reach);
+    if (!reach) return;
+    for (int c = 0; c <= p->w->columns; c++) reach[c] = INT32_MAX;
+    for (size_t i = p->tui->top; i < p->tui->rows.count; i++) draw_birth(p, i, reach);
+    free(reach);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void draw_axis(struct pane *p)
+{
+    struct grid *g = p->g;
+    char text[40];
+    int y = p->axis.y, end = p->lanes.x + p->lanes.width;
+    int64_t tick = window_tick(p->w, 11), from = window_time(p->w, 0), ns = from > 0 ? (from + tick - 1) / tick * tick : 0;
+    for (; window_column(p->w, ns) < p->w->columns; ns += tick) {
+        int x = lane_x(p, ns);
+        grid_put(g, x, y, U'╷', '|', STYLE_DIM);
+        grid_text(g, x + 1, y, end - x - 1, STYLE_DIM, time_text(ns, tick, text, sizeof text));
+    }
+    int column = window_column(p->w, p->tui->now), x = p->lanes.x + column;
+    if (column < 0 || column >= p->w->columns) return;
+    int64_t unit = 1;
+    while (unit * 10 <= p->w->span / p->w->columns) unit *= 10;
+    time_text(p->tui->now, unit, text, sizeof text);
+    int wide = grid_width(g, text, 30), at = x + 1 + wide < end ? x + 1 : x - wide;
+    for (int i = at - 2; i <= at + wide + 1; i++) /* do not run into the tick's words */
+        if (i > p->lanes.x && i < end) grid_put(g, i, y, U' ', ' ', STYLE_NORMAL);
+    grid_text(g, at, y, wide, STYLE_TITLE, text);
+    grid_put(g, x, y, U'▼', 'V', STYLE_TITLE);
+}
+
+static void draw_cursor(struct pane *p)
+{
+    int column = window_column(p->w, p->tui->now), x = p->lanes.x + column;
+    if (column < 0 || column >= p->w->columns) return;
+    for (int y = p->lanes.y; y < p->lanes.y + p->lanes.height; y++) {
+        if (grid_at(p->g, x, y)->ch == ' ') grid_put(p->g, x, y, U'┊', ':', STYLE_RULE);
+        grid_light(p->g, (struct area){x, y, 1, 1}, LIT_COLUMN);
+    }
+    if (p->tui->row >= p->tui->top && p->tui->row < p->tui->top + p->tui->page)
+        grid_light(p->g, (struct area){x, row_y(p, p->tui->row), 1, 1}, LIT_CURSOR);
+}
+
+/* --- the view --------------------------------------------------------------------------------- */
+
+static struct pane divide(struct tui *tui, struct area a)
+{
+    int tree = a.width * 3 / 10;
+    if (tree < 16) tree = a.width < 32 ? a.width / 2 : 16;
+    if (tree > 36) tree = 36;
+    struct pane p = {.tui = tui, .g = &tui->grid, .t = tui->timeline, .w = &tui->window};
+    p.axis = (struct area){a.x, a.y, a.width, 1};
+    p.tree = (struct area){a.x, a.y + 1, tree, a.height - 1};
+    p.lanes = (struct area){a.x + tree, a.y + 1, a.width - tree, a.height - 1};
+    return p;
+}
+
+static void draw(struct tui *tui, struct area a)
+{
+    struct pane p = divide(tui, a);
+    if (p.lanes.height < 1 || p.lanes.width < 1 || !tui->rows.count) return;
+    if (tui->window.columns != p.lanes.width || tui->page != (size_t)p.lanes.height) {
+        tui->window.columns = p.lanes.width;
+        tui->page = (size_t)p.lanes.height;
+        if (tui->window.span < p.lanes.width) tui->window.span = p.lanes.width;
+        if (tui->fitted) window_fit(&tui->window, tui->timeline->end);
+        window_show(&tui->window, tui->timeline->end, tui->now);
+    }
+    move_settle(tui);
+    size_t end = tui->top + tui->page < tui->rows.count ? tui->top + tui->page : tui->rows.count;
+    for (size_t i = tui->top; i < end; i++) draw_label(&p, i);
+    for (size_t i = tui->top; i < end; i++) draw_lane(&p, i);
+    for (size_t i = tui->top; i < end; i++) draw_waits(&p, i);
+    draw_births(&p);
+    for (size_t i = tui->top; i < end; i++) draw_marks(&p, i);
+    for (size_t i = tui->top; i < end; i++) draw_end(&p, i);
+    for (size_t i = tui->top; i < end; i++) label_waits(&p, i), draw_ghost_words(&p, i);
+    draw_axis(&p);
+    draw_cursor(&p);
+}
+
+const struct view_ops view_lanes = {"lanes", draw, move_act};
