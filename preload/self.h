@@ -14,25 +14,32 @@
 #include "trace/writer.h"
 
 /* What a thread holds and waits for. In memory of its own (never unmapped): a fork reads all of them. */
-#define HELD_MAX 12
+#define HELD_MAX  12
+#define WAITS_MAX 2
 struct lane {
     ft_ref task;       /* 0: free */
-    uint32_t held;     /* locks held; only the last HELD_MAX are known */
+    uint32_t held;     /* locks held, in lock[], oldest first; of more than HELD_MAX the newest */
     struct {
         const void *address;
         uint32_t kind; /* enum ft_wait_kind */
     } lock[HELD_MAX];
     struct ft_wait_slot *slot; /* NULL until the first wait */
+    ft_ref slot_task;          /* whose it is: after a fork not ours */
+    uint32_t waits;            /* now; more than one when a signal handler waits */
+    struct wait {              /* see waiting.c */
+        struct ft_wait_slot now;
+        uint64_t frame, paused, told;
+    } wait[WAITS_MAX];
     uint64_t pthread;
     uint32_t tid;
-};
+} __attribute__((aligned(64))); /* each thread its own cache lines */
 
 /* Of this thread. Initial-exec TLS: no allocation, safe in signal handlers. */
 struct self {
     ft_ref task;       /* 0: not known yet */
     ft_ref child;      /* the task of the child being forked by this thread, else 0 */
     struct lane *lane; /* NULL until needed */
-    uint32_t pid;      /* of the process `task` belongs to; 0 in threads, where it is not needed */
+    uint32_t pid;      /* of the process `task` belongs to; 0 in threads nobody saw created */
     uint8_t fork_api;  /* enum ft_fork_api of the libc call we are in, for the atfork handlers */
     uint8_t vforked;   /* this many vfork children borrow this thread */
     uint8_t end;       /* enum ft_thread_end_how seen so far, or SELF_ENDED */

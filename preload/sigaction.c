@@ -25,7 +25,7 @@ static void installed(enum ft_sigaction_api api, int signal_number, uint64_t old
     ft_ref task = me();
     if (!task) return;
     origin_first(site);
-    if (new > (uint64_t)(uintptr_t)SIG_IGN) origin_object(new);
+    if (new > (uint64_t)(uintptr_t)SIG_IGN) origin_site(new); /* its object, looked for once */
     size_t size = mask ? offsetof(struct ft_sigaction, py_stack) : offsetof(struct ft_sigaction, mask);
     struct ft_sigaction *record = ft_begin(&ft, FT_SIGACTION, size, task);
     if (!record) return;

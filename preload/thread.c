@@ -45,6 +45,7 @@ struct cell {
     } start;
     void *argument;
     ft_ref task; /* the thread's */
+    uint32_t pid;
 };
 
 static struct {
@@ -167,12 +168,13 @@ static __attribute__((noinline)) struct cell arrive(void *argument)
     cell_release(argument);
     if (self.task) count(-1u); /* a signal handler came first and was taken for an unseen thread */
     self.task = cell.task;
+    self.pid = cell.pid;
     expect_end();
     struct ft_thread_start *record = ft_begin(&ft, FT_THREAD_START, sizeof *record, cell.task);
     if (record) {
         int saved = errno;
         record->tid = (uint32_t)syscall(SYS_gettid);
-        record->pid = (uint32_t)syscall(SYS_getpid);
+        record->pid = cell.pid;
         record->pthread = (uint64_t)pthread_self();
         ft_commit(record);
         errno = saved;
@@ -208,7 +210,7 @@ static struct ft_thread_create *announce(struct cell *cell, enum ft_thread_api a
 {
     ft_ref task = me();
     struct ft_origin origin = origin_full(site);
-    origin_object(start);
+    origin_site(start); /* its object, looked for once */
     struct ft_thread_create *record = ft_begin(&ft, FT_THREAD_CREATE, sizeof *record, task);
     if (!record) return NULL;
     record->origin = origin;
@@ -217,6 +219,7 @@ static struct ft_thread_create *announce(struct cell *cell, enum ft_thread_api a
     record->detached = detached;
     record->error = -1;
     cell->task = ft_ref_of(record);
+    cell->pid = self.pid;
     ft_publish(record);
     count(1);
     return record;
