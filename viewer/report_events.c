@@ -100,7 +100,9 @@ static void bind_line(FILE *out, const struct timeline *t, const struct event *e
     const void *bytes = ft_tail(e->record, sizeof r, &length);
     text_sockaddr(bytes, length, address, sizeof address, &port);
     lead(out, t, e);
-    fprintf(out, "%s (fd %d)", *address ? address : "(unnamed)", r.fd);
+    fprintf(out, port >= 0 && strchr(address, ':') ? "[%s]" : "%s", *address ? address : "(unnamed)");
+    if (port >= 0) fprintf(out, ":%d", port);
+    fprintf(out, " (fd %d)", r.fd);
     if (r.error) fprintf(out, ": %s%s%s", text_ink(INK_BAD), text_error(error, r.error), text_ink(INK_PLAIN));
     fputc('\n', out);
 }

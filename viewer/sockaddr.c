@@ -35,10 +35,10 @@ void text_sockaddr(const void *bytes, size_t length, char *address, size_t room,
         snprintf(address, room, "?");
     } else if (a.any.sa_family == AF_INET && length >= offsetof(struct sockaddr_in, sin_zero)) {
         *port = ntohs(a.in.sin_port);
-        snprintf(address, room, "%s:%d", inet_ntop(AF_INET, &a.in.sin_addr, text, sizeof text), *port);
+        snprintf(address, room, "%s", inet_ntop(AF_INET, &a.in.sin_addr, text, sizeof text));
     } else if (a.any.sa_family == AF_INET6 && length >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
         *port = ntohs(a.in6.sin6_port);
-        snprintf(address, room, "[%s]:%d", inet_ntop(AF_INET6, &a.in6.sin6_addr, text, sizeof text), *port);
+        snprintf(address, room, "%s", inet_ntop(AF_INET6, &a.in6.sin6_addr, text, sizeof text));
     } else if (a.any.sa_family == AF_UNIX) {
         unix_address(bytes, length, address, room);
     } else {

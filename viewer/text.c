@@ -14,8 +14,9 @@
 
 /* Decode one character of UTF-8; returns its length, 0 if the bytes are none (RFC 3629: no surrogates, no
  * overlong). */
-static unsigned decode(const unsigned char *s, size_t length, uint32_t *character)
+unsigned text_decode(const char *bytes, size_t length, uint32_t *character)
 {
+    const unsigned char *s = (const unsigned char *)bytes;
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned n = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
     if (!n || n > length) return 0;
@@ -30,7 +31,7 @@ static unsigned decode(const unsigned char *s, size_t length, uint32_t *characte
 }
 
 /* Characters that would act on a terminal, hide, or make text read as what it is not. */
-static bool is_treacherous(uint32_t c)
+bool text_treacherous(uint32_t c)
 {
     static const struct {
         uint32_t first, last;
@@ -43,15 +44,15 @@ static bool is_treacherous(uint32_t c)
 }
 
 /* One piece of visible text for what `s` begins with; returns the bytes of s it stands for. */
-static unsigned visible(char *piece, size_t room, const unsigned char *s, size_t length)
+static unsigned visible(char *piece, size_t room, const char *s, size_t length)
 {
     uint32_t c = 0;
-    unsigned n = decode(s, length, &c);
+    unsigned n = text_decode(s, length, &c);
     if (!n) {
-        snprintf(piece, room, "\\x%02x", s[0]);
+        snprintf(piece, room, "\\x%02x", (unsigned char)s[0]);
         return 1;
     }
-    if (!is_treacherous(c)) {
+    if (!text_treacherous(c)) {
         memcpy(piece, s, n);
         piece[n] = 0;
     } else if (c == '\n' || c == '\t' || c == '\r') {
@@ -69,7 +70,7 @@ size_t text_escape(char *out, size_t room, const char *bytes, size_t length)
     size_t used = 0;
     for (size_t i = 0; i < length;) {
         char piece[16];
-        i += visible(piece, sizeof piece, (const unsigned char *)bytes + i, length - i);
+        i += visible(piece, sizeof piece, bytes + i, length - i);
         size_t n = strlen(piece);
         if (used + n >= room) break;
         memcpy(out + used, piece, n);
@@ -92,7 +93,7 @@ size_t text_put(FILE *out, const char *string)
     size_t columns = 0, length = strlen(string);
     for (size_t i = 0; i < length;) {
         char piece[16];
-        i += visible(piece, sizeof piece, (const unsigned char *)string + i, length - i);
+        i += visible(piece, sizeof piece, string + i, length - i);
         fputs(piece, out);
         columns += text_columns(piece);
     }
