@@ -6,9 +6,10 @@
  * and nothing else. Only a result other than 0 leads to the real lock, whose
  * result counts, because trylock differs in what it says of a mutex one holds
  * already (EBUSY for EDEADLK, or for a deadlock) but never takes one that lock
- * would have refused. Looked up for each type in glibc 2.36: normal, adaptive,
- * recursive, errorcheck, robust, PI, PP. One result besides 0 means that the
- * mutex is ours: EOWNERDEAD.
+ * would have refused. So it is for normal, adaptive, recursive, errorcheck and
+ * PI mutexes of glibc 2.36. Robust and PP ones are not tried: trylock leaves a
+ * robust mutex that is not recoverable locked when it refuses it, and an
+ * attempt on a PP mutex that fails changes the result of the next.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,10 +19,19 @@
 #include "held.h"
 #include "waiting.h"
 
-#define MUTEX_PI 32 /* PTHREAD_MUTEX_PRIO_INHERIT_NP in __kind */
+/* In __kind; part of the ABI like the field itself, which static initialisers fill in. */
+#define MUTEX_ROBUST 16
+#define MUTEX_PI     32
+#define MUTEX_PP     64
 
 static uint32_t owner(const pthread_mutex_t *mutex) { return (uint32_t)mutex->__data.__owner; }
 
+static bool may_try(const pthread_mutex_t *mutex)
+{
+    return !(mutex->__data.__kind & (MUTEX_ROBUST | MUTEX_PP));
+}
+
+/* EOWNERDEAD: its owner died, it is ours now. */
 static bool taken(int result) { return result == 0 || result == EOWNERDEAD; }
 
 static int hold(const void *mutex, int result)
@@ -63,7 +73,7 @@ __attribute__((noinline)) static int lock_slowly(pthread_mutex_t *mutex, uint64_
 {
     if (!ft_writer_on(&ft)) return REAL(pthread_mutex_lock)(mutex);
     held_push_slowly(mutex, FT_WAIT_mutex);
-    return lock_tried(mutex, REAL(pthread_mutex_trylock)(mutex), site);
+    return lock_tried(mutex, may_try(mutex) ? REAL(pthread_mutex_trylock)(mutex) : EBUSY, site);
 }
 
 /*
@@ -74,7 +84,8 @@ __attribute__((noinline)) static int lock_slowly(pthread_mutex_t *mutex, uint64_
 EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     struct lane *lane = self.lane;
-    if (unlikely(!lane || !held_push_here(lane, mutex, FT_WAIT_mutex))) return lock_slowly(mutex, SITE());
+    if (unlikely(!lane || !may_try(mutex) || !held_push_here(lane, mutex, FT_WAIT_mutex)))
+        return lock_slowly(mutex, SITE());
     int result = real_pthread_mutex_trylock(mutex);
     if (likely(!result)) return 0;
     return lock_tried(mutex, result, SITE());
@@ -83,8 +94,8 @@ EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 HOOK(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *until))
 {
     if (!ft_writer_on(&ft)) return REAL(pthread_mutex_timedlock)(mutex, until);
-    int result = REAL(pthread_mutex_trylock)(mutex); /* a free mutex: `until` is not looked at */
-    if (taken(result)) return hold(mutex, result);
+    /* a free mutex: `until` is not looked at */
+    if (may_try(mutex) && !REAL(pthread_mutex_trylock)(mutex)) return hold(mutex, 0);
     waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), SITE());
     return timed(mutex, REAL(pthread_mutex_timedlock)(mutex, until), ETIMEDOUT);
 }
@@ -94,10 +105,8 @@ HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, co
     if (!ft_writer_on(&ft)) return REAL(pthread_mutex_clocklock)(mutex, clock, until);
     /* an unknown clock, or a PI mutex with another than CLOCK_REALTIME, is EINVAL even if it is free */
     bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
-    if (known && !(mutex->__data.__kind & MUTEX_PI)) {
-        int result = REAL(pthread_mutex_trylock)(mutex);
-        if (taken(result)) return hold(mutex, result);
-    }
+    bool pi = mutex->__data.__kind & MUTEX_PI;
+    if (known && !pi && may_try(mutex) && !REAL(pthread_mutex_trylock)(mutex)) return hold(mutex, 0);
     waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), SITE());
     return timed(mutex, REAL(pthread_mutex_clocklock)(mutex, clock, until), ETIMEDOUT);
 }
