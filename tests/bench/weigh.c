@@ -1,6 +1,8 @@
 /*
  * weigh.c: how many records of each type a trace holds, and their bytes. `weigh FILE` prints "type records
- * bytes". flags: trace/reader*.c
+ * bytes".
+ *
+ * flags: -U_GNU_SOURCE trace/reader*.c
  */
 #include <stdio.h>
 
