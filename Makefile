@@ -13,7 +13,7 @@ VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer
 endif
 # The library: few mappings (each costs at fork), nothing exported but the hooks, libgcc's unwinder inside.
 SO_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-semantic-interposition -fexceptions
-SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
+SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
               -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
@@ -75,6 +75,16 @@ fixtures: all $(FIXTURES) $(B)/tests/bench/weigh ## programs behave the same wit
 
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
+
+# One program of all unit tests, with every object of the viewer but its main(), and the writer.
+UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) trace/writer.c) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
+$(B)/tests/unit: $(UNIT_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS) -lcriterion -pthread
+
+unit: $(B)/tests/unit ## the parts, each for itself
+	$(Q)$(B)/tests/unit --jobs 2
 
 $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
 	@mkdir -p $(@D)

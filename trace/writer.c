@@ -162,11 +162,11 @@ static struct ft_page *next_page(struct ft_writer *w, enum ft_class class, struc
 void *ft_begin(struct ft_writer *w, enum ft_type type, size_t size, ft_ref task)
 {
     if (!ft_writer_on(w)) return NULL;
-    size = (size + 7) & ~(size_t)7;
     if (size > FT_PAGE_ROOM) {
         ft_count_lost(w, FT_LOST_TOO_LONG, 1);
         return NULL;
     }
+    size = (size + 7) & ~(size_t)7;
     enum ft_class class = class_of[type];
     struct ft_page *page = __atomic_load_n(&w->current[class], __ATOMIC_ACQUIRE);
     for (int i = 0; i < TRIES; i++) {
@@ -672,9 +672,9 @@ ft_ref ft_string(struct ft_writer *w, const char *bytes, size_t length, ft_ref t
     uint64_t hash = ft_hash(bytes, length);
     ft_ref ref = ft_interned_find(w, hash);
     if (ref) return ref;
-    size_t kept =
-        length < FT_PAGE_ROOM - sizeof(struct ft_string) ? length : FT_PAGE_ROOM - sizeof(struct ft_string);
-    struct ft_string *s = ft_begin(w, FT_STRING, sizeof *s + kept, task);
+    size_t fixed = offsetof(struct ft_string, bytes), room = FT_PAGE_ROOM - fixed;
+    size_t kept = length < room ? length : room;
+    struct ft_string *s = ft_begin(w, FT_STRING, fixed + kept, task);
     if (!s) return 0;
     s->length = length > UINT32_MAX ? UINT32_MAX : (uint32_t)length;
     memcpy(s->bytes, bytes, kept);
