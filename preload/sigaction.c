@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "preload/python/python.h"
 #include "preload/signals.h"
 
 #define RESTORER 0x04000000u /* SA_RESTORER: glibc adds it, and shows it in queries */
@@ -26,7 +27,10 @@ static void installed(enum ft_sigaction_api api, int signal_number, uint64_t old
     if (!task) return;
     origin_first(site);
     if (new > (uint64_t)(uintptr_t)SIG_IGN) origin_site(new); /* its object, looked for once */
-    size_t size = mask ? offsetof(struct ft_sigaction, py_stack) : offsetof(struct ft_sigaction, mask);
+    ft_ref py_handler = python_handler(site), py_stack = python_stack_from(site);
+    size_t size = offsetof(struct ft_sigaction, mask); /* what is zero at the end is left out */
+    if (mask) size = offsetof(struct ft_sigaction, py_stack);
+    if (py_handler || py_stack) size = sizeof(struct ft_sigaction);
     struct ft_sigaction *record = ft_begin(&ft, FT_SIGACTION, size, task);
     if (!record) return;
     record->site = site;
@@ -35,7 +39,9 @@ static void installed(enum ft_sigaction_api api, int signal_number, uint64_t old
     record->flags = flags & ~RESTORER;
     record->signal = (uint8_t)signal_number;
     record->api = (uint8_t)api;
-    if (mask) record->mask = mask;
+    if (mask || py_stack || py_handler) record->mask = mask;
+    if (py_stack) record->py_stack = py_stack;
+    if (py_handler) record->py_handler = py_handler;
     ft_commit(record);
 }
 

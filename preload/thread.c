@@ -26,6 +26,7 @@
 
 #include "preload/init.h"
 #include "preload/origin.h"
+#include "preload/python/python.h"
 #include "preload/waiting.h"
 
 /* --- counting ------------------------------------------------------------------------------- */
@@ -248,6 +249,7 @@ HOOK(int, pthread_create,
         record = announce(cell, FT_THREAD_pthread_create, SITE(), (uint64_t)(uintptr_t)start,
                           detached == PTHREAD_CREATE_DETACHED);
         if (!record) cell_release(cell);
+        if (record) python_thread(cell->task, SITE(), argument);
     }
     if (!record) return REAL(pthread_create)(thread, attributes, start, argument);
     int error = REAL(pthread_create)(thread, attributes, trampoline, cell);

@@ -10,6 +10,8 @@ static bool from_python(uint64_t site)
     return python.layout && site - python.start < python.end - python.start;
 }
 
+ft_ref python_stack_from(uint64_t site) { return from_python(site) ? python_stack() : 0; }
+
 /*
  * An attribute as object.__getattribute__ finds it: runs no code of the
  * program's (its own __getattr__ is not asked). GIL held. A bound method is

@@ -30,6 +30,9 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end);
 /* FT_PY_STACK of the calling thread, 0 if it runs no Python. Async-signal-safe; no lock, no allocation. */
 ft_ref python_stack(void);
 
+/* The same if `site` is in the interpreter, else 0: for cheap calls, most of which do not come from Python. */
+ft_ref python_stack_from(uint64_t site);
+
 /* pthread_create(start, argument) called from `site`: if that is CPython starting a thread, write
  * FT_PY_THREAD. */
 void python_thread(ft_ref thread, uint64_t site, void *argument);

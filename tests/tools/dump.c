@@ -209,6 +209,33 @@ static void print_signal(const struct ft_head *head)
         printf(" api=%s signal=%u old=%" PRIx64 " new=%" PRIx64 " flags=%x mask=%" PRIx64 " site=%" PRIx64,
                NAME_OF(FT_SIGACTION_APIS, s.api), s.signal, s.old_handler, s.new_handler, s.flags, s.mask,
                s.site);
+        if (s.py_stack) printf(" py_stack=%x", s.py_stack);
+        if (s.py_handler) printf(" py_handler=%x", s.py_handler);
+        break;
+    }
+    case FT_PY_FUNCTION: {
+        struct ft_py_function f = FT_GET(py_function, head);
+        print_string("name", f.name);
+        print_string("file", f.file);
+        printf(" line=%u", f.line);
+        break;
+    }
+    case FT_PY_THREAD: {
+        struct ft_py_thread t = FT_GET(py_thread, head);
+        printf(" thread=%x function=%x", t.thread, t.function);
+        print_string("name", t.name);
+        break;
+    }
+    case FT_PY_STACK: {
+        struct ft_py_stack stack = FT_GET(py_stack, head);
+        size_t length;
+        const struct ft_py_frame *frames = ft_tail(head, sizeof stack, &length);
+        printf(" count=%u cut=%u", stack.count, stack.cut);
+        for (size_t i = 0; i < stack.count && i < length / sizeof *frames; i++) {
+            print_string("function", frames[i].function);
+            print_string("file", frames[i].file);
+            printf(" line=%u", frames[i].line);
+        }
         break;
     }
     case FT_SIGMASK: {
@@ -273,7 +300,7 @@ static int print_record(void *context, const struct ft_head *head, ft_ref ref)
         print_process(head);
     else if (head->type < FT_SIGACTION)
         print_thread(head);
-    else if (head->type < FT_WAIT)
+    else if (head->type < FT_WAIT || head->type >= FT_PY_FUNCTION)
         print_signal(head);
     else
         print_wait(head);
