@@ -86,6 +86,8 @@ static void cell_release(struct cell *cell)
 
 /* --- the end of a thread -------------------------------------------------------------------- */
 
+#define UNSEEN 254 /* in self.end: its start routine is not under our trampoline */
+
 static pthread_key_t key;
 static bool have_key;
 
@@ -98,7 +100,7 @@ static void write_end(void)
     if (record) {
         struct timespec cpu = {0};
         syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &cpu);
-        record->how = self.end ? self.end : FT_THREAD_END_cancelled;
+        record->how = self.end == UNSEEN ? 0 : self.end ? self.end : FT_THREAD_END_cancelled;
         record->cpu_ns = (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
         ft_commit(record);
     }
@@ -123,6 +125,7 @@ static void expect_end(void)
 
 void thread_adopt(void)
 {
+    self.end = UNSEEN;
     count(1);
     expect_end();
 }
@@ -136,7 +139,7 @@ void thread_init(void)
 /* Without a key these two are the only ends we see. */
 static void ending(enum ft_thread_end_how how)
 {
-    if (!self.end) self.end = (uint8_t)how;
+    if (!self.end || self.end == UNSEEN) self.end = (uint8_t)how;
     if (!have_key && me()) write_end();
 }
 
@@ -168,6 +171,7 @@ static __attribute__((noinline)) struct cell arrive(void *argument)
     struct cell cell = *(struct cell *)argument;
     cell_release(argument);
     if (self.task) count(-1u); /* a signal handler came first and was taken for an unseen thread */
+    self.end = 0;
     self.task = cell.task;
     self.pid = cell.pid;
     expect_end();

@@ -412,7 +412,7 @@ struct ft_thread_start { /* task: its FT_THREAD_CREATE; or this record itself if
 
 struct ft_thread_end {
     struct ft_head head;
-    uint32_t how; /* enum ft_thread_end_how */
+    uint32_t how; /* enum ft_thread_end_how; 0: not known, nobody saw it start */
     uint32_t pad;
     uint64_t cpu_ns;
 };
