@@ -30,7 +30,6 @@ unsigned text_decode(const char *bytes, size_t length, uint32_t *character)
     return n;
 }
 
-/* Characters that would act on a terminal, hide, or make text read as what it is not. */
 bool text_treacherous(uint32_t c)
 {
     static const struct {

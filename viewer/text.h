@@ -58,8 +58,13 @@ const char *text_atfork_phase(unsigned phase);
 const char *text_note_name(unsigned what); /* "static-target" */
 const char *text_note(unsigned what);      /* a sentence */
 
-/* "127.0.0.1:8000", "[::1]:80", "/run/x.sock": of the bytes of a struct sockaddr, escaped. *port -1: has
- * none. */
+/* One character of perhaps bad UTF-8: its length in bytes (0: it is none) and code point. For writers of
+ * other formats. */
+unsigned text_decode(const char *bytes, size_t length, uint32_t *character);
+/* A character that acts on a terminal, hides, or makes text read as what it is not. */
+bool text_treacherous(uint32_t character);
+
+/* "127.0.0.1", "::1", "/run/x.sock": of the bytes of a struct sockaddr, escaped. *port -1: has none. */
 void text_sockaddr(const void *bytes, size_t length, char *address, size_t room, int *port);
 
 #endif

@@ -2,6 +2,7 @@
  * values.c: single values of JSON: exact integers, safe strings, ids, signals.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,269 @@
+/*
+ * record.c: `forktrace record`: run a command under the library.
+ *
+ * The command is our child and otherwise on its own: same process group (the
+ * terminal's ^C reaches it without us), same masks and dispositions. Nothing
+ * here may change how it behaves.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "text.h"
+#include "trace/format.h"
+#include "trim.h"
+
+#ifndef FORKTRACE_PREFIX
+#define FORKTRACE_PREFIX "/usr/local"
+#endif
+
+struct recording {
+    const char *output;
+    bool verbose;
+    char **command;
+    char library[PATH_MAX];
+    char path[PATH_MAX]; /* of the trace */
+};
+
+/* --- before ------------------------------------------------------------------------------------- */
+
+/* build/libforktrace.so beside build/forktrace; PREFIX/lib/forktrace/ from PREFIX/bin/. */
+static bool find_library(char *library, size_t room)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return false;
+    self[n] = 0;
+    *strrchr(self, '/') = 0;
+    static const char *const places[] = {"%s/libforktrace.so", "%s/../lib/forktrace/libforktrace.so",
+                                         "%.0s" FORKTRACE_PREFIX "/lib/forktrace/libforktrace.so"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char path[PATH_MAX + 64];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(path, sizeof path, places[i], self);
+#pragma GCC diagnostic pop
+        char *real = realpath(path, NULL);
+        if (!real) continue;
+        snprintf(library, room, "%s", real);
+        free(real);
+        return true;
+    }
+    return false;
+}
+
+/* The pattern's %e %p %t %h %% for a command, made absolute: the library must not need to guess. */
+static bool expand(const char *pattern, const char *command, char *path, size_t room)
+{
+    char piece[PATH_MAX];
+    struct utsname host;
+    size_t used = 0;
+    if (*pattern != '/') {
+        if (!getcwd(path, room)) return false;
+        used = strlen(path);
+        used += (size_t)snprintf(path + used, room - used, used > 1 ? "/" : "");
+    }
+    for (; *pattern && used < room; pattern++) {
+        const char *slash = strrchr(command, '/');
+        snprintf(piece, sizeof piece, "%c", *pattern);
+        if (*pattern == '%' && pattern[1]) {
+            switch (*++pattern) {
+            case 'e': snprintf(piece, sizeof piece, "%s", slash ? slash + 1 : command); break;
+            case 'p': snprintf(piece, sizeof piece, "%d", (int)getpid()); break;
+            case 't': snprintf(piece, sizeof piece, "%lld", (long long)time(NULL)); break;
+            case 'h': snprintf(piece, sizeof piece, "%s", uname(&host) ? "unknown" : host.nodename); break;
+            default: snprintf(piece, sizeof piece, "%c", *pattern); break;
+            }
+        }
+        used += (size_t)snprintf(path + used, room - used, "%s", piece);
+    }
+    return used < room;
+}
+
+/* A trace cannot be made there: said before anything runs. 0 if it can. */
+static int check_output(const char *path)
+{
+    struct stat st;
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof directory, "%s", path);
+    if (!lstat(path, &st))
+        return command_error(path, "exists already: remove it, or name another file with -o");
+    char *slash = strrchr(directory, '/');
+    slash[slash == directory] = 0;
+    if (access(directory, W_OK | X_OK))
+        return command_error(directory, "no trace can be made there: %s: name another place with -o",
+                             strerror(errno));
+    return 0;
+}
+
+/* ld.so takes spaces and colons for separators, and there is no way to quote them. */
+static int check_library(struct recording *r)
+{
+    if (!find_library(r->library, sizeof r->library))
+        return command_error("libforktrace.so",
+                             "is neither beside forktrace nor in lib/forktrace: build or install it");
+    if (strpbrk(r->library, " :"))
+        return command_error(r->library,
+                             "LD_PRELOAD cannot name a path with spaces or colons: install it elsewhere");
+    return 0;
+}
+
+/* --- the child ---------------------------------------------------------------------------------- */
+
+static void set_environment(const struct recording *r)
+{
+    char value[2 * PATH_MAX];
+    const char *before = getenv("LD_PRELOAD");
+    size_t used = 0;
+    for (const char *c = r->path; *c && used + 2 < sizeof value; c++) {
+        if (*c == '%') value[used++] = '%';
+        value[used++] = *c;
+    }
+    value[used] = 0;
+    setenv("FORKTRACE_OUT", value, 1);
+    unsetenv("FORKTRACE_RUN"); /* of a run around this one */
+    char *preload;
+    if (asprintf(&preload, "%s%s%s", r->library, before && *before ? ":" : "", before ? before : "") > 0)
+        setenv("LD_PRELOAD", preload, 1);
+}
+
+static void become_command(struct recording *r, const char *pattern, const sigset_t *mask, int report)
+{
+    struct stat st;
+    bool fits = expand(pattern, r->command[0], r->path, sizeof r->path - 8);
+    size_t length = strlen(r->path);
+    for (int i = 1; fits && !lstat(r->path, &st) && i < 100; i++) snprintf(r->path + length, 8, ".%d", i);
+    set_environment(r);
+    if (write(report, r->path, strlen(r->path)) < 0) _exit(EXIT_UNUSABLE);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execvp(r->command[0], r->command);
+    int error = errno;
+    command_error(r->command[0], "cannot be run: %s", strerror(error));
+    _exit(error == ENOENT ? 127 : 126);
+}
+
+/* The child's choice of a path; ends when it executes the command. */
+static void read_path(int fd, char *path, size_t room)
+{
+    size_t used = 0;
+    for (ssize_t n;
+         used < room - 1 && ((n = read(fd, path + used, room - 1 - used)) > 0 || (n < 0 && errno == EINTR));)
+        used += n > 0 ? (size_t)n : 0;
+    path[used] = 0;
+    close(fd);
+}
+
+/* --- meanwhile ---------------------------------------------------------------------------------- */
+
+static void set_of_ours(sigset_t *set)
+{
+    static const int passed_on[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD};
+    sigemptyset(set);
+    for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) sigaddset(set, passed_on[i]);
+}
+
+/* What a person or a supervisor sends to us is meant for the command; what the kernel sends to the group it
+ * has already. */
+static int wait_for(pid_t child, const sigset_t *ours)
+{
+    int status;
+    for (;;) {
+        pid_t ended = waitpid(child, &status, WNOHANG | WUNTRACED);
+        if (ended == child && WIFSTOPPED(status))
+            raise(SIGSTOP); /* as a job we stop with it, and go on with it */
+        else if (ended == child)
+            return status;
+        else if (ended < 0 && errno != EINTR)
+            return 0;
+        siginfo_t info;
+        int signal = sigwaitinfo(ours, &info);
+        if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL) kill(child, signal);
+    }
+}
+
+static void tell(const struct recording *r)
+{
+    if (!r->verbose && !isatty(STDERR_FILENO)) return;
+    struct stat st;
+    fputs("forktrace: ", stderr);
+    text_put(stderr, r->path);
+    if (stat(r->path, &st))
+        fputs(": no trace was written: is the command static, set-uid or a script of another library?\n",
+              stderr);
+    else
+        fprintf(stderr, ": %.1f KiB; forktrace report or forktrace view shows it\n",
+                (double)st.st_blocks / 2);
+}
+
+static int run(struct recording *r)
+{
+    sigset_t ours, mask;
+    int report[2];
+    if (pipe2(report, O_CLOEXEC)) return command_error(NULL, "no pipe: %s", strerror(errno));
+    struct sigaction chld, fallback = {.sa_handler = SIG_DFL};
+    set_of_ours(&ours);
+    sigprocmask(SIG_BLOCK, &ours, &mask);
+    sigaction(SIGCHLD, NULL, &chld);
+    pid_t child = fork();
+    if (child < 0) return command_error(NULL, "cannot fork: %s", strerror(errno));
+    if (!child) become_command(r, r->output ? r->output : "%e.%p.ftrace", &mask, report[1]);
+    sigaction(SIGCHLD, &fallback, NULL); /* if it was ignored, there would be no status to pass on */
+    close(report[1]);
+    read_path(report[0], r->path, sizeof r->path);
+    int status = wait_for(child, &ours);
+    trim(r->path);
+    tell(r);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* --- the command line ----------------------------------------------------------------------------- */
+
+static const struct option options[] = {
+    {"output", required_argument, NULL, 'o'}, {"verbose", no_argument, NULL, 'v'},
+    {"watch", required_argument, NULL, 'w'},  {"ebpf", no_argument, NULL, 'e'},
+    {"color", required_argument, NULL, 'c'},  {0}};
+
+static int parse(struct recording *r, int argc, char **argv)
+{
+    opterr = 0;
+    for (int letter; (letter = getopt_long(argc, argv, "+:o:vw:", options, NULL)) != -1;) {
+        switch (letter) {
+        case 'o': r->output = optarg; break;
+        case 'v': r->verbose = true; break;
+        case 'w': return command_error("record", "-w: this version does not record writes to globals");
+        case 'e': return command_error("record", "--ebpf: this version has only the preloaded library");
+        case 'c':
+            if (!text_set_color(optarg)) return command_usage("record", "--color is auto, always or never");
+            break;
+        case ':': return command_usage("record", "%s: it needs a value", argv[optind - 1]);
+        default: return command_usage("record", "%s: no such option", argv[optind - 1]);
+        }
+    }
+    if (optind >= argc) return command_usage("record", "which command?");
+    if (r->output && !*r->output) return command_usage("record", "-o: it needs a name");
+    r->command = argv + optind;
+    return 0;
+}
+
+int record_main(int argc, char **argv)
+{
+    static struct recording r;
+    int error = parse(&r, argc, argv);
+    if (!error) error = check_library(&r);
+    if (!error && !expand(r.output ? r.output : "%e.%p.ftrace", r.command[0], r.path, sizeof r.path - 8))
+        error = command_error(r.output, "the path is too long: name another file with -o");
+    if (!error) error = check_output(r.path);
+    return error ? error : run(&r);
+}
