@@ -26,12 +26,10 @@ static struct {
 } options;
 
 enum { OPTION_ASCII = 2000, OPTION_SCRIPT, OPTION_SIZE, OPTION_DUMP, OPTION_NO_SYMBOLS };
-static const struct option own[] = {{"ascii", no_argument, NULL, OPTION_ASCII},
-                                    {"script", required_argument, NULL, OPTION_SCRIPT},
-                                    {"size", required_argument, NULL, OPTION_SIZE},
-                                    {"dump", no_argument, NULL, OPTION_DUMP},
-                                    {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS},
-                                    {0}};
+static const struct option own[] = {
+    {"ascii", no_argument, NULL, OPTION_ASCII},           {"script", required_argument, NULL, OPTION_SCRIPT},
+    {"size", required_argument, NULL, OPTION_SIZE},       {"dump", no_argument, NULL, OPTION_DUMP},
+    {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS}, {0}};
 
 static bool take(int letter, const char *value)
 {
@@ -135,7 +133,10 @@ static int interact(struct tui *tui, struct loaded *l)
         anew = tui->redraw = false;
         char32_t key;
         int64_t left = due - now_ms();
-        enum terminal_event event = terminal_wait(!tui->live ? -1 : left > 0 ? (int)left : 0, &key, &ended_by);
+        enum terminal_event event = terminal_wait(!tui->live ? -1
+                                                  : left > 0 ? (int)left
+                                                             : 0,
+                                                  &key, &ended_by);
         if (event == TERMINAL_KEY) tui_key(tui, key);
         if (event == TERMINAL_RESIZED) resize(tui);
         if (event == TERMINAL_AGAIN) resize(tui), anew = true;
@@ -164,7 +165,8 @@ static int run_screen(struct loaded *l)
     if (!tui_open(&tui, l->timeline, name_of(l->path), 80, 24, ascii)) return no_memory(l->path);
     if (!terminal_open(*text_ink(INK_BOLD) != 0)) {
         tui_close(&tui);
-        return command_error("view", "this terminal (TERM) is not known here: try TERM=xterm, or `forktrace report`");
+        return command_error("view",
+                             "this terminal (TERM) is not known here: try TERM=xterm, or `forktrace report`");
     }
     tui.live = tui.following = running(l->timeline);
     resize(&tui);

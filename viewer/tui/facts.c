@@ -249,6 +249,8 @@ static void of_lock_wait(struct facts *f, const struct event *e)
 {
     struct wait_facts r = wait_facts_of(e);
     char text[TEXT_SHORT];
+    if (e->child != NONE && !timeline_owner_alive(f->timeline, e))
+        facts_add(f, NULL, STYLE_TROUBLE, "its owner does not exist in this process: this wait cannot end");
     facts_add(f, "for", STYLE_WAIT, "%s", text_wait_kind(r.kind));
     facts_add(f, "waited", e->flags & EVENT_UNFINISHED ? STYLE_TROUBLE : STYLE_WAIT, "%s%s",
               text_duration(text, e->duration), e->flags & EVENT_UNFINISHED ? ", and never ended" : "");
@@ -257,8 +259,6 @@ static void of_lock_wait(struct facts *f, const struct event *e)
     else
         address_fact(f, "lock", e, r.address);
     if (r.owner_tid && e->child == NONE) facts_add(f, "owner", STYLE_NORMAL, "tid %u, never seen here", r.owner_tid);
-    if (e->child != NONE && !timeline_owner_alive(f->timeline, e))
-        facts_add(f, NULL, STYLE_TROUBLE, "its owner does not exist in this process: this wait cannot end");
 }
 
 static void of_lock_held(struct facts *f, const struct event *e)
@@ -392,7 +392,8 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
     if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_LOCK_WAIT) return;
     struct facts f = {.timeline = t};
     record_facts(&f, e);
-    for (size_t i = 0; i < f.count && i < 2; i++) n = append(buffer, size, n, i ? ": " : " ", f.fact[i].value);
+    for (size_t i = 0, said = 0; i < f.count && said < 2; i++)
+        if (f.fact[i].key) n = append(buffer, size, n, said++ ? ", " : ": ", f.fact[i].value);
     facts_free(&f);
 }
 

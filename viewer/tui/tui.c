@@ -193,6 +193,27 @@ static void draw_title(struct tui *tui, struct area a)
     if (x < right) grid_text(g, right, a.y, a.width - right, tui->live ? STYLE_LIVE : t->complete ? STYLE_DIM : STYLE_TROUBLE, state);
 }
 
+/* Keys and words of one action, or of all (ACTION_NONE), as far as there is room; takes it from the area. */
+static void draw_key(struct grid *g, struct area *a, const struct action_info *i, enum action only)
+{
+    char keys[80] = "", one[32];
+    for (; i->help; i++) {
+        const char *word = i->bar ? i->bar : only == i->action ? i->help : NULL;
+        if (!i->keys || !word || (only ? i->action != only : i->action == ACTION_HELP || i->action == ACTION_QUIT)) continue;
+        size_t used = strlen(keys);
+        key_labels(i, g->ascii, one, sizeof one);
+        snprintf(keys + used, sizeof keys - used, "%s%.*s", used ? "/" : "", (int)strcspn(one, " "), one);
+        if (!*word) continue; /* shares the word of the next */
+        int first = grid_width(g, keys, 40), second = grid_width(g, word, 60);
+        if (first + 1 + second > a->width) return;
+        grid_text(g, a->x, a->y, first, STYLE_KEY, keys);
+        grid_text(g, a->x + first + 1, a->y, second, STYLE_DIM, word);
+        a->x += first + second + 3;
+        a->width -= first + second + 3;
+        *keys = 0;
+    }
+}
+
 static void draw_bar(struct tui *tui, struct area a)
 {
     struct grid *g = &tui->grid;
@@ -204,21 +225,18 @@ static void draw_bar(struct tui *tui, struct area a)
         grid_text(g, a.x + 1, a.y, a.width - 1, STYLE_NORMAL, tui->message);
         return;
     }
-    int x = a.x + 1, end = a.x + a.width;
-    char keys[80] = "", one[32];
-    for (const struct action_info *i = action_table; i->help; i++) {
-        if (!i->keys || !i->bar) continue;
-        size_t used = strlen(keys);
-        key_labels(i, g->ascii, one, sizeof one);
-        snprintf(keys + used, sizeof keys - used, "%s%.*s", used ? "/" : "", (int)strcspn(one, " "), one);
-        if (!*i->bar) continue; /* shares the word of the next */
-        int wide = grid_width(g, keys, 40) + 1 + grid_width(g, i->bar, 40);
-        if (x + wide > end) break;
-        grid_text(g, x, a.y, end - x, STYLE_KEY, keys);
-        grid_text(g, x + wide - grid_width(g, i->bar, 40), a.y, end - x, STYLE_DIM, i->bar);
-        x += wide + 2;
-        *keys = 0;
+    struct area rest = {a.x + 1, a.y, a.width - 1, 1};
+    if (tui->over) { /* leaving is all there is to know */
+        draw_key(g, &rest, action_table, ACTION_CANCEL);
+        return;
     }
+    struct area right = {a.x + a.width - 15, a.y, 15, 1}; /* the way to all others never gives way */
+    if (right.x > 15) {
+        draw_key(g, &right, action_table, ACTION_HELP);
+        draw_key(g, &right, action_table, ACTION_QUIT);
+        rest.width -= 16;
+    }
+    draw_key(g, &rest, action_table, ACTION_NONE);
 }
 
 static void draw_rule(struct tui *tui, struct area a)

@@ -18,12 +18,20 @@ static void lane_facts(struct facts *f, const struct row *row)
 
 static void event_facts(struct tui *tui, struct facts *f)
 {
-    char line[300], time[40];
-    int64_t column = tui->window.span / tui->window.columns;
+    char line[300], time[40], among[60] = "";
     const struct event *e = &tui->timeline->events[tui->event];
+    thread_id lane = lane_of_row(tui, tui->row);
+    int column = window_column(&tui->window, e->ns);
+    if (lane != NONE && column >= 0) {
+        uint32_t first = index_at(&tui->index, lane, window_time(&tui->window, column));
+        uint32_t end = index_at(&tui->index, lane, window_time(&tui->window, column + 1));
+        uint32_t at = index_of(&tui->index, lane, tui->event);
+        if (end - first > 1 && at >= first && at < end)
+            snprintf(among, sizeof among, " · %u of %u here", at - first + 1, end - first);
+    }
     fact_event_line(tui->timeline, tui->event, line, sizeof line);
-    facts_add(f, time_text(e->ns, column < 1000 ? 1 : 1000, time, sizeof time), STYLE_TITLE, "%s", line);
-    f->fact[f->count - 1].key = NULL;
+    time_text(e->ns, 1000, time, sizeof time);
+    facts_add(f, NULL, STYLE_TITLE, "%s · %s%s", line, time, among);
     facts_event(f, tui->event);
 }
 

@@ -106,7 +106,13 @@ static void draw_waits(struct pane *p, size_t i)
         if (last > p->lanes.x + c) last = p->lanes.x + c;
         if (last - first < 1) continue; /* its mark says it */
         enum style style = e->flags & EVENT_UNFINISHED && wait_facts_of(e).kind <= FT_WAIT_spin ? STYLE_TROUBLE : STYLE_WAIT;
-        for (int x = first; x <= last; x++) grid_put(p->g, x, y, U'░', '%', style);
+        for (int x = first; x <= last; x++) {
+            struct cell *cell = grid_at(p->g, x, y);
+            unsigned lines = cell->lines;
+            if (lines && !(lines & LINE_LEFT)) continue; /* where a lane begins stays to be seen */
+            grid_put(p->g, x, y, U'░', '%', style);
+            cell->lines = (uint8_t)lines; /* lines of birth still join it */
+        }
         c = first - p->lanes.x;
     }
 }
@@ -121,16 +127,20 @@ static void label_waits(struct pane *p, size_t i)
         if (wait == NONE) return;
         const struct event *e = &p->t->events[wait];
         char text[80], time[TEXT_SHORT];
-        snprintf(text, sizeof text, " %s %s ", wait_facts_of(e).kind ? text_wait_kind(wait_facts_of(e).kind) : "wait",
-                 text_duration(time, e->duration));
+        unsigned kind = wait_facts_of(e).kind;
+        bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin;
+        snprintf(text, sizeof text, " %s %s%s ", kind ? text_wait_kind(kind) : "wait", text_duration(time, e->duration),
+                 endless ? ", endless" : "");
         int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns), x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
         int room = 0;
         for (const struct cell *cell; x + room < p->lanes.x + p->lanes.width && (cell = grid_at(p->g, x + room, y)); room++)
             if (cell->ch != (p->g->ascii ? U'%' : U'░')) break;
-        if (room >= wide + 2) grid_text(p->g, x, y, wide, STYLE_WAIT, text);
+        if (room >= wide + 2) grid_text(p->g, x, y, wide, endless ? STYLE_TROUBLE : STYLE_WAIT, text);
         c = (first < p->lanes.x ? p->lanes.x : first) - p->lanes.x;
     }
 }
+
+#define STRONG 76 /* marks that are shown whatever else is there */
 
 static void draw_marks(struct pane *p, size_t i)
 {
@@ -150,7 +160,9 @@ static void draw_marks(struct pane *p, size_t i)
         const struct event *e = &p->t->events[best];
         const struct mark *mark = mark_of(e);
         int x = p->lanes.x + column;
-        if (mark->ch || (p->g->ascii && mark->plain && e->type != EVENT_LOCK_WAIT))
+        bool corner = best != chosen && grid_at(p->g, x, y)->lines & LINE_UP && !(grid_at(p->g, x, y)->lines & LINE_LEFT);
+        if (corner && mark->strength < STRONG) {} /* where a lane begins matters more */
+        else if (mark->ch || (p->g->ascii && mark->plain && e->type != EVENT_LOCK_WAIT))
             grid_put(p->g, x, y, mark->ch, mark->plain, mark->style);
         else if (e->type == EVENT_FORK || e->type == EVENT_THREAD_CREATE)
             grid_line(p->g, x, y, LINE_DOWN, STYLE_CONNECTOR, false);
@@ -245,29 +257,58 @@ static void draw_births(struct pane *p)
     free(reach);
 }
 
+/* From the selected event to the lane it is about: the receiver of a signal, the owner of a lock. */
+static void draw_relation(struct pane *p)
+{
+    if (p->tui->event >= p->t->event_count) return;
+    const struct event *e = &p->t->events[p->tui->event];
+    if (e->type == EVENT_FORK || e->type == EVENT_THREAD_CREATE) return; /* has its line of birth */
+    const struct rows *rows = &p->tui->rows;
+    process_id process = fact_process_about(p->t, e);
+    thread_id thread = fact_thread_about(p->t, e);
+    size_t to = process != NONE ? rows->of_process[process] : thread != NONE ? rows->of_thread[thread] : p->tui->row;
+    int column = window_column(p->w, e->ns), x = p->lanes.x + column;
+    if (to == p->tui->row || column < 0 || column >= p->w->columns) return;
+    size_t low = to < p->tui->row ? to : p->tui->row, high = to + p->tui->row - low;
+    enum style style = mark_of(e)->style;
+    for (size_t i = low + 1 > p->tui->top ? low + 1 : p->tui->top; i < high && i < p->tui->top + p->tui->page; i++) {
+        struct cell *cell = grid_at(p->g, x, row_y(p, i));
+        if (cell->ch == ' ' || cell->lines) grid_put(p->g, x, row_y(p, i), U'┆', ':', style);
+    }
+    if (to >= p->tui->top && to < p->tui->top + p->tui->page) grid_put(p->g, x, row_y(p, to), U'◆', '@', style);
+}
+
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void draw_axis(struct pane *p)
+/* The words of the cursor come first; ticks keep clear of them. */
+static struct area draw_cursor_time(struct pane *p)
 {
     struct grid *g = p->g;
     char text[40];
-    int y = p->axis.y, end = p->lanes.x + p->lanes.width;
-    int64_t tick = window_tick(p->w, 11), from = window_time(p->w, 0), ns = from > 0 ? (from + tick - 1) / tick * tick : 0;
-    for (; window_column(p->w, ns) < p->w->columns; ns += tick) {
-        int x = lane_x(p, ns);
-        grid_put(g, x, y, U'╷', '|', STYLE_DIM);
-        grid_text(g, x + 1, y, end - x - 1, STYLE_DIM, time_text(ns, tick, text, sizeof text));
-    }
-    int column = window_column(p->w, p->tui->now), x = p->lanes.x + column;
-    if (column < 0 || column >= p->w->columns) return;
+    int column = window_column(p->w, p->tui->now), x = p->lanes.x + column, end = p->lanes.x + p->lanes.width;
+    if (column < 0 || column >= p->w->columns) return (struct area){-1, 0, 0, 0};
     int64_t unit = 1;
     while (unit * 10 <= p->w->span / p->w->columns) unit *= 10;
     time_text(p->tui->now, unit, text, sizeof text);
-    int wide = grid_width(g, text, 30), at = x + 1 + wide < end ? x + 1 : x - wide;
-    for (int i = at - 2; i <= at + wide + 1; i++) /* do not run into the tick's words */
-        if (i > p->lanes.x && i < end) grid_put(g, i, y, U' ', ' ', STYLE_NORMAL);
-    grid_text(g, at, y, wide, STYLE_TITLE, text);
-    grid_put(g, x, y, U'▼', 'V', STYLE_TITLE);
+    int wide = grid_width(g, text, 30), at = x + 1 + wide <= end ? x + 1 : x - wide;
+    grid_text(g, at, p->axis.y, wide, STYLE_TITLE, text);
+    grid_put(g, x, p->axis.y, U'▼', 'V', STYLE_TITLE);
+    return (struct area){at < x ? at : x, p->axis.y, wide + 1, 1};
+}
+
+static void draw_axis(struct pane *p)
+{
+    struct area cursor = draw_cursor_time(p);
+    char text[40];
+    int end = p->lanes.x + p->lanes.width;
+    int64_t tick = window_tick(p->w, 11), from = window_time(p->w, 0), ns = from > 0 ? (from + tick - 1) / tick * tick : 0;
+    for (; window_column(p->w, ns) < p->w->columns; ns += tick) {
+        int x = lane_x(p, ns);
+        int wide = grid_width(p->g, time_text(ns, tick, text, sizeof text), 30);
+        bool clear = x > cursor.x + cursor.width || x + 1 + wide < cursor.x;
+        if (x < cursor.x || x >= cursor.x + cursor.width) grid_put(p->g, x, p->axis.y, U'╷', '|', STYLE_DIM);
+        if (clear && x + 1 + wide <= end) grid_text(p->g, x + 1, p->axis.y, wide, STYLE_DIM, text);
+    }
 }
 
 static void draw_cursor(struct pane *p)
@@ -286,7 +327,7 @@ static void draw_cursor(struct pane *p)
 
 static struct pane divide(struct tui *tui, struct area a)
 {
-    int tree = a.width * 3 / 10;
+    int tree = a.width * 34 / 100;
     if (tree < 16) tree = a.width < 32 ? a.width / 2 : 16;
     if (tree > 36) tree = 36;
     struct pane p = {.tui = tui, .g = &tui->grid, .t = tui->timeline, .w = &tui->window};
@@ -316,6 +357,7 @@ static void draw(struct tui *tui, struct area a)
     for (size_t i = tui->top; i < end; i++) draw_marks(&p, i);
     for (size_t i = tui->top; i < end; i++) draw_end(&p, i);
     for (size_t i = tui->top; i < end; i++) label_waits(&p, i), draw_ghost_words(&p, i);
+    draw_relation(&p);
     draw_axis(&p);
     draw_cursor(&p);
 }

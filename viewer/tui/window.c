@@ -26,7 +26,8 @@ int64_t window_time(const struct window *w, int column)
 static int64_t fit_span(const struct window *w, int64_t end)
 {
     end = clamp(end, 0, INT64_MAX / 8);
-    return clamp(end + end / 12 + 1, w->columns, INT64_MAX / 4);
+    int air = w->columns / 6 < 10 ? w->columns / 6 : 10;
+    return clamp((int64_t)((__int128)end * w->columns / (w->columns - air)) + 1, w->columns, INT64_MAX / 4);
 }
 
 void window_fit(struct window *w, int64_t end)
@@ -98,8 +99,6 @@ const char *time_text(int64_t ns, int64_t unit, char *buffer, size_t size)
 {
     int u = 0;
     while (u < 3 && llabs(ns) < units[u].ns && ns) u++;
-    if (!ns) /* zero is written in the unit of its neighbours */
-        while (u < 3 && unit < units[u].ns) u++;
     int digits = 0;
     for (int64_t part = units[u].ns; part > unit && part > 1; part /= 10) digits++;
     return in_unit(ns, u, ns ? digits : 0, buffer, size);
