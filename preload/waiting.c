@@ -87,11 +87,12 @@ static void give_up(struct wait *wait)
     wait->paused = wait->told = 0;
 }
 
-static bool goes_on(const struct wait *wait, enum ft_wait_kind kind, const void *address, uint64_t second,
-                    uint64_t now)
+/* The same wait again, from the same place: a loop of timed waits. */
+static bool goes_on(const struct wait *wait, const struct ft_wait_slot *next)
 {
-    return wait->paused && wait->now.kind == kind && wait->now.address == (uint64_t)(uintptr_t)address &&
-           wait->now.second == second && !at_least(now - wait->paused, GAP_NS);
+    return wait->paused && wait->now.kind == next->kind && wait->now.address == next->address &&
+           wait->now.second == next->second && wait->now.origin.site == next->origin.site &&
+           !at_least(next->head.time - wait->paused, GAP_NS);
 }
 
 /* --- waits that were left without an end ------------------------------------------------------ */
@@ -153,15 +154,16 @@ __attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, const void 
     ft_ref task = level < WAITS_MAX ? me() : 0;
     if (!task) return;
     struct wait *wait = &lane->wait[level];
-    uint64_t now = ft_now(&ft);
-    if (goes_on(wait, kind, address, second, now))
+    struct ft_wait_slot next = {.head.time = ft_now(&ft),
+                                .origin.site = site,
+                                .address = (uint64_t)(uintptr_t)address,
+                                .second = second,
+                                .kind = (uint16_t)kind};
+    if (goes_on(wait, &next))
         wait->now.coalesced++;
     else {
         give_up(wait);
-        wait->now = (struct ft_wait_slot){.head.time = now,
-                                          .address = (uint64_t)(uintptr_t)address,
-                                          .second = second,
-                                          .kind = (uint16_t)kind};
+        wait->now = next;
     }
     wait->now.owner_tid = owner_tid;
     wait->now.origin = origin_full(site);

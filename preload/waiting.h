@@ -25,7 +25,7 @@ void waiting_begin(enum ft_wait_kind kind, const void *address, uint64_t second,
 /* The wait is over. A thread that never gets here (cancelled, a longjmp) is noticed later. */
 void waiting_end(void);
 
-/* It ended by a time-out: if the next wait is for the same thing and follows at once, it is the same wait. */
+/* It ended by a time-out: if the same wait follows at once from the same place, it goes on. */
 void waiting_timed_out(void);
 
 /* The thread ends, or its lane passes to another: end what it left and free its slot. */

@@ -490,7 +490,13 @@ struct ft_kill { /* before the call; FT_OPEN until it returned */
 
 /* --- waiting -------------------------------------------------------------------------------- */
 
-struct ft_wait { /* appended when a wait ended that lasted at least the threshold */
+/*
+ * Appended when a wait ended that lasted at least the threshold. Timed waits in
+ * a row on the same thing are one wait; it is told at a time-out, not knowing
+ * whether it goes on, and again each time it has doubled, and at its end: of
+ * those with the same task and `since` the last counts, or the slot.
+ */
+struct ft_wait {
     struct ft_head head; /* time: its end */
     struct ft_origin origin;
     uint64_t since;

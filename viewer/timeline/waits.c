@@ -20,13 +20,26 @@ static thread_id owner(struct build *b, process_id p, uint32_t tid)
     return NONE;
 }
 
+/* A wait of timed waits in a row is told more than once, from the same beginning: one event. */
+static struct event *wait_event(struct build *b, const struct item *it)
+{
+    for (size_t i = b->t->event_count; i-- > 0 && b->t->events[i].ns == it->ns;) {
+        struct event *event = &b->t->events[i];
+        if (event->type == EVENT_LOCK_WAIT && event->record->task == it->record->task) return event;
+    }
+    return &b->t->events[event_add(b, it, EVENT_LOCK_WAIT)];
+}
+
 void waits_wait(struct build *b, const struct item *it)
 {
     struct ft_wait record = FT_GET(wait, it->record);
-    event_id e = event_add(b, it, EVENT_LOCK_WAIT);
+    struct event *event = wait_event(b, it);
     int64_t end = ft_reader_ns(b->t->reader, record.head.time) - b->t->origin;
-    struct event *event = &b->t->events[e];
-    event->duration = end > event->ns ? end - event->ns : 0;
+    int64_t duration = end > event->ns ? end - event->ns : 0;
+    bool goes_on = event->record != it->record && event->flags & EVENT_UNFINISHED;
+    if (goes_on || duration < event->duration) return; /* the slot, or a later record, knows better */
+    event->record = it->record;
+    event->duration = duration;
     event->flags = 0;
     event->child = owner(b, event->process, record.owner_tid);
 }
@@ -34,8 +47,8 @@ void waits_wait(struct build *b, const struct item *it)
 void waits_slot(struct build *b, const struct item *it)
 {
     struct ft_wait_slot record = FT_GET(wait_slot, it->record);
-    event_id e = event_add(b, it, EVENT_LOCK_WAIT);
-    struct event *event = &b->t->events[e];
+    struct event *event = wait_event(b, it);
+    event->record = it->record;
     event->flags = EVENT_UNFINISHED;
     event->child = owner(b, event->process, record.owner_tid);
 }
