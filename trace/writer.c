@@ -429,8 +429,8 @@ static struct ft_page *map_run(struct ft_writer *w, uint64_t seq, uint32_t pages
 {
     uint64_t at = physical(w, seq);
     if (at + pages <= w->window_pages) return (struct ft_page *)w->file + at;
-    for (uint32_t i = 0; i < FT_MAPS; i++) {
-        uint64_t *slot = &w->maps[add(&w->map_next, 1) % FT_MAPS], map = load(slot);
+    for (uint32_t i = 0; i < w->map_room; i++) {
+        uint64_t *slot = &w->maps[add(&w->map_next, 1) % w->map_room], map = load(slot);
         if (map & MAP_BUSY || (map && !idle(w, map)) || !swap(slot, map, map | MAP_BUSY)) continue;
         uint8_t *made = map_pages(w, at, (uint8_t *)(uintptr_t)map);
         store(slot, made ? (uint64_t)(uintptr_t)made | MAP_BUSY : map);
@@ -686,11 +686,18 @@ ft_ref ft_string(struct ft_writer *w, const char *bytes, size_t length, ft_ref t
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* The header and as much of the first window as the address space limit allows. */
+/*
+ * The header and the first window. Under ulimit -v the addresses are the
+ * program's: 1 MiB (or the header alone) and few later mappings, used in turn.
+ */
 static int map_window(struct ft_writer *w, int fd, uint64_t capacity)
 {
-    uint64_t pages = 1 + capacity < FT_WINDOW_PAGES ? 1 + capacity : FT_WINDOW_PAGES;
-    for (;; pages = pages > 256 ? 256 : 1) { /* a tight ulimit -v: 1 MiB, else the header alone */
+    struct rlimit limit;
+    bool limited = !sys(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) && limit.rlim_cur != RLIM_INFINITY;
+    uint64_t pages = limited ? FT_RUN_MAX : FT_WINDOW_PAGES;
+    if (pages > 1 + capacity) pages = 1 + capacity;
+    w->map_room = limited ? FT_MAPS_LIMITED : FT_MAPS;
+    for (;; pages = pages > FT_RUN_MAX ? FT_RUN_MAX : 1) {
         long r = sys(SYS_mmap, NULL, pages * FT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)0);
         if (!failed(r)) {
             w->window_pages = (uint32_t)pages;

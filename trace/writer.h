@@ -23,6 +23,7 @@
 #define FT_SHARED_PAGES 16u   /* a run everybody shares */
 #define FT_RUN_MAX 256u       /* largest run: 1 MiB, also the size of a later mapping */
 #define FT_MAPS 40u           /* later mappings: 40 MiB at most */
+#define FT_MAPS_LIMITED 8u    /* under RLIMIT_AS */
 #define FT_INTERNED 1024u
 
 struct ft_interned {
@@ -42,6 +43,7 @@ struct ft_writer {
     uint64_t run, spare;   /* address of its head page | number of pages; 0 none */
     uint64_t maps[FT_MAPS]; /* later mappings, FT_RUN_MAX pages each */
     uint32_t map_next;      /* the oldest of them */
+    uint32_t map_room;      /* how many of them may be used */
     uint32_t pid;           /* that claimed the current run */
     enum ft_lost why_not;   /* the last run could not be had */
     char path[FT_PATH_MAX]; /* absolute */
