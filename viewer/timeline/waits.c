@@ -27,7 +27,8 @@ static struct event *wait_event(struct build *b, const struct item *it)
         struct event *event = &b->t->events[i];
         if (event->type == EVENT_LOCK_WAIT && event->record->task == it->record->task) return event;
     }
-    return &b->t->events[event_add(b, it, EVENT_LOCK_WAIT)];
+    event_id added = event_add(b, it, EVENT_LOCK_WAIT); /* moves the array: only then take an address in it */
+    return &b->t->events[added];
 }
 
 void waits_wait(struct build *b, const struct item *it)
