@@ -26,7 +26,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view deps demo test unit fixtures scenarios bench install clean help format
+.PHONY: all lib view deps demo test unit fuzz fixtures scenarios bench install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace ## build everything
 
 lib: $(B)/libforktrace.so
@@ -83,8 +83,21 @@ $(B)/tests/unit: $(UNIT_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS) -lcriterion -pthread
 
-unit: $(B)/tests/unit ## the parts, each for itself
+$(B)/tests/seeds: $(B)/view/tests/tools/seeds.c.o $(B)/view/trace/writer.c.o
+$(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
+$(B)/tests/seeds $(B)/tests/fuzz_reader:
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
+
+unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader ## the parts, each for itself
 	$(Q)$(B)/tests/unit --jobs 2
+	$(Q)$(B)/tests/seeds $(B)/seeds && $(B)/tests/fuzz_reader $(B)/seeds/*
+
+fuzz: $(B)/tests/seeds ## hostile traces, FUZZ_SECONDS=60 of them (clang)
+	$(Q)$(B)/tests/seeds $(B)/seeds && mkdir -p $(B)/corpus
+	$(Q)clang -DFUZZING -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz tests/fuzz/fuzz_reader.c $(wildcard trace/reader*.c)
+	$(Q)$(B)/tests/fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=70000 -artifact_prefix=$(B)/ $(B)/corpus $(B)/seeds
 
 $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
 	@mkdir -p $(@D)

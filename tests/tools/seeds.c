@@ -1,0 +1,58 @@
+/*
+ * seeds.c: small traces to begin fuzzing with: one of every record type, a flight recorder gone round, a bare
+ * one.
+ *
+ *     build/tests/seeds DIRECTORY
+ */
+#define _GNU_SOURCE
+#include "trace/writer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct ft_writer writer;
+
+static const char *directory;
+
+static int begin(const char *name, uint64_t max)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    unlink(path);
+    memset(&writer, 0, sizeof writer);
+    return ft_writer_create(&writer, path, max, 100);
+}
+
+static void every_type(unsigned times)
+{
+    ft_ref string = ft_string(&writer, "/usr/bin/true", 13, 0);
+    for (unsigned i = 0; i < times; i++) {
+#define X(number, NAME, name, class)                                                     \
+    if (number != FT_WAIT_SLOT) {                                                        \
+        struct ft_##name *record = ft_begin(&writer, number, sizeof *record, string);    \
+        if (record) memset((char *)record + 16, (int)(number + i), sizeof *record - 16); \
+        ft_commit(record);                                                               \
+    }
+        FT_TYPES(X)
+#undef X
+    }
+    ft_publish(ft_begin(&writer, FT_FORK, sizeof(struct ft_fork), string));
+    ft_begin(&writer, FT_FORK, sizeof(struct ft_fork), string);
+    struct ft_wait_slot *slot = ft_slot_new(&writer, string);
+    if (slot) ft_slot_set(slot, string, ft_now(&writer));
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) return fprintf(stderr, "usage: seeds DIRECTORY\n"), 2;
+    directory = argv[1];
+    mkdir(directory, 0755);
+    if (begin("bare", 32 << 10)) return 1;
+    if (begin("every-type", 64 << 10)) return 1;
+    every_type(1);
+    if (begin("gone-round", 40 << 10)) return 1;
+    every_type(60);
+    return 0;
+}
