@@ -154,6 +154,9 @@ class Server:
         return self.process.wait(seconds)
 
     def stop(self, number):
+        """End it when it is idle: a uWSGI worker in the middle of a request skips Python's finalisation,
+        and the handler that this resets. Returns its exit status."""
+        time.sleep(0.1)
         self.signal(number)
         return self.wait()
 

@@ -100,7 +100,8 @@ def daemonize(check):
     check.equal("the first process ended with", trace.end(trace.root), ("exit", 0))
     check.equal("role of the daemon", master["role"], "uwsgi master")
     check.equal("the daemon ended with", trace.end(master), ("exit", 0))
-    check.equal("sessions made", [e["process"] for e in trace.events("session", api="setsid")], [master["id"]])
+    check.equal("sessions made", [e["process"] for e in trace.events("session", api="setsid")],
+                [master["parent"]])
     check.equal("its workers ended with", [trace.end(w) for w in trace.children(master)], [UWSGI_END] * 2)
     check.equal("lost records", trace.lost(), 0)
     one_file(check, server)

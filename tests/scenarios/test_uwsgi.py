@@ -8,6 +8,7 @@ from harness import scenario
 
 UWSGI = ("/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:PORT", "--master",
          "--enable-threads", "--callable", "app", "--wsgi-file")
+LIBPYTHON = "libpython3.11.so.1.0"  # stripped: its static functions have an offset, no symbol
 
 UWSGI_END, UWSGI_RELOAD = ("exit", 30), ("exit", 17)  # how a worker tells its master why it went
 
@@ -39,7 +40,8 @@ def check_installs(check, trace, expected):
     installs = trace.events("sigaction")
     check.equal("handler installs", [len(trace.events("sigaction", p)) for p in trace.processes], expected)
     handlers = [e["new"] for e in installs if e["new"]["disposition"] == "handler"]
-    check.equal("handlers without a symbol", [h for h in handlers if not h["handler"]], [])
+    check.equal("handlers of uWSGI without a symbol",
+                [h for h in handlers if not h["handler"] and not h["object"].endswith(LIBPYTHON)], [])
     check.equal("installs without a caller", [e for e in installs if not e["stack"][0]["function"]], [])
 
 
@@ -58,7 +60,7 @@ def prefork(check, sigint, installs):
     ticker = creates[0]["child"]
     check.true("the thread was created before the forks", creates[0]["ns"] < trace.events("fork")[0]["ns"])
     check.equal("its start routine", trace.thread(ticker)["start_routine"]["object"].rpartition("/")[2],
-                "libpython3.11.so.1.0")
+                LIBPYTHON)
     check.equal("ghosts in the workers", [trace.ghosts(w) for w in workers], [[ticker]] * 2)
     check.equal("ghosts in the master", trace.ghosts(master), [])
     check.equal("threads started in the workers", sum(len(trace.events("thread-start", w)) for w in workers), 0)
@@ -84,7 +86,7 @@ def prefork_kernel(check):
     trace = server.trace()
     check.equal("processes", sorted(p["pid"] for p in trace.processes), sorted(pids))
     for p in trace.processes:
-        threads = 1 + sum(t["process"] == p["id"] and t["created_by"] is not None for t in trace.threads if t["start_routine"])
+        threads = sum(t["process"] == p["id"] for t in trace.threads)
         check.equal(f"threads of the {p['role']}", threads, counts[p["pid"]])
 
 
