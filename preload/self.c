@@ -137,7 +137,7 @@ ft_ref self_identify(void)
             }
             *self_alive = 1;
         }
-        if (!self.task) thread_unseen();
+        if (!self.task && !thread_starting()) thread_unseen();
         task = self.task;
     }
     self.busy--;

@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include "thread.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -72,16 +73,45 @@ static struct cell *cell_take(void)
     return page == -1 ? NULL : (struct cell *)page;
 }
 
+static bool in_pool(const struct cell *cell) { return cell >= pool.cell && cell < pool.cell + CELLS; }
+
 static void cell_release(struct cell *cell)
 {
-    size_t index = (size_t)(cell - pool.cell);
-    if (cell >= pool.cell && index < CELLS) {
+    if (in_pool(cell)) {
+        size_t index = (size_t)(cell - pool.cell);
         __atomic_fetch_and(&pool.used[index / 64], ~(1ull << index % 64), __ATOMIC_RELEASE);
         return;
     }
     int saved = errno;
     syscall(SYS_munmap, cell, FT_PAGE);
     errno = saved;
+}
+
+/* --- the thread descriptor ------------------------------------------------------------------ */
+
+/* Where in glibc's struct pthread they lie, from what it exports for debuggers (nptl_db); 0: not known. */
+static uint32_t tid_at, start_at; /* the start routine; its argument follows */
+
+static uint32_t offset_of(const char *name, uint32_t bits)
+{
+    const uint32_t *descriptor = dlsym(RTLD_DEFAULT, name); /* bits, count, offset */
+    return descriptor && descriptor[0] == bits && descriptor[2] < FT_PAGE ? descriptor[2] : 0;
+}
+
+static const void *field(pthread_t thread, uint32_t at) { return (const char *)(uintptr_t)thread + at; }
+
+static void find_fields(void)
+{
+    tid_at = offset_of("_thread_db_pthread_tid", 32);
+    start_at = offset_of("_thread_db_pthread_start_routine", 8 * sizeof(void *));
+    if (tid_at && *(const uint32_t *)field(pthread_self(), tid_at) != (uint32_t)syscall(SYS_gettid))
+        tid_at = 0;
+}
+
+/* Of a thread that was not joined yet, as pthread_join itself reads it; 0: not known, or it has ended. */
+static uint32_t tid_of(pthread_t thread)
+{
+    return tid_at ? __atomic_load_n((const uint32_t *)field(thread, tid_at), __ATOMIC_RELAXED) : 0;
 }
 
 /* --- the end of a thread -------------------------------------------------------------------- */
@@ -132,6 +162,7 @@ void thread_adopt(void)
 
 void thread_init(void)
 {
+    find_fields();
     have_key = !pthread_key_create(&key, destructor);
     expect_end(); /* of the main thread, by pthread_exit */
 }
@@ -169,16 +200,20 @@ HOOK(void, thrd_exit, (int result))
 static __attribute__((noinline)) struct cell arrive(void *argument)
 {
     struct cell cell = *(struct cell *)argument;
-    cell_release(argument);
-    if (self.task) count(-1u); /* a signal handler came first and was taken for an unseen thread */
-    self.end = 0;
-    self.task = cell.task;
-    self.pid = cell.pid;
+    bool forked = self.task && self.pid != cell.pid; /* a signal handler came first, and this is its child */
+    if (!forked) {
+        if (self.end == UNSEEN) count(-1u); /* it came first, and start_at is not known */
+        self.end = 0;
+        self.pid = cell.pid;
+        self.task = cell.task;
+    }
+    cell_release(argument); /* not before: see thread_starting */
     expect_end();
+    if (forked) return cell;
     struct ft_thread_start *record = ft_begin(&ft, FT_THREAD_START, sizeof *record, cell.task);
     if (record) {
         int saved = errno;
-        record->tid = (uint32_t)syscall(SYS_gettid);
+        record->tid = tid_at ? tid_of(pthread_self()) : (uint32_t)syscall(SYS_gettid);
         record->pid = cell.pid;
         record->pthread = (uint64_t)pthread_self();
         ft_commit(record);
@@ -201,6 +236,19 @@ static int trampoline_c11(void *argument)
     int result = cell.start.c11(cell.argument);
     ending(FT_THREAD_END_returned);
     return result;
+}
+
+/* start_thread lets signals in before it calls its start routine. */
+bool thread_starting(void)
+{
+    if (!start_at) return false;
+    void *const *start = field(pthread_self(), start_at);
+    const struct cell *cell = start[1];
+    if ((start[0] != (void *)trampoline && start[0] != (void *)trampoline_c11) || !in_pool(cell))
+        return false;
+    self.pid = cell->pid;
+    self.task = cell->task;
+    return true;
 }
 
 /* --- creation ------------------------------------------------------------------------------- */
@@ -321,8 +369,7 @@ static void joined(uint64_t thread, uint64_t site, int error)
 /* Around a join that may block; its end is a cleanup because joining is a cancellation point. */
 static int join_begins(uint64_t thread, uint64_t site)
 {
-    /* whose tid that is the reader knows: FT_THREAD_START has both */
-    waiting_begin(FT_WAIT_join, (const void *)(uintptr_t)thread, 0, 0, site);
+    waiting_begin(FT_WAIT_join, (const void *)(uintptr_t)thread, 0, tid_of((pthread_t)thread), site);
     return 0;
 }
 static void join_ends(const int *unused) { waiting_end(); }

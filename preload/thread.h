@@ -23,4 +23,10 @@ uint32_t thread_known(void);
  */
 void thread_adopt(void);
 
+/*
+ * A signal handler may run in a new thread before its trampoline does: true if
+ * this is such a thread; self then says who it is. Async-signal-safe.
+ */
+bool thread_starting(void);
+
 #endif
