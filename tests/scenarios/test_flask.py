@@ -48,8 +48,8 @@ def reloader(check):
     check.equal("the fork", (fork["api"], fork["process"], fork["child"]), ("posix_spawn", parent["id"], child["id"]))
     check.equal("images of the child", [os.path.basename(i["argv"][-1]) for i in child["images"]][-1:], ["reloader.py"])
 
-    routines = [{(t["start_routine"]["object"], t["start_routine"]["offset"]) for t in trace.threads if t["process"] == p["id"] and t["start_routine"]}
-                for p in (parent, child)]
+    routines = [{(t["start_routine"]["object"], t["start_routine"]["offset"])
+                 for t in trace.threads if t["process"] == p["id"] and t["start_routine"]} for p in (parent, child)]
     check.true("the same start routine in both", routines[0] and routines[0] & routines[1], routines)
     binds = [(e["process"], e["errno"]) for e in trace.events("bind", port=fixed)]
     check.equal("binds of the fixed port", binds, [(parent["id"], 0), (child["id"], 98)])

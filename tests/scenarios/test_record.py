@@ -51,5 +51,5 @@ def commands(check):
     damaged.write_bytes(b"")
     done = forktrace("report", damaged)
     check.equal("an empty file: status", done.returncode, 2)
-    check.true("an empty file: one sentence", done.stderr.startswith(f"forktrace: {damaged}: ") and done.stderr.count("\n") == 1,
-               done.stderr)
+    check.true("an empty file: one sentence",
+               done.stderr.startswith(f"forktrace: {damaged}: ") and done.stderr.count("\n") == 1, done.stderr)

@@ -31,8 +31,8 @@ def dropped_user(check):
     trace = server.trace()
     check_tree(check, trace, 2)
     check.equal("ghosts in the workers", [len(trace.ghosts(w)) for w in trace.children(trace.root)], [1, 1])
-    check.true("setgid and setuid recorded, in this order",
-               [e["api"] for e in trace.events("credentials") if e["api"] in ("setgid", "setuid")] == ["setgid", "setuid"])
+    drops = [e["api"] for e in trace.events("credentials") if e["api"] in ("setgid", "setuid")]
+    check.equal("the drop, in this order", drops, ["setgid", "setuid"])
     check.equal("owner of the trace", pwd.getpwuid(server.trace_path.stat().st_uid).pw_name, "www-data")
     one_file(check, server)
 

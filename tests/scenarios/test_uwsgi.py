@@ -115,7 +115,8 @@ def threads_race(check):
     creates = trace.events("thread-create")
     check.equal("threads created, by whom", [e["process"] for e in creates], [worker["id"]] * 7)
     check.equal("threads started", len(trace.events("thread-start", worker)), 7)
-    check.equal("names of one start routine", len({trace.thread(e["child"])["start_routine"]["offset"] for e in creates}), 1)
+    routines = {trace.thread(e["child"])["start_routine"]["offset"] for e in creates}
+    check.equal("start routines of these", len(routines), 1)
     check.equal("ghosts", trace.ghosts(worker), [])
 
 
