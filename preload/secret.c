@@ -4,14 +4,13 @@
  */
 #include "secret.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 static const char *const words[] = {"password", "passwd",  "secret",  "token",
                                     "apikey",   "api_key", "api-key", "credential"};
 
-static bool is_secret(const char *name, size_t length)
+bool secret_name(const char *name, size_t length)
 {
     for (size_t at = 0; at < length; at++)
         for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
@@ -79,7 +78,7 @@ static char *mask_argument(char *out, const char *at, const char *end, bool *nex
             *out++ = *at++;
             continue;
         }
-        if (!is_secret(name, (size_t)(at - name))) continue;
+        if (!secret_name(name, (size_t)(at - name))) continue;
         const char *value = value_of(name, at, end);
         if (!value) {
             *next = at == end && name == start && *name == '-';

@@ -5,6 +5,7 @@
 #ifndef SECRET_H
 #define SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -16,5 +17,8 @@
  * "***". Returns the new length, never greater than the old.
  */
 size_t secret_mask(char *block, size_t length);
+
+/* Whether a name promises a secret. */
+bool secret_name(const char *name, size_t length);
 
 #endif

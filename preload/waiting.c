@@ -51,7 +51,7 @@ static void show(struct lane *lane, const struct wait *wait, ft_ref task)
     ft_slot_clear(slot);
     memcpy((char *)slot + sizeof slot->head, (const char *)&wait->now + sizeof slot->head,
            sizeof *slot - sizeof slot->head);
-    ft_slot_set(slot, task, wait->now.head.time);
+    ft_slot_set(slot, FT_WAIT_SLOT, task, wait->now.head.time);
 }
 
 static void hide(struct lane *lane)

@@ -54,8 +54,9 @@
  * FT_PROCESS, FT_FORK, FT_THREAD_CREATE, or FT_THREAD_START of a thread whose
  * creation nobody saw. No ids are handed out.
  *
- * A SLOT (class FT_SLOTS) is 64 bytes a thread overwrites in place: what it
- * waits for now. It is how a killed process still shows its last wait.
+ * A SLOT (class FT_SLOTS) is 64 bytes overwritten in place: what a thread
+ * waits for now, what a global is now. It is how a killed process still shows
+ * its last wait and its last values.
  *
  * Numbers have the endianness of `endian` in the header. There are no
  * bit-fields; every size is asserted below.
@@ -200,7 +201,10 @@ struct ft_origin {
     X(50, BIND, bind, LINEAGE)               \
     X(60, PY_FUNCTION, py_function, LINEAGE) \
     X(61, PY_STACK, py_stack, LINEAGE)       \
-    X(62, PY_THREAD, py_thread, LINEAGE)
+    X(62, PY_THREAD, py_thread, LINEAGE)     \
+    X(63, PY_GLOBAL, py_global, SLOTS)       \
+    X(64, PY_VALUE, py_value, LINEAGE)       \
+    X(65, PY_WRITE, py_write, EVENTS)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -548,6 +552,57 @@ struct ft_py_thread { /* what Python calls a thread it is about to create */
     ft_ref name;     /* threading.Thread.name */
     ft_ref function; /* FT_PY_FUNCTION of its target; 0: run() of a subclass, or not a Python function */
     uint32_t pad;
+};
+
+/* What a global is bound to. `value` holds it, or a reference to its text. */
+#define FT_PY_KINDS(X)                                                                              \
+    X(0, unset) X(1, none) X(2, bool) X(3, int) X(4, float) X(5, text) X(6, bytes) X(7, long_int)   \
+    X(8, list) X(9, tuple) X(10, dict) X(11, set) X(12, object) X(13, function) X(14, type)         \
+    X(15, module) X(16, secret)
+#define FT_X_PY(n, name) FT_PY_KIND_##name = n,
+enum ft_py_kind { FT_PY_KINDS(FT_X_PY) };
+
+/*
+ * A slot: one name of one module in one process, overwritten at each binding.
+ * value: bool, int: itself; float: its bits; text, bytes, long_int: a string;
+ * list, tuple, dict, set: the length; object, function, type, module: a name.
+ */
+struct ft_py_global {
+    struct ft_head head; /* task: who wrote first; time: of the last write */
+    ft_ref module, name;
+    uint64_t writes;
+    uint64_t value, old; /* old: before the first write of this process */
+    uint8_t kind, old_kind;
+    uint16_t flags;      /* FT_PY_* */
+    ft_ref writer;       /* task of the last write */
+    ft_ref file;
+    uint32_t line;       /* of the last write */
+};
+enum {
+    FT_PY_TEARDOWN = 1,  /* the last write was the interpreter clearing its modules: not counted */
+    FT_PY_BY_MODULE = 2, /* bound by the module's own top level only */
+};
+static_assert(sizeof(struct ft_py_global) == FT_SLOT_SIZE, "slot");
+
+struct ft_py_value { /* at a fork: what the child starts with */
+    struct ft_head head;
+    ft_ref fork;
+    ft_ref module, name;
+    uint32_t kind;
+    uint64_t value;
+    uint64_t writes; /* by this process so far */
+};
+
+struct ft_py_write { /* of a watched global */
+    struct ft_head head;
+    ft_ref module, name;
+    uint64_t value;
+    ft_ref file;
+    uint32_t line;
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t pad;
+    uint32_t pad2;
 };
 
 /* --- network -------------------------------------------------------------------------------- */

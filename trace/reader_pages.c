@@ -102,7 +102,8 @@ static struct look look_at_slots(const struct ft_page *first, const struct ft_pa
     struct look look = {.unfinished = true};
     for (size_t at = 0; at + FT_SLOT_SIZE <= room; at += FT_SLOT_SIZE) {
         struct word word = word_at(second, at);
-        if (word.state == FT_OPEN && word.type == FT_WAIT_SLOT && word.size == FT_SLOT_SIZE &&
+        if (word.state == FT_OPEN && (word.type == FT_WAIT_SLOT || word.type == FT_PY_GLOBAL) &&
+            word.size == FT_SLOT_SIZE &&
             !memcmp(first->room + at, second->room + at, FT_SLOT_SIZE)) /* changing now: not a long wait */
             ft_place_add(&look.records, (unsigned)(at / FT_REF_UNIT));
     }

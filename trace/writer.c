@@ -576,7 +576,7 @@ static bool next_run(struct ft_writer *w, uint64_t used_up)
 
 static struct ft_page *page_of(void *slot) { return (void *)((uintptr_t)slot & ~(uintptr_t)(FT_PAGE - 1)); }
 
-struct ft_wait_slot *ft_slot_new(struct ft_writer *w, ft_ref task)
+void *ft_slot_new(struct ft_writer *w, ft_ref task)
 {
     if (!ft_writer_on(w)) return NULL;
     struct ft_page *page = load(&w->current[FT_SLOTS]);
@@ -588,9 +588,9 @@ struct ft_wait_slot *ft_slot_new(struct ft_writer *w, ft_ref task)
                 used = load(&page->slots);
                 continue;
             }
-            struct ft_wait_slot *slot = (void *)(page->room + bit * FT_SLOT_SIZE);
-            memset(slot, 0, sizeof *slot);
-            slot->head.task = task;
+            struct ft_head *slot = (void *)(page->room + bit * FT_SLOT_SIZE);
+            memset(slot, 0, FT_SLOT_SIZE);
+            slot->task = task;
             return slot;
         }
         page = next_page(w, FT_SLOTS, page);
@@ -600,16 +600,17 @@ struct ft_wait_slot *ft_slot_new(struct ft_writer *w, ft_ref task)
     return NULL;
 }
 
-void ft_slot_set(struct ft_wait_slot *slot, ft_ref task, uint64_t time)
+void ft_slot_set(void *slot, enum ft_type type, ft_ref task, uint64_t time)
 {
-    slot->head.task = task;
-    slot->head.time = time;
-    set_word(&slot->head, FT_SLOT_SIZE, FT_WAIT_SLOT, FT_OPEN);
+    struct ft_head *head = slot;
+    head->task = task;
+    head->time = time;
+    set_word(head, FT_SLOT_SIZE, (uint8_t)type, FT_OPEN);
 }
 
-void ft_slot_clear(struct ft_wait_slot *slot) { set_word(&slot->head, 0, 0, 0); }
+void ft_slot_clear(void *slot) { set_word(slot, 0, 0, 0); }
 
-void ft_slot_free(struct ft_wait_slot *slot)
+void ft_slot_free(void *slot)
 {
     ft_slot_clear(slot);
     struct ft_page *page = page_of(slot);

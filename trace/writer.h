@@ -104,13 +104,13 @@ uint64_t ft_hash(const void *bytes, size_t length);
 ft_ref ft_string(struct ft_writer *w, const char *bytes, size_t length, ft_ref task);
 
 /*
- * A wait slot, zeroed, for `task`. The caller overwrites it in place: fields
- * first, ft_slot_set last. It stays mapped until ft_slot_free.
+ * A slot, zeroed, for `task`. The caller overwrites it in place: fields first,
+ * ft_slot_set (which fills in the head) last. It stays mapped until ft_slot_free.
  */
-struct ft_wait_slot *ft_slot_new(struct ft_writer *w, ft_ref task);
-void ft_slot_set(struct ft_wait_slot *slot, ft_ref task, uint64_t time);
-void ft_slot_clear(struct ft_wait_slot *slot);
-void ft_slot_free(struct ft_wait_slot *slot);
+void *ft_slot_new(struct ft_writer *w, ft_ref task);
+void ft_slot_set(void *slot, enum ft_type type, ft_ref task, uint64_t time);
+void ft_slot_clear(void *slot);
+void ft_slot_free(void *slot);
 
 /* Give the file to uid/gid (-1: leave it), if it is still at its path and ours. 0 or -errno. */
 int ft_writer_chown(struct ft_writer *w, unsigned uid, unsigned gid);

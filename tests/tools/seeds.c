@@ -41,7 +41,7 @@ static void every_type(unsigned times)
     ft_publish(ft_begin(&writer, FT_FORK, sizeof(struct ft_fork), string));
     ft_begin(&writer, FT_FORK, sizeof(struct ft_fork), string);
     struct ft_wait_slot *slot = ft_slot_new(&writer, string);
-    if (slot) ft_slot_set(slot, string, ft_now(&writer));
+    if (slot) ft_slot_set(slot, FT_WAIT_SLOT, string, ft_now(&writer));
 }
 
 int main(int argc, char **argv)

@@ -21,7 +21,7 @@ static void make_good(void)
     ft_publish(ft_begin(&w, FT_KILL, sizeof(struct ft_kill), 1));
     ft_begin(&w, FT_KILL, sizeof(struct ft_kill), 1);
     struct ft_wait_slot *slot = ft_slot_new(&w, 1);
-    ft_slot_set(slot, 1, ft_now(&w));
+    ft_slot_set(slot, FT_WAIT_SLOT, 1, ft_now(&w));
     read_back(path);
     struct stat status;
     cr_assert_eq(stat(path, &status), 0);

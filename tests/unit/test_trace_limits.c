@@ -110,7 +110,7 @@ Test(trace_limits, flight_recorder_keeps_what_is_open)
     ft_publish(record);
     struct ft_wait_slot *slot = ft_slot_new(&w, 43);
     slot->address = 0xabc;
-    ft_slot_set(slot, 43, ft_now(&w));
+    ft_slot_set(slot, FT_WAIT_SLOT, 43, ft_now(&w));
     put_all(7, 50000);
     record->error = 13;
     ft_commit(record);

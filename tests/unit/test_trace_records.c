@@ -155,7 +155,7 @@ Test(trace_records, slots)
     for (uint32_t i = 0; i < SLOTS; i++) {
         cr_assert(slots[i] = ft_slot_new(&w, i));
         slots[i]->address = i * 16;
-        ft_slot_set(slots[i], i, ft_now(&w));
+        ft_slot_set(slots[i], FT_WAIT_SLOT, i, ft_now(&w));
     }
     for (uint32_t i = 0; i < SLOTS; i += 3) ft_slot_clear(slots[i]);
     for (uint32_t i = 1; i < SLOTS; i += 3) ft_slot_free(slots[i]);
@@ -188,7 +188,7 @@ Test(trace_records, a_live_reader_sees_each_record_once_and_open_ones_finish)
     for (uint64_t round = 1; round <= 5; round++) {
         size_t before = found_count;
         for (uint64_t i = 0; i < 3000; i++) put_numbered(1, round * 3000 + i);
-        ft_slot_set(slot, 5, ft_now(&w));
+        ft_slot_set(slot, FT_WAIT_SLOT, 5, ft_now(&w));
         cr_assert_eq(ft_reader_new(&r, collect, NULL), 0);
         cr_assert_eq(found_count - before, 3001);
     }
