@@ -99,19 +99,34 @@ static int count(void *context, const struct ft_head *record, ft_ref ref)
     return 0;
 }
 
-/* Build anew if there is anything new: the reader stays, the timeline is replaced. */
+static int64_t reached(const struct timeline *t)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec - t->origin;
+}
+
+/*
+ * Build anew if there is anything new, and now and then to see who has been
+ * killed: the reader stays, the timeline is replaced.
+ */
 static bool look_again(struct tui *tui, struct loaded *l)
 {
+    static int idle;
     size_t fresh = 0;
     ft_reader_new(&l->reader, count, &fresh);
-    if (!fresh && running(l->timeline) == tui->live && !tui->live) return true;
-    struct timeline *t = timeline_build(&l->reader, load_alive, &l->reader);
-    if (!t) return true; /* go on with what there is */
-    struct timeline *old = l->timeline;
-    l->timeline = t;
-    bool ok = tui_renew(tui, t, running(t));
-    timeline_free(old);
-    return ok;
+    struct timeline *t = fresh || ++idle >= 4 ? timeline_build(&l->reader, load_alive, &l->reader) : NULL;
+    if (t) { /* else: go on with what there is */
+        struct timeline *old = l->timeline;
+        l->timeline = t;
+        idle = 0;
+        bool ok = tui_renew(tui, t, running(t));
+        timeline_free(old);
+        if (!ok) return false;
+        if (!tui->live) tui_say(tui, "the run has ended");
+    }
+    tui_reach(tui, reached(l->timeline));
+    return true;
 }
 
 static void resize(struct tui *tui)
@@ -170,6 +185,7 @@ static int run_screen(struct loaded *l)
     }
     tui.live = tui.following = running(l->timeline);
     resize(&tui);
+    tui_reach(&tui, reached(l->timeline));
     int ended_by = interact(&tui, l);
     terminal_close();
     tui_close(&tui);

@@ -155,7 +155,7 @@ static void string_fact(struct facts *f, const char *key, ft_ref ref)
 static void of_fork(struct facts *f, const struct event *e)
 {
     struct ft_fork r = FT_GET(fork, e->record);
-    facts_add(f, "call", STYLE_NORMAL, "%s", text_fork_api(r.api));
+    if (r.api != FT_FORK_fork) facts_add(f, "call", STYLE_NORMAL, "%s", text_fork_api(r.api));
     error_fact(f, r.result < 0 ? -r.result : 0);
 }
 
@@ -229,7 +229,7 @@ static void of_kill(struct facts *f, const struct event *e)
     struct ft_kill r = FT_GET(kill, e->record);
     char name[TEXT_SHORT];
     facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(name, r.signal));
-    facts_add(f, "call", STYLE_NORMAL, "%s", text_kill_api(r.api));
+    if (r.api != FT_KILL_kill) facts_add(f, "call", STYLE_NORMAL, "%s", text_kill_api(r.api));
     if (e->child == NONE) facts_add(f, "to", STYLE_NORMAL, "%lld, never seen here", (long long)r.target);
     error_fact(f, r.error);
 }

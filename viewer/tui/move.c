@@ -19,7 +19,7 @@ void move_settle(struct tui *tui)
     else if (tui->top + tui->page > tui->rows.count)
         tui->top = tui->rows.count - tui->page;
     if (tui->now < 0) tui->now = 0;
-    if (tui->now > tui->timeline->end) tui->now = tui->timeline->end > 0 ? tui->timeline->end : 0;
+    if (tui->now > tui->end) tui->now = tui->end > 0 ? tui->end : 0;
 }
 
 /* The strongest event under the time cursor. */
@@ -40,7 +40,7 @@ void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event)
     tui->now = ns;
     tui->scroll = 0;
     tui->following = false;
-    window_show(&tui->window, tui->timeline->end, ns);
+    window_show(&tui->window, tui->end, ns);
     tui->event = event;
     move_settle(tui);
 }
@@ -235,17 +235,17 @@ static void step_column(struct tui *tui, int by)
 
 static void zoom(struct tui *tui, int numerator, int denominator)
 {
-    window_zoom(&tui->window, tui->now, tui->timeline->end, numerator, denominator);
-    window_show(&tui->window, tui->timeline->end, tui->now);
+    window_zoom(&tui->window, tui->now, tui->end, numerator, denominator);
+    window_show(&tui->window, tui->end, tui->now);
     struct window whole = tui->window;
-    window_fit(&whole, tui->timeline->end);
+    window_fit(&whole, tui->end);
     tui->fitted = tui->window.span == whole.span;
 }
 
 /* The cursor stays on the screen, so that what is pressed next happens where one looks. */
 static void pan(struct tui *tui, int by)
 {
-    window_pan(&tui->window, tui->timeline->end, by * tui->window.columns / 2);
+    window_pan(&tui->window, tui->end, by * tui->window.columns / 2);
     int column = window_column(&tui->window, tui->now);
     tui->following = false;
     if (column >= 0 && column < tui->window.columns) return;
@@ -280,7 +280,7 @@ static void fold_all(struct tui *tui)
 
 static void to_end(struct tui *tui)
 {
-    move_to(tui, (uint32_t)tui->row, tui->timeline->end, NONE);
+    move_to(tui, (uint32_t)tui->row, tui->end, NONE);
     select_here(tui);
     tui->following = tui->live;
 }
@@ -308,7 +308,7 @@ bool move_act(struct tui *tui, enum action action)
     case ACTION_FORWARD: place_go(tui, 1); break;
     case ACTION_ZOOM_IN: zoom(tui, 1, 2); break;
     case ACTION_ZOOM_OUT: zoom(tui, 2, 1); break;
-    case ACTION_FIT: window_fit(&tui->window, tui->timeline->end), tui->fitted = true; break;
+    case ACTION_FIT: window_fit(&tui->window, tui->end), tui->fitted = true; break;
     case ACTION_PAN_LEFT: pan(tui, -1); break;
     case ACTION_PAN_RIGHT: pan(tui, 1); break;
     case ACTION_FOLD: fold(tui); break;

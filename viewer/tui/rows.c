@@ -184,10 +184,10 @@ bool row_running(const struct timeline *t, const struct row *row)
     return t->threads[row->thread].end == NEVER && p->end == NEVER;
 }
 
-int64_t row_end(const struct timeline *t, const struct row *row)
+int64_t row_end(const struct timeline *t, const struct row *row, int64_t now)
 {
     const struct process *p = &t->processes[row->process];
-    int64_t end = p->end == NEVER ? t->end : p->end;
+    int64_t end = p->end == NEVER ? now : p->end;
     if (row->kind != ROW_THREAD) return end;
     const struct thread *thread = &t->threads[row->thread];
     return thread->end == NEVER ? end : thread->end;

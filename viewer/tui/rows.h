@@ -37,7 +37,7 @@ void rows_free(struct rows *rows);
 
 /* Times of a row's lane; the end is `now` while it runs. */
 int64_t row_start(const struct timeline *t, const struct row *row);
-int64_t row_end(const struct timeline *t, const struct row *row);
+int64_t row_end(const struct timeline *t, const struct row *row, int64_t now);
 bool row_running(const struct timeline *t, const struct row *row);
 
 #endif

@@ -36,7 +36,7 @@ static bool find_lane(struct tui *tui, int direction)
         size_t i = (tui->row + (direction > 0 ? step : 2 * n - step)) % n;
         const struct row *row = &tui->rows.row[i];
         if (!lane_matches(tui, row)) continue;
-        int64_t start = row_start(tui->timeline, row), end = row_end(tui->timeline, row);
+        int64_t start = row_start(tui->timeline, row), end = row_end(tui->timeline, row, tui->end);
         move_to(tui, (uint32_t)i, tui->now < start ? start : tui->now > end ? end : tui->now, NONE);
         return true;
     }

@@ -66,16 +66,16 @@ static void open_on_answer(struct tui *tui)
 bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height,
               bool ascii)
 {
-    *tui = (struct tui){.timeline = t, .file = file, .event = NONE, .fitted = true};
+    *tui = (struct tui){.timeline = t, .file = file, .event = NONE, .fitted = true, .end = t->end};
     tui->grid.ascii = ascii;
     tui->window.columns = 1;
     if (!tui_resize(tui, width, height) || !remake(tui)) {
         tui_close(tui);
         return false;
     }
-    window_fit(&tui->window, t->end);
+    window_fit(&tui->window, tui->end);
     tui_draw(tui); /* sets the number of columns and rows */
-    window_fit(&tui->window, t->end);
+    window_fit(&tui->window, tui->end);
     open_on_answer(tui);
     return true;
 }
@@ -92,8 +92,6 @@ void tui_close(struct tui *tui)
 bool tui_renew(struct tui *tui, const struct timeline *t, bool live)
 {
     struct row row = tui->row < tui->rows.count ? tui->rows.row[tui->row] : (struct row){0};
-    const struct timeline *old = tui->timeline;
-    int64_t old_end = old->end;
     tui->timeline = t;
     tui->live = live;
     if (!remake(tui)) return false;
@@ -102,13 +100,24 @@ bool tui_renew(struct tui *tui, const struct timeline *t, bool live)
         const struct row *r = &tui->rows.row[i];
         if (r->kind == row.kind && r->process == row.process && r->thread == row.thread) tui->row = i;
     }
-    if (tui->fitted)
-        window_fit(&tui->window, t->end);
-    else if (tui->following)
-        tui->window.start += t->end - old_end;
-    if (tui->following) tui->now = t->end, tui->event = NONE;
-    move_settle(tui);
+    tui_reach(tui, t->end);
     return true;
+}
+
+void tui_reach(struct tui *tui, int64_t end)
+{
+    if (end < tui->timeline->end || !tui->live) end = tui->timeline->end;
+    int64_t more = end - tui->end;
+    tui->end = end;
+    if (tui->fitted)
+        window_fit(&tui->window, end);
+    else if (tui->following)
+        tui->window.start += more;
+    if (tui->following) {
+        tui->now = end;
+        tui->event = NONE;
+    }
+    move_settle(tui);
 }
 
 bool tui_resize(struct tui *tui, int width, int height)
@@ -181,7 +190,7 @@ static void draw_title(struct tui *tui, struct area a)
     const char *state = tui->live ? "LIVE" : t->complete ? "complete" : "incomplete";
     int right = a.width - (int)strlen(state) - 1;
     int x = 1 + grid_text(g, 1, a.y, right - 2, STYLE_TITLE, tui->file);
-    snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, t->end), t->process_count,
+    snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, tui->end), t->process_count,
              t->process_count == 1 ? "" : "es");
     x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, text);
     if (tui->lost_threads) {
@@ -242,10 +251,14 @@ static void draw_bar(struct tui *tui, struct area a)
 static void draw_rule(struct tui *tui, struct area a)
 {
     bool upright = a.width == 1 && a.height > 1;
+    char text[60];
     enum style style = tui->on_details ? STYLE_TITLE : STYLE_RULE;
     for (int i = 0; i < (upright ? a.height : a.height ? a.width : 0); i++)
         grid_line(&tui->grid, a.x + (upright ? 0 : i), a.y + (upright ? i : 0),
                   upright ? LINE_UP | LINE_DOWN : LINE_LEFT | LINE_RIGHT, style, false);
+    if (upright || !a.height || tui->rows.count <= tui->page) return;
+    snprintf(text, sizeof text, " lanes %zu to %zu of %zu ", tui->top + 1, tui->top + tui->page, tui->rows.count);
+    grid_text(&tui->grid, a.x + 2, a.y, a.width - 2, STYLE_DIM, text);
 }
 
 void tui_draw(struct tui *tui)

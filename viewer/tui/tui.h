@@ -49,7 +49,8 @@ struct tui {
     /* what is looked at; not owned */
     const struct timeline *timeline;
     const char *file;
-    bool live; /* the run is still going on */
+    bool live;   /* the run is still going on */
+    int64_t end; /* of what is shown: the last record's time, or now */
 
     /* made from it */
     struct index index;
@@ -88,6 +89,8 @@ bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int w
 void tui_close(struct tui *tui);
 /* The file has grown: another timeline of the same run. The reader stays where he is. */
 bool tui_renew(struct tui *tui, const struct timeline *t, bool live);
+/* Time goes by: the run has reached `end` (ns since its start). */
+void tui_reach(struct tui *tui, int64_t end);
 bool tui_resize(struct tui *tui, int width, int height);
 void tui_key(struct tui *tui, char32_t key);
 /* Draw everything into tui->grid. */

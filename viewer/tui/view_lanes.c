@@ -81,7 +81,7 @@ static int lane_x(const struct pane *p, int64_t ns)
 static void draw_lane(struct pane *p, size_t i)
 {
     const struct row *row = row_at(p, i);
-    int y = row_y(p, i), first = lane_x(p, row_start(p->t, row)), last = lane_x(p, row_end(p->t, row));
+    int y = row_y(p, i), first = lane_x(p, row_start(p->t, row)), last = lane_x(p, row_end(p->t, row, p->tui->end));
     int left = p->lanes.x, right = left + p->lanes.width - 1;
     enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
     unsigned shape = row->kind == ROW_PROCESS ? LINE_HEAVY : row->kind == ROW_GHOST ? LINE_DASHED : 0;
@@ -184,7 +184,7 @@ static bool blank(const struct pane *p, int x, int y, int wide)
 static void draw_end(struct pane *p, size_t i)
 {
     const struct row *row = row_at(p, i);
-    int x = lane_x(p, row_end(p->t, row)), y = row_y(p, i);
+    int x = lane_x(p, row_end(p->t, row, p->tui->end)), y = row_y(p, i);
     if (x < p->lanes.x || x >= p->lanes.x + p->lanes.width || row->kind == ROW_GHOST) return;
     if (row_running(p->t, row)) {
         grid_put(p->g, x, y, U'▸', '>', STYLE_LIVE);
@@ -207,7 +207,7 @@ static void draw_ghost_words(struct pane *p, size_t i)
 {
     const struct row *row = row_at(p, i);
     int start = lane_x(p, row_start(p->t, row)), x = start, y = row_y(p, i), left = p->lanes.x;
-    int room = lane_x(p, row_end(p->t, row)) - (x < left ? left : x);
+    int room = lane_x(p, row_end(p->t, row, p->tui->end)) - (x < left ? left : x);
     if (row->kind != ROW_GHOST) return;
     if (x >= left && x < left + p->lanes.width) grid_put(p->g, x, y, U'†', '+', STYLE_GHOST);
     if (x < left) x = left;
@@ -345,8 +345,8 @@ static void draw(struct tui *tui, struct area a)
         tui->window.columns = p.lanes.width;
         tui->page = (size_t)p.lanes.height;
         if (tui->window.span < p.lanes.width) tui->window.span = p.lanes.width;
-        if (tui->fitted) window_fit(&tui->window, tui->timeline->end);
-        window_show(&tui->window, tui->timeline->end, tui->now);
+        if (tui->fitted) window_fit(&tui->window, tui->end);
+        window_show(&tui->window, tui->end, tui->now);
     }
     move_settle(tui);
     size_t end = tui->top + tui->page < tui->rows.count ? tui->top + tui->page : tui->rows.count;
