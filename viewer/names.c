@@ -81,3 +81,46 @@ bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64
     struct symbols *s = symbols_of(o);
     return s && symbols_line(s, pc - 1 - o->bias, file, line);
 }
+
+/* --- Python ------------------------------------------------------------------------------------- */
+
+const char *names_python(char *buffer, size_t size, const struct python_function *f)
+{
+    char name[160], file[80];
+    const char *base = f->file ? last_part(f->file) : "?";
+    text_escape(name, sizeof name, f->name ? f->name : "?", f->name ? strlen(f->name) : 1);
+    text_escape(file, sizeof file, base, strlen(base));
+    snprintf(buffer, size, "%s (%s:%u)", name, file, f->line);
+    return buffer;
+}
+
+/* "/usr/lib/python3.11/threading.py" and frozen modules; what was installed with pip is the user's affair. */
+static bool is_standard_library(const char *file)
+{
+    if (!file || file[0] == '<') return true;
+    const char *lib = strstr(file, "/lib/python");
+    return lib && !strstr(lib, "-packages/");
+}
+
+static bool python_caller(const struct timeline *t, const struct event *e, struct python_function *caller)
+{
+    struct python_function frame;
+    if (!timeline_python_frame(t, e, 0, caller)) return false;
+    for (size_t i = 0; timeline_python_frame(t, e, i, &frame); i++) {
+        if (is_standard_library(frame.file)) continue;
+        *caller = frame;
+        break;
+    }
+    return true;
+}
+
+const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e)
+{
+    struct python_function python;
+    uint64_t site = timeline_site(e);
+    buffer[0] = 0;
+    if (python_caller(t, e, &python)) return names_python(buffer, size, &python);
+    if (!site) return buffer;
+    struct named n = names_frame(t, e->process, e->ns, site);
+    return names_function(buffer, size, &n);
+}

@@ -31,6 +31,14 @@ const char *names_text(char *buffer, size_t size, const struct named *n);
 /* Without the offset: for calls, where it tells a person nothing. */
 const char *names_function(char *buffer, size_t size, const struct named *n);
 
+/* "handler (app.py:12)"; escaped, returns buffer. */
+const char *names_python(char *buffer, size_t size, const struct python_function *f);
+/*
+ * Who made the call of an event: the Python line where there is one (past
+ * Python's own library), else the C function; "" if unknown. Returns buffer.
+ */
+const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
+
 /* The source line of a frame, if there is DWARF. */
 bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64_t pc, const char **file,
                 int *line);

@@ -18,18 +18,6 @@ void report_heading(FILE *out, const char *text)
     fprintf(out, "\n%s%s%s\n", text_ink(INK_BOLD), text, text_ink(INK_PLAIN));
 }
 
-const char *report_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e)
-{
-    char name[NAMES_TEXT];
-    uint64_t site = timeline_site(e);
-    buffer[0] = 0;
-    if (!site) return buffer;
-    struct named n = names_frame(t, e->process, e->ns, site);
-    names_text(name, sizeof name, &n);
-    snprintf(buffer, size, "%s", name);
-    return buffer;
-}
-
 /* --- the first lines ---------------------------------------------------------------------------- */
 
 static void header(FILE *out, const struct loaded *l)

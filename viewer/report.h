@@ -18,8 +18,6 @@ void report_coverage(FILE *out, const struct loaded *l);
 
 /* What the sections share. */
 void report_heading(FILE *out, const char *text);
-/* " in function (object)" of the call, or "". */
-const char *report_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
 /* Lines of a list before "and N more". */
 #define REPORT_MANY 40
 

@@ -66,7 +66,7 @@ static void wait_line(FILE *out, const struct timeline *t, const struct event *e
         fprintf(out, " %s", where);
     }
     owner(out, t, e, tid);
-    if (*report_caller(caller, sizeof caller, t, e))
+    if (*names_caller(caller, sizeof caller, t, e))
         fprintf(out, "\n%16s%sfrom %s%s", "", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
     fputc('\n', out);
 }

@@ -30,7 +30,9 @@ static void line(FILE *out, const struct timeline *t, const struct event *e)
     char signal[TEXT_SHORT], time[TEXT_SHORT], old[NAMES_TEXT], new[NAMES_TEXT], caller[NAMES_TEXT];
     handler(old, sizeof old, t, e, record.old_handler);
     handler(new, sizeof new, t, e, record.new_handler);
-    report_caller(caller, sizeof caller, t, e);
+    struct python_function python = timeline_python_handler(t, e);
+    if (python.name) names_python(new, sizeof new, &python);
+    names_caller(caller, sizeof caller, t, e);
     text_signal(signal, record.signal);
     const char *arrow = text_unicode() ? "→" : "->";
     fprintf(out, "  %12s  %-9s ", text_time(time, e->ns), signal);

@@ -62,7 +62,9 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
     struct named n =
         th->start_routine ? names_at(t, th->process, th->start, th->start_routine) : (struct named){0};
     char name[NAMES_TEXT] = "";
-    if (th->name)
+    if (th->python_name)
+        escaped(name, sizeof name, th->python_name);
+    else if (th->name)
         escaped(name, sizeof name, th->name);
     else if (n.symbol)
         escaped(name, sizeof name, n.symbol);
@@ -109,12 +111,9 @@ static void detail(const struct tree *tree, process_id p, enum ink ink, const ch
 
 static const char *function_at(char *buffer, size_t size, const struct timeline *t, const struct event *e)
 {
-    uint64_t site = timeline_site(e);
-    if (!site) return "";
     char name[NAMES_TEXT];
-    struct named n = names_frame(t, e->process, e->ns, site);
-    names_function(name, sizeof name, &n);
-    snprintf(buffer, size, " in %s", name);
+    names_caller(name, sizeof name, t, e);
+    snprintf(buffer, size, *name ? " in %s" : "%s", name);
     return buffer;
 }
 

@@ -14,7 +14,7 @@ void tree_print(FILE *out, const struct timeline *t, bool brief);
 
 /* "uwsgi worker 1 (p1)", escaped; NONE: "?". Returns buffer. */
 const char *tree_process(char *buffer, size_t size, const struct timeline *t, process_id p);
-/* "ticker" or "pythread_wrapper" or "main": what a person would call a thread; escaped. */
+/* "ticker" (Python's name), else pthread_setname_np's, else its start routine, "main thread"; escaped. */
 const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thread_id thread);
 /* The columns of the terminal; of a pipe or file, as many as a line may reasonably have. */
 unsigned tree_width(FILE *out);

@@ -145,7 +145,7 @@ static void atfork_fields(cJSON *object, const struct timeline *t, const struct 
 /* --- signals ---------------------------------------------------------------------------------- */
 
 static void disposition(cJSON *object, const char *key, const struct timeline *t, const struct event *e,
-                        uint64_t handler)
+                        uint64_t handler, struct python_function python)
 {
     cJSON *d = cJSON_AddObjectToObject(object, key);
     bool ignored = handler == (uint64_t)(uintptr_t)SIG_IGN,
@@ -158,7 +158,7 @@ static void disposition(cJSON *object, const char *key, const struct timeline *t
         json_uint(d, "offset", n.in_object);
     else
         json_null(d, "offset");
-    json_null(d, "python");
+    json_python(d, "python", &python);
 }
 
 static void flag_names(cJSON *object, uint32_t flags)
@@ -179,8 +179,8 @@ static void sigaction_fields(cJSON *object, const struct timeline *t, const stru
     struct ft_sigaction r = FT_GET(sigaction, e->record);
     json_string(object, "api", text_sigaction_api(r.api));
     json_signal(object, "signal", r.signal);
-    disposition(object, "old", t, e, r.old_handler);
-    disposition(object, "new", t, e, r.new_handler);
+    disposition(object, "old", t, e, r.old_handler, (struct python_function){0});
+    disposition(object, "new", t, e, r.new_handler, timeline_python_handler(t, e));
     flag_names(object, r.flags);
     json_mask(object, "mask", r.mask);
 }

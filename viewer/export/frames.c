@@ -50,11 +50,26 @@ static cJSON *frame_of(const struct timeline *t, const struct event *e, uint64_t
     return frame;
 }
 
+static cJSON *python_frame(const struct python_function *f)
+{
+    cJSON *frame = cJSON_CreateObject();
+    json_string(frame, "language", "python");
+    json_string(frame, "function", f->name);
+    json_string(frame, "file", f->file);
+    json_uint(frame, "line", f->line);
+    json_null(frame, "object");
+    json_null(frame, "offset");
+    return frame;
+}
+
 cJSON *json_frames(const struct timeline *t, const struct event *e)
 {
     const uint64_t *pcs;
     size_t n = timeline_stack(t, e, &pcs);
     cJSON *array = cJSON_CreateArray();
+    struct python_function frame;
+    for (size_t i = 0; timeline_python_frame(t, e, i, &frame); i++)
+        cJSON_AddItemToArray(array, python_frame(&frame));
     for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(array, frame_of(t, e, pcs[i]));
     return array;
 }

@@ -170,7 +170,7 @@ static void start_routine(cJSON *object, const struct timeline *t, const struct 
     json_string(routine, "symbol", n.symbol);
     json_string(routine, "object", n.path);
     json_uint(routine, "offset", n.path ? n.in_object : n.address);
-    json_null(routine, "python");
+    json_python(routine, "python", &th->python);
 }
 
 cJSON *json_thread(const struct timeline *t, thread_id id)
@@ -184,7 +184,7 @@ cJSON *json_thread(const struct timeline *t, thread_id id)
     else
         json_null(object, "tid");
     json_string(object, "name", th->name);
-    json_null(object, "python_name");
+    json_string(object, "python_name", th->python_name);
     json_string(object, "kind", "thread");
     json_id(object, "created_by", 't', th->created_by);
     const struct process *p = &t->processes[th->process];

@@ -84,6 +84,16 @@ void json_id(cJSON *object, const char *key, char letter, uint32_t id)
         raw(object, key, "\"%c%" PRIu32 "\"", letter, id);
 }
 
+void json_python(cJSON *object, const char *key, const struct python_function *f)
+{
+    char text[512];
+    const char *slash = f->file ? strrchr(f->file, '/') : NULL;
+    if (!f->name) return json_null(object, key);
+    if (!f->file) return json_string(object, key, f->name);
+    snprintf(text, sizeof text, "%s (%s:%" PRIu32 ")", f->name, slash ? slash + 1 : f->file, f->line);
+    json_string(object, key, text);
+}
+
 void json_time(cJSON *object, const char *key, int64_t ns)
 {
     if (ns == NEVER)

@@ -9,7 +9,11 @@
 
 /* --- collecting ------------------------------------------------------------------------------- */
 
-static bool is_definition(unsigned type) { return type == FT_STRING || type == FT_STACK || type == FT_CLOCK; }
+static bool is_definition(unsigned type)
+{
+    return type == FT_STRING || type == FT_STACK || type == FT_CLOCK || type == FT_PY_FUNCTION ||
+           type == FT_PY_STACK;
+}
 
 static int collect(void *context, const struct ft_head *record, ft_ref ref)
 {
@@ -22,6 +26,10 @@ static int collect(void *context, const struct ft_head *record, ft_ref ref)
     int64_t written = record->type == FT_WAIT ? ft_reader_ns(b->t->reader, record->time) : it.ns;
     if (written < task->first) task->first = written;
     if (written > task->last) task->last = written;
+    if (record->type == FT_THREAD_START && record->task != ref) { /* for ghosts.c */
+        struct ft_thread_start start = FT_GET(thread_start, record);
+        build_map_put(b, &b->starts, start.pid, start.tid, 1);
+    }
     if (is_definition(record->type)) return 0;
     b->items = build_grow(b, b->items, b->item_count, sizeof it);
     b->items[b->item_count++] = it;
@@ -98,6 +106,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_WAIT] = waits_wait,
     [FT_WAIT_SLOT] = waits_slot,
     [FT_BIND] = bind,
+    [FT_PY_THREAD] = python_thread,
 };
 
 static void show(struct build *b, const struct item *it)

@@ -51,6 +51,7 @@ struct process_more {
     bool ended;                   /* its exit was recorded to the very end */
     bool reaped, gone;            /* gone: its pid is somebody else's now */
     bool copied;                  /* its first image is its parent's: so are the objects in it */
+    uint32_t family;              /* of what it runs before its first image is known */
     uint32_t popens;              /* popen()s whose child has not been reaped */
     event_id popen;               /* the newest */
     int64_t last_record;          /* when anything of it was written last; set at the end */
@@ -65,8 +66,8 @@ struct hidden { /* a system() or popen() */
 
 struct mapped { /* an ELF object, whose it is, since when */
     struct object object;
+    uint32_t family;
     process_id process;
-    uint16_t image;
     int64_t ns;
 };
 
@@ -82,6 +83,7 @@ struct build {
     size_t task_count;
     uint32_t last_task; /* the one looked up last */
     struct map by_task, by_pid, by_tid, by_pthread, by_site;
+    struct map starts; /* (pid, tid) that start before our eyes */
     struct hidden *hiddens;
     size_t hidden_count;
 
@@ -91,8 +93,12 @@ struct build {
     size_t object_count;
     event_id *by_process;
     size_t in_order; /* events after these were added late */
+    uint32_t family_count;
     uint64_t ghost_count;
     uint64_t left_out;
+    struct map strings; /* reference -> index of texts: copied once */
+    char **texts;
+    size_t text_count;
     void *arena; /* blocks, newest first */
 };
 
@@ -106,6 +112,8 @@ void *build_alloc(struct build *b, size_t size);
 void build_map_put(struct build *b, struct map *m, uint64_t x, uint64_t y, uint32_t value);
 char *build_text(struct build *b, const char *bytes, size_t length);
 char *build_string(struct build *b, ft_ref ref); /* of an FT_STRING; NULL if there is none */
+/* The same, copied once; for questions after the building too: NULL if there is no memory. */
+const char *build_string_once(struct build *b, ft_ref ref);
 char *build_format(struct build *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void build_free(struct build *b);
 
@@ -193,6 +201,9 @@ void objects_object(struct build *b, const struct item *it);
 void objects_site(struct build *b, const struct item *it);
 void objects_finish(struct build *b);
 unsigned image_at(const struct process *p, int64_t ns); /* generation */
+
+/* python.c */
+void python_thread(struct build *b, const struct item *it);
 
 /* roles.c */
 void roles_assign(struct build *b);

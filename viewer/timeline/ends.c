@@ -128,7 +128,9 @@ static void set_coverage(struct build *b, process_id p)
         process->coverage_reason = "it wrote nothing: static or set-uid, or the library was kept out of it";
     } else if (more->exec != NONE && b->t->events[more->exec].ns >= more->last_record) {
         struct event *e = &b->t->events[more->exec];
-        struct image image = {.start = e->ns, .exe = build_string(b, FT_GET(exec, e->record).path)};
+        struct image image = {.start = e->ns,
+                              .family = b->family_count++,
+                              .exe = build_string(b, FT_GET(exec, e->record).path)};
         image.argv = build_alloc(b, sizeof *image.argv);
         process_image(b, p, image);
         threads_end_all(b, p, process->main, e->ns, THREAD_EXEC);

@@ -35,7 +35,11 @@ void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_i
     }
 }
 
-/* Kernel tasks whose birth we did not see: every fork lists those that live. */
+/*
+ * The kernel has more tasks than the library knows: the fork lists all of them.
+ * Struck out are those that have, or will have, started before our eyes (a
+ * thread created a moment ago has a tid nobody has told us yet).
+ */
 void ghosts_unseen(struct build *b, const struct item *it)
 {
     struct ft_unseen_threads record = FT_GET(unseen_threads, it->record);
@@ -47,11 +51,13 @@ void ghosts_unseen(struct build *b, const struct item *it)
     size_t count = length / sizeof *tids < record.count ? length / sizeof *tids : record.count;
     for (size_t i = 0; i < count; i++) {
         thread_id t = thread_by_tid(b, parent, tids[i]);
-        if (t == NONE || !b->threads[t].alive) {
+        if (t == NONE && map_get(&b->starts, b->t->processes[parent].pid, tids[i])) continue;
+        if (t != NONE && !b->threads[t].listed) continue;
+        if (t == NONE) {
             t = thread_add(b, parent, NONE, tids[i], it->ns);
             b->threads[t].listed = true;
             b->t->threads[t].birth_lost = true;
         }
-        if (child != NONE && b->threads[t].listed) add(b, child, t, b->t->processes[child].fork);
+        if (child != NONE) add(b, child, t, b->t->processes[child].fork);
     }
 }

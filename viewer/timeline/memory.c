@@ -60,6 +60,30 @@ char *build_string(struct build *b, ft_ref ref)
     return build_text(b, bytes, length);
 }
 
+static char *copy(const struct build *b, ft_ref ref)
+{
+    size_t length;
+    bool cut;
+    if (!ft_reader_find(b->t->reader, ref, FT_STRING)) return NULL;
+    const char *bytes = ft_reader_string(b->t->reader, ref, &length, &cut);
+    return strndup(bytes, length);
+}
+
+const char *build_string_once(struct build *b, ft_ref ref)
+{
+    uint32_t *known = map_get(&b->strings, ref, 0);
+    if (known) return b->texts[*known];
+    char **texts = reallocarray(b->texts, b->text_count + 1, sizeof *texts);
+    if (!texts) return NULL;
+    b->texts = texts;
+    char *text = copy(b, ref);
+    if (!map_put(&b->strings, ref, 0, (uint32_t)b->text_count)) {
+        free(text);
+        return NULL;
+    }
+    return b->texts[b->text_count++] = text;
+}
+
 char *build_format(struct build *b, const char *format, ...)
 {
     char text[256];
@@ -91,6 +115,8 @@ void build_free(struct build *b)
         free(block);
     }
     free(b->items), free(b->tasks), free(b->hiddens);
+    for (size_t i = 0; i < b->text_count; i++) free(b->texts[i]);
+    free(b->texts), map_free(&b->strings), map_free(&b->starts);
     free(b->processes), free(b->threads), free(b->objects), free(b->by_process);
     map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
     map_free(&b->by_pthread), map_free(&b->by_site);

@@ -7,14 +7,20 @@
 
 #include "build.h"
 
-#define OVERLAPS  8    /* objects mapped over each other, one after another, that are looked through */
-#define ANCESTORS 4096 /* whose memory was copied by forks */
+#define OVERLAPS 64 /* objects mapped over each other, one after another, that are looked through */
+
+static uint32_t family_of(const struct build *b, process_id process, unsigned image)
+{
+    const struct process *p = &b->t->processes[process];
+    return image < p->image_count ? p->images[image].family : b->processes[process].family;
+}
 
 void objects_object(struct build *b, const struct item *it)
 {
     struct ft_object record = FT_GET(object, it->record);
     const struct task *task = task_of(b, it);
-    struct mapped m = {.process = b->t->threads[task->thread].process, .image = task->image, .ns = it->ns};
+    process_id process = b->t->threads[task->thread].process;
+    struct mapped m = {.process = process, .family = family_of(b, process, task->image), .ns = it->ns};
     m.object = (struct object){.start = record.start, .end = record.end, .bias = record.bias};
     m.object.build_id_size =
         record.build_id_size < sizeof record.build_id ? record.build_id_size : sizeof record.build_id;
@@ -24,14 +30,12 @@ void objects_object(struct build *b, const struct item *it)
     b->objects[b->object_count++] = m;
 }
 
-static uint64_t space(process_id process, unsigned image) { return (uint64_t)process << 16 | image; }
-
 void objects_site(struct build *b, const struct item *it)
 {
     struct ft_site record = FT_GET(site, it->record);
     const struct task *task = task_of(b, it);
     if (!record.origin.stack) return;
-    uint64_t where = space(b->t->threads[task->thread].process, task->image);
+    uint32_t where = family_of(b, b->t->threads[task->thread].process, task->image);
     if (!map_get(&b->by_site, where, record.origin.site))
         build_map_put(b, &b->by_site, where, record.origin.site, record.origin.stack);
 }
@@ -39,8 +43,7 @@ void objects_site(struct build *b, const struct item *it)
 static int by_place(const void *x, const void *y)
 {
     const struct mapped *a = x, *b = y;
-    if (a->process != b->process) return a->process < b->process ? -1 : 1;
-    if (a->image != b->image) return a->image < b->image ? -1 : 1;
+    if (a->family != b->family) return a->family < b->family ? -1 : 1;
     if (a->object.start != b->object.start) return a->object.start < b->object.start ? -1 : 1;
     return a->ns < b->ns ? -1 : a->ns > b->ns;
 }
@@ -50,10 +53,10 @@ void objects_finish(struct build *b)
     if (b->object_count) qsort(b->objects, b->object_count, sizeof *b->objects, by_place);
 }
 
-/* The first object of that address space that starts above the address. */
-static size_t above(const struct build *b, process_id process, unsigned image, uint64_t address)
+/* The first object of that family that starts above the address. */
+static size_t above(const struct build *b, uint32_t family, uint64_t address)
 {
-    struct mapped key = {.process = process, .image = (uint16_t)image, .ns = INT64_MAX};
+    struct mapped key = {.family = family, .ns = INT64_MAX};
     key.object.start = address;
     size_t low = 0, high = b->object_count;
     while (low < high) {
@@ -66,21 +69,18 @@ static size_t above(const struct build *b, process_id process, unsigned image, u
     return low;
 }
 
-/* An object is described when first referred to: one written later may have been there already. */
-static const struct object *in_space(const struct build *b, process_id process, unsigned image, int64_t ns,
-                                     uint64_t address)
+/*
+ * Is `a` the better answer? An object is described when first referred to, once
+ * for all forked processes: one written later, or by a sibling, may have been
+ * there already. But what the process itself said last before that time wins.
+ */
+static bool is_better(const struct mapped *a, const struct mapped *b, process_id process, int64_t ns)
 {
-    const struct mapped *best = NULL;
-    size_t at = above(b, process, image, address);
-    for (int i = 0; i < OVERLAPS && at-- > 0; i++) {
-        const struct mapped *m = &b->objects[at];
-        if (m->process != process || m->image != image) break;
-        if (address < m->object.start || address >= m->object.end) continue;
-        bool better =
-            !best || (m->ns <= ns ? best->ns > ns || m->ns > best->ns : best->ns > ns && m->ns < best->ns);
-        if (better) best = m;
-    }
-    return best ? &best->object : NULL;
+    if (!b) return true;
+    bool a_before = a->ns <= ns, b_before = b->ns <= ns;
+    if ((a->process == process) != (b->process == process)) return a->process == process;
+    if (a_before != b_before) return a_before;
+    return a_before ? a->ns > b->ns : a->ns < b->ns;
 }
 
 unsigned image_at(const struct process *p, int64_t ns)
@@ -100,15 +100,17 @@ const struct object *timeline_object(const struct timeline *t, process_id proces
                                      uint64_t address)
 {
     const struct build *b = build_of(t);
-    for (int i = 0; address && process != NONE && i < ANCESTORS; i++) {
-        const struct process *p = &t->processes[process];
-        unsigned image = image_at(p, ns);
-        const struct object *found = in_space(b, process, image, ns, address);
-        if (found || image > 0 || !b->processes[process].copied) return found;
-        ns = p->start;
-        process = p->parent;
+    if (!address || process == NONE) return NULL;
+    uint32_t family = family_of(b, process, image_at(&t->processes[process], ns));
+    const struct mapped *best = NULL;
+    size_t at = above(b, family, address);
+    for (int i = 0; i < OVERLAPS && at-- > 0; i++) {
+        const struct mapped *m = &b->objects[at];
+        if (m->family != family) break;
+        if (address >= m->object.end) continue;
+        if (is_better(m, best, process, ns)) best = m;
     }
-    return NULL;
+    return best ? &best->object : NULL;
 }
 
 /* --- stacks ----------------------------------------------------------------------------------- */
@@ -142,20 +144,12 @@ static const struct ft_origin *place_of_site(const struct ft_head *record, bool 
     return (const struct ft_origin *)(record + 1);
 }
 
+/* The full stack of a call site is kept once for a cheap event. */
 static ft_ref stack_of(const struct timeline *t, const struct event *e, uint64_t site)
 {
     const struct build *b = build_of(t);
-    process_id process = e->process;
-    unsigned image = e->image;
-    for (int i = 0; process != NONE && i < ANCESTORS; i++) {
-        uint32_t *stack = map_get(&b->by_site, space(process, image), site);
-        if (stack) return *stack;
-        if (image > 0 || !b->processes[process].copied) return 0;
-        const struct process *p = &t->processes[process];
-        process = p->parent;
-        if (process != NONE) image = image_at(&t->processes[process], p->start);
-    }
-    return 0;
+    uint32_t *stack = map_get(&b->by_site, family_of(b, e->process, e->image), site);
+    return stack ? *stack : 0;
 }
 
 uint64_t timeline_site(const struct event *e)

@@ -29,6 +29,9 @@ static void inherit(struct build *b, process_id p, process_id parent, const stru
         b->t->processes[p].image_inherited = true;
     }
     b->processes[p].copied = birth->image;
+    if (birth->image)
+        b->processes[p].family =
+            from->image_count ? from->images[from->image_count - 1].family : b->processes[parent].family;
     signals_inherit(b, p, parent);
     struct timeline *t = b->t;
     thread_id main = t->processes[p].main, creator = birth->creator;
@@ -62,7 +65,8 @@ process_id process_add(struct build *b, const struct birth *birth)
         .reaped_by = NONE,
         .reap = NONE,
     };
-    b->processes[p] = (struct process_more){.first = NONE,
+    b->processes[p] = (struct process_more){.family = b->family_count++,
+                                            .first = NONE,
                                             .last = NONE,
                                             .alive = NONE,
                                             .hidden = NONE,
@@ -185,7 +189,8 @@ static const char **arguments(struct build *b, ft_ref ref, size_t *count)
 
 static struct image image_of(struct build *b, const struct ft_process *record, int64_t ns)
 {
-    struct image image = {.start = ns, .blocked = record->blocked, .ignored = record->ignored};
+    struct image image = {
+        .start = ns, .family = b->family_count++, .blocked = record->blocked, .ignored = record->ignored};
     image.exe = build_string(b, record->exe);
     image.argv = arguments(b, record->argv, &image.argc);
     image.cwd = build_string(b, record->cwd);

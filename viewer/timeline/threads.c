@@ -165,9 +165,9 @@ void threads_start(struct build *b, const struct item *it)
 static enum thread_end end_of(uint32_t how)
 {
     switch (how) {
-    case FT_THREAD_END_exited: return THREAD_EXITED;
     case FT_THREAD_END_cancelled: return THREAD_CANCELLED;
-    default: return THREAD_RETURNED;
+    case FT_THREAD_END_returned: return THREAD_RETURNED;
+    default: return THREAD_EXITED; /* 0: how is not known, nobody saw it start */
     }
 }
 

@@ -18,14 +18,30 @@
 
 #include "trace/reader.h"
 
-#define NONE UINT32_MAX
+#define NONE  UINT32_MAX
 #define NEVER INT64_MIN
 
 typedef uint32_t process_id, thread_id, event_id, object_id, stack_id;
 
-enum origin { ORIGIN_ROOT, ORIGIN_FORK, ORIGIN_VFORK, ORIGIN_POSIX_SPAWN, ORIGIN_CLONE, ORIGIN_SYSTEM, ORIGIN_POPEN, ORIGIN_UNKNOWN };
+enum origin {
+    ORIGIN_ROOT,
+    ORIGIN_FORK,
+    ORIGIN_VFORK,
+    ORIGIN_POSIX_SPAWN,
+    ORIGIN_CLONE,
+    ORIGIN_SYSTEM,
+    ORIGIN_POPEN,
+    ORIGIN_UNKNOWN
+};
 enum process_end { END_RUNNING, END_EXIT, END_SIGNAL, END_VANISHED };
-enum thread_end { THREAD_RUNNING, THREAD_RETURNED, THREAD_EXITED, THREAD_CANCELLED, THREAD_EXEC, THREAD_PROCESS_ENDED };
+enum thread_end {
+    THREAD_RUNNING,
+    THREAD_RETURNED,
+    THREAD_EXITED,
+    THREAD_CANCELLED,
+    THREAD_EXEC,
+    THREAD_PROCESS_ENDED
+};
 enum coverage { COVERAGE_FULL, COVERAGE_KERNEL_ONLY, COVERAGE_NONE };
 
 /* One exec generation of a process. */
@@ -35,7 +51,14 @@ struct image {
     const char **argv; /* NULL-terminated; [0] may be "" */
     size_t argc;
     const char *cwd;
-    uint64_t blocked, ignored; /* signals at its start, bit n-1 for signal n; 0 for an image inherited by fork */
+    uint64_t blocked, ignored; /* signals at its start: bit n-1 for n; 0 if inherited by fork */
+    uint32_t family; /* the same for all processes that run it by fork: they share what they described */
+};
+
+/* What Python calls a function. Strings NULL: unknown. */
+struct python_function {
+    const char *name, *file;
+    uint32_t line;
 };
 
 struct ghost {
@@ -66,9 +89,9 @@ struct process {
     thread_id main;       /* its main thread (of the last image) */
     event_id fork;        /* the fork event that made it */
     enum origin origin;
-    int64_t start, end; /* end NEVER: running */
-    bool end_inferred;  /* nobody recorded the end: it is the time of its reaping, or of its last record */
-    bool birth_lost;    /* the record of its birth was overwritten: start is its first record */
+    int64_t start, end;   /* end NEVER: running */
+    bool end_inferred;    /* nobody recorded the end: it is the time of its reaping, or of its last record */
+    bool birth_lost;      /* the record of its birth was overwritten: start is its first record */
     uint64_t start_ticks; /* field 22 of /proc/PID/stat; 0 unknown */
     enum process_end how;
     int status, signal; /* exit status (0-255) or signal number; -1 unknown */
@@ -91,9 +114,11 @@ struct process {
 struct thread {
     process_id process;
     uint32_t tid;
-    const char *name; /* last pthread_setname_np; NULL */
+    const char *name;              /* last pthread_setname_np; NULL */
+    const char *python_name;       /* threading.Thread.name when it was created; NULL */
+    struct python_function python; /* its target; .name NULL if there is none we know */
     thread_id created_by;
-    event_id create;  /* its thread-create event, or NONE (main threads, unseen threads) */
+    event_id create; /* its thread-create event, or NONE (main threads, unseen threads) */
     stack_id created_at;
     uint64_t start_routine; /* address; 0 for main threads */
     int64_t start, end;     /* end NEVER: running */
@@ -104,15 +129,17 @@ struct thread {
 };
 
 /* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
-#define EVENT_TYPES(X)                                                                            \
-    X(FORK, "fork", 'Y') X(EXEC, "exec", 'X') X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') \
-    X(WAIT, "wait", 'w') X(THREAD_CREATE, "thread-create", '+') X(THREAD_START, "thread-start", 't') \
-    X(THREAD_END, "thread-end", 'e') X(THREAD_JOIN, "thread-join", 'j')                           \
-    X(THREAD_DETACH, "thread-detach", 'd') X(THREAD_CANCEL, "thread-cancel", 'c')                 \
-    X(THREAD_NAME, "thread-name", 'n') X(SIGACTION, "sigaction", 's') X(SIGMASK, "sigmask", 'm')  \
-    X(KILL, "kill", 'k') X(SIGNAL, "signal", '!') X(LOCK_WAIT, "lock-wait", '=')                  \
-    X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b')                  \
-    X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')
+#define EVENT_TYPES(X)                                                                                   \
+    X(FORK, "fork", 'Y')                                                                                 \
+    X(EXEC, "exec", 'X') X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') X(WAIT, "wait", 'w')    \
+        X(THREAD_CREATE, "thread-create", '+') X(THREAD_START, "thread-start", 't')                      \
+            X(THREAD_END, "thread-end", 'e') X(THREAD_JOIN, "thread-join", 'j')                          \
+                X(THREAD_DETACH, "thread-detach", 'd') X(THREAD_CANCEL, "thread-cancel", 'c')            \
+                    X(THREAD_NAME, "thread-name", 'n') X(SIGACTION, "sigaction", 's')                    \
+                        X(SIGMASK, "sigmask", 'm') X(KILL, "kill", 'k') X(SIGNAL, "signal", '!')         \
+                            X(LOCK_WAIT, "lock-wait", '=') X(LOCK_HELD, "lock-held", 'h')                \
+                                X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') X(SESSION, "session", 'S') \
+                                    X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
     EVENT_TYPES(X)
@@ -134,7 +161,7 @@ enum event_type {
  */
 struct event {
     int64_t ns;
-    int64_t duration; /* LOCK_WAIT: ns waited (so far, if it never ended); else 0 */
+    int64_t duration;             /* LOCK_WAIT: ns waited (so far, if it never ended); else 0 */
     const struct ft_head *record; /* NULL: inferred, nothing was written */
     process_id process;
     thread_id thread;
@@ -170,7 +197,8 @@ typedef bool timeline_alive(void *context, uint32_t pid, uint64_t start_ticks);
 struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context);
 void timeline_free(struct timeline *t);
 
-/* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number. */
+/* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number.
+ */
 size_t timeline_stack(const struct timeline *t, const struct event *e, const uint64_t **pcs);
 /*
  * The object an address of this process lay in at that time, or NULL. An
@@ -178,8 +206,15 @@ size_t timeline_stack(const struct timeline *t, const struct event *e, const uin
  * whichever member met it first: look at the process and its ancestors (up to
  * the exec) first, then at any other member of the family.
  */
-const struct object *timeline_object(const struct timeline *t, process_id process, int64_t ns, uint64_t address);
-/* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end. */
+const struct object *timeline_object(const struct timeline *t, process_id process, int64_t ns,
+                                     uint64_t address);
+/* The Python frame number `i` of an event, innermost first; false beyond the last. */
+bool timeline_python_frame(const struct timeline *t, const struct event *e, size_t i,
+                           struct python_function *frame);
+/* SIGACTION: the Python function that was installed; .name NULL if none. */
+struct python_function timeline_python_handler(const struct timeline *t, const struct event *e);
+/* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end.
+ */
 thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous);
 /* The events of a process, by time. */
 const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count);
