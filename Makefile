@@ -26,7 +26,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view deps demo test unit fuzz fixtures scenarios bench install clean help format
+.PHONY: all lib view deps demo test unit fuzz fixtures scenarios screens golden bench install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace ## build everything
 
 lib: $(B)/libforktrace.so
@@ -56,11 +56,17 @@ deps: ## install what is missing (Debian, as root)
 demo: deps ## uWSGI with a Flask app: recorded, told and drawn
 	$(Q)$(MAKE) --no-print-directory all && B=$(B) tests/demo.sh
 
-test: deps ## every test: unit, fixtures, scenarios
+test: deps ## every test: unit, fixtures, scenarios, screens
 	$(Q)$(MAKE) --no-print-directory all && B=$(B) MAKE=$(MAKE) tests/all.sh
 
 scenarios: all ## real servers under the library
 	$(Q)B=$(B) tests/scenarios/run.py
+
+screens: view ## what `forktrace view` draws, against the stored screens
+	$(Q)B=$(abspath $(B)) tests/golden/screens.sh
+
+golden: view ## store the screens as they are drawn now: look at the diff
+	$(Q)B=$(abspath $(B)) tests/golden/screens.sh --update
 
 # Fixtures and benchmarks: one program a file; `flags:` in its first comment are for the compiler.
 FIXTURES := $(patsubst %.c,$(B)/%,$(wildcard tests/fixtures/*.c))

@@ -17,7 +17,7 @@ count() {
 }
 
 passed=0 failed=0 skipped=0
-for suite in unit fixtures scenarios; do
+for suite in unit fixtures scenarios screens; do
     echo "== make $suite"
     ${MAKE:-make} --no-print-directory "$suite" 2>&1 | tee "$logs/$suite.log"
     status=${PIPESTATUS[0]}

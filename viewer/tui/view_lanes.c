@@ -305,7 +305,7 @@ static void draw_axis(struct pane *p)
     for (; window_column(p->w, ns) < p->w->columns; ns += tick) {
         int x = lane_x(p, ns);
         int wide = grid_width(p->g, time_text(ns, tick, text, sizeof text), 30);
-        bool clear = x > cursor.x + cursor.width || x + 1 + wide < cursor.x;
+        bool clear = x > cursor.x + cursor.width || x + 1 + wide <= cursor.x;
         if (x < cursor.x || x >= cursor.x + cursor.width) grid_put(p->g, x, p->axis.y, U'╷', '|', STYLE_DIM);
         if (clear && x + 1 + wide <= end) grid_text(p->g, x + 1, p->axis.y, wide, STYLE_DIM, text);
     }
