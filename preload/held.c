@@ -44,33 +44,23 @@ bool held_pop_deeper(struct lane *lane, const void *address)
 
 /* --- semaphores ----------------------------------------------------------------------------- */
 
-/* The last semaphore of each hash seen to be handed. Only stored to when it changes: a child's page stays
- * shared. */
-#define HANDED 1024
-static const void *handed[HANDED];
+const void *held_handed[HELD_HANDED];
 
-static const void **entry(const void *sem)
+void held_push_sem_slowly(const void *sem)
 {
-    uintptr_t at = (uintptr_t)sem / 16;
-    return &handed[(at ^ at / HANDED) % HANDED];
+    if (!held_is_handed(sem) && find(self.lane, sem) == HELD_MAX) held_push(sem, FT_WAIT_sem);
 }
 
-static bool is_handed(const void *sem) { return __atomic_load_n(entry(sem), __ATOMIC_RELAXED) == sem; }
-
-void held_push_sem(const void *sem)
+/* Only stored to when it changes: a fork child's page stays shared. */
+void held_hand(const void *sem)
 {
-    if (!is_handed(sem) && find(self.lane, sem) == HELD_MAX) held_push(sem, FT_WAIT_sem);
-}
-
-void held_post_sem(const void *sem)
-{
-    if (!held_pop(sem) && !is_handed(sem)) __atomic_store_n(entry(sem), sem, __ATOMIC_RELAXED);
+    if (!held_is_handed(sem)) __atomic_store_n(held_handed_entry(sem), sem, __ATOMIC_RELAXED);
 }
 
 void held_forget_sem(const void *sem)
 {
     held_pop(sem);
-    if (is_handed(sem)) __atomic_store_n(entry(sem), NULL, __ATOMIC_RELAXED);
+    if (held_is_handed(sem)) __atomic_store_n(held_handed_entry(sem), NULL, __ATOMIC_RELAXED);
 }
 
 /* --- the lock's own word -------------------------------------------------------------------- */
@@ -107,7 +97,7 @@ static bool sem_held(const void *sem)
         uint64_t data;
         int shared;
     } *s = sem;
-    return (uint32_t)s->data == 0 && !s->shared && !is_handed(sem);
+    return (uint32_t)s->data == 0 && !s->shared && !held_is_handed(sem);
 }
 
 bool held_really(const void *address, uint32_t kind, uint32_t tid)

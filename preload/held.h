@@ -56,9 +56,36 @@ static inline bool held_pop(const void *address)
  * Semaphores have no owner. One that is posted by threads that do not hold it
  * is a signal, not a lock: it is "handed" from then on and held by nobody.
  */
-void held_push_sem(const void *sem);
+#define HELD_HANDED 1024
+extern const void *held_handed[HELD_HANDED]; /* by hash, the last one seen to be handed */
+
+static inline const void **held_handed_entry(const void *sem)
+{
+    uintptr_t at = (uintptr_t)sem / 16;
+    return &held_handed[(at ^ at / HELD_HANDED) % HELD_HANDED];
+}
+static inline bool held_is_handed(const void *sem)
+{
+    return unlikely(__atomic_load_n(held_handed_entry(sem), __ATOMIC_RELAXED) == sem);
+}
+
+void held_push_sem_slowly(const void *sem);
+static inline void held_push_sem(const void *sem)
+{
+    struct lane *lane = self.lane;
+    if (unlikely(!lane || lane->held)) /* it may be there already */
+        held_push_sem_slowly(sem);
+    else if (!held_is_handed(sem))
+        held_push_here(lane, sem, FT_WAIT_sem);
+}
+
 /* Before it is posted. */
-void held_post_sem(const void *sem);
+void held_hand(const void *sem);
+static inline void held_post_sem(const void *sem)
+{
+    if (unlikely(!held_pop(sem))) held_hand(sem);
+}
+
 /* It is initialised or destroyed: what we knew of this address is void. */
 void held_forget_sem(const void *sem);
 

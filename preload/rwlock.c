@@ -53,20 +53,36 @@ HOOK(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * lock))
     return ft_writer_on(&ft) ? hold(lock, WRITE, result) : result;
 }
 
-HOOK(int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock))
+HOOK_REAL(int, pthread_rwlock_rdlock, (pthread_rwlock_t *));
+HOOK_REAL(int, pthread_rwlock_wrlock, (pthread_rwlock_t *));
+
+static __attribute__((noinline)) int read_busy(pthread_rwlock_t *lock, uint64_t site)
 {
-    if (!ft_writer_on(&ft)) return REAL(pthread_rwlock_rdlock)(lock);
-    if (!REAL(pthread_rwlock_tryrdlock)(lock)) return hold(lock, READ, 0);
-    begin(lock, READ, SITE());
+    begin(lock, READ, site);
     return end(lock, READ, REAL(pthread_rwlock_rdlock)(lock));
 }
 
-HOOK(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock))
+static __attribute__((noinline)) int write_busy(pthread_rwlock_t *lock, uint64_t site)
 {
-    if (!ft_writer_on(&ft)) return REAL(pthread_rwlock_wrlock)(lock);
-    if (!REAL(pthread_rwlock_trywrlock)(lock)) return hold(lock, WRITE, 0);
-    begin(lock, WRITE, SITE());
+    begin(lock, WRITE, site);
     return end(lock, WRITE, REAL(pthread_rwlock_wrlock)(lock));
+}
+
+/* While we record, the constructor has run: the real functions are known. */
+EXPORT int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    if (unlikely(!ft_writer_on(&ft))) return REAL(pthread_rwlock_rdlock)(lock);
+    if (unlikely(real_pthread_rwlock_tryrdlock(lock))) return read_busy(lock, SITE());
+    held_push(lock, READ);
+    return 0;
+}
+
+EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    if (unlikely(!ft_writer_on(&ft))) return REAL(pthread_rwlock_wrlock)(lock);
+    if (unlikely(real_pthread_rwlock_trywrlock(lock))) return write_busy(lock, SITE());
+    held_push(lock, WRITE);
+    return 0;
 }
 
 HOOK(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t * lock, const struct timespec *until))

@@ -15,9 +15,9 @@ HOOK_REAL(void, pthread_testcancel, (void));
 
 HOOK(int, sem_trywait, (sem_t * sem))
 {
-    int result = REAL(sem_trywait)(sem);
-    if (!result && ft_writer_on(&ft)) held_push_sem(sem);
-    return result;
+    if (REAL(sem_trywait)(sem)) return -1;
+    if (likely(ft_writer_on(&ft))) held_push_sem(sem);
+    return 0;
 }
 
 /*
