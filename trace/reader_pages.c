@@ -97,14 +97,30 @@ static struct look look_at_records(const struct ft_page *first, const struct ft_
     return look;
 }
 
+/* The types that live in slots. */
+static bool is_slot(unsigned type)
+{
+    static const uint8_t class_of[256] = {
+#define X(number, NAME, name, class) [number] = FT_##class,
+        FT_TYPES(X)
+#undef X
+    };
+    return class_of[type] == FT_SLOTS;
+}
+
+/*
+ * A slot may be overwritten at any time. A wait that was not the same both
+ * times is no long one; anything else (the last value of a global that is
+ * written all the time) is taken as it was the second time.
+ */
 static struct look look_at_slots(const struct ft_page *first, const struct ft_page *second, size_t room)
 {
     struct look look = {.unfinished = true};
     for (size_t at = 0; at + FT_SLOT_SIZE <= room; at += FT_SLOT_SIZE) {
-        struct word word = word_at(second, at);
-        if (word.state == FT_OPEN && (word.type == FT_WAIT_SLOT || word.type == FT_PY_GLOBAL) &&
-            word.size == FT_SLOT_SIZE &&
-            !memcmp(first->room + at, second->room + at, FT_SLOT_SIZE)) /* changing now: not a long wait */
+        struct word one = word_at(first, at), two = word_at(second, at);
+        if (two.state == FT_OPEN && is_slot(two.type) && two.size == FT_SLOT_SIZE &&
+            !memcmp(&one, &two, sizeof two) &&
+            (two.type != FT_WAIT_SLOT || !memcmp(first->room + at, second->room + at, FT_SLOT_SIZE)))
             ft_place_add(&look.records, (unsigned)(at / FT_REF_UNIT));
     }
     return look;

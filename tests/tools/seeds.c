@@ -30,7 +30,7 @@ static void every_type(unsigned times)
     ft_ref string = ft_string(&writer, "/usr/bin/true", 13, 0);
     for (unsigned i = 0; i < times; i++) {
 #define X(number, NAME, name, class)                                                     \
-    if (number != FT_WAIT_SLOT) {                                                        \
+    if (FT_##class != FT_SLOTS) {                                                        \
         struct ft_##name *record = ft_begin(&writer, number, sizeof *record, string);    \
         if (record) memset((char *)record + 16, (int)(number + i), sizeof *record - 16); \
         ft_commit(record);                                                               \

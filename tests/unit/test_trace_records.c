@@ -1,15 +1,16 @@
 /* test_trace_records.c: what is written is what is read: every type, references, strings, slots, time. */
 #include "trace.h"
 
+#include <signal.h>
 #include <time.h>
 
 TestSuite(trace_records, .init = setup, .fini = teardown);
 
 static const struct {
-    uint8_t type;
+    uint8_t type, class;
     uint16_t size;
 } types[] = {
-#define X(number, NAME, name, class) {number, sizeof(struct ft_##name)},
+#define X(number, NAME, name, class) {number, FT_##class, sizeof(struct ft_##name)},
     FT_TYPES(X)
 #undef X
 };
@@ -20,9 +21,11 @@ static uint8_t pattern(unsigned type, unsigned i) { return (uint8_t)(type * 31 +
 Test(trace_records, every_type_comes_back_whole)
 {
     ft_ref refs[TYPES] = {0};
+    size_t appended = 0;
     create(MIB);
     for (size_t t = 0; t < TYPES; t++) {
-        if (types[t].type == FT_WAIT_SLOT) continue; /* not appended: see slots */
+        if (types[t].class == FT_SLOTS) continue; /* not appended: see slots */
+        appended++;
         uint8_t *record = ft_begin(&w, types[t].type, types[t].size, 77);
         cr_assert(record);
         for (unsigned i = sizeof(struct ft_head); i < types[t].size; i++)
@@ -34,9 +37,9 @@ Test(trace_records, every_type_comes_back_whole)
             ft_commit(record);
     }
     read_back(path);
-    cr_assert_eq(found_count, TYPES - 1);
+    cr_assert_eq(found_count, appended);
     for (size_t t = 0; t < TYPES; t++) {
-        if (types[t].type == FT_WAIT_SLOT) continue;
+        if (types[t].class == FT_SLOTS) continue;
         const struct ft_head *record = ft_reader_find(&r, refs[t], types[t].type);
         cr_assert(record, "type %u", types[t].type);
         cr_assert_eq(record->task, 77);
@@ -173,6 +176,27 @@ Test(trace_records, slots)
     for (uint32_t i = 1; i < SLOTS; i += 3)
         cr_assert(slots[i] = ft_slot_new(&w, i), "freed ones are used again");
     cr_assert_eq(w.header->next, next);
+}
+
+Test(trace_records, a_slot_is_seen_while_it_is_written_all_the_time)
+{
+    create(MIB);
+    struct ft_py_global *slot = ft_slot_new(&w, 1);
+    slot->name = 77;
+    ft_slot_set(slot, FT_PY_GLOBAL, 1, ft_now(&w));
+    pid_t child = fork();
+    if (!child)
+        for (;;) __atomic_fetch_add(&slot->writes, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < 200; i++) {
+        read_back(path);
+        cr_assert_eq(found_count, 1);
+        cr_assert_eq(FT_GET(py_global, found[0].record).name, 77);
+        ft_reader_close(&r);
+    }
+    kill(child, SIGKILL);
+    reap(child, SIGKILL);
+    read_back(path);
+    cr_assert(FT_GET(py_global, found[0].record).writes > 0);
 }
 
 Test(trace_records, a_live_reader_sees_each_record_once_and_open_ones_finish)
