@@ -16,6 +16,7 @@
 #include "init.h"
 #include "inventory.h"
 #include "origin.h"
+#include "python/python.h"
 
 /*
  * pthread_atfork itself is a static piece of every object; this is what it
@@ -68,8 +69,10 @@ static void prepare(void)
     call.time = call.record->head.time;
     self.child = ft_ref_of(call.record);
     inventory_at_fork(self.task, self.child);
+    python_at_fork(self.child);
     call.error = error;
     call.armed = true;
+    call.errno_at = &errno;
     errno = 0;
 }
 
@@ -112,7 +115,7 @@ static void in_child(void)
     self.vforked = 0;                              /* forked by a vfork child: this memory is its own */
     if (self.child) self_become_child(self.child); /* 0: a signal handler was faster */
     self.child = 0;
-    errno = call.error;
+    *call.errno_at = call.error;
 }
 
 struct fork_call fork_enter(enum ft_fork_api api, uint64_t site)

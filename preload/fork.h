@@ -28,8 +28,9 @@ struct fork_call {
     struct ft_fork *record; /* NULL: nobody waits for its result */
     uint64_t time;          /* of the record */
     ft_ref child;
-    int error;  /* the program's errno */
-    bool armed; /* between the prepare handler and the others, and recorded */
+    int *errno_at; /* finding it costs the child a page fault */
+    int error;     /* the program's errno */
+    bool armed;    /* between the prepare handler and the others, and recorded */
     uint8_t api;
 };
 struct fork_call fork_enter(enum ft_fork_api api, uint64_t site);
