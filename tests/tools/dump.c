@@ -213,58 +213,6 @@ static void print_signal(const struct ft_head *head)
         if (s.py_handler) printf(" py_handler=%x", s.py_handler);
         break;
     }
-    case FT_PY_FUNCTION: {
-        struct ft_py_function f = FT_GET(py_function, head);
-        print_string("name", f.name);
-        print_string("file", f.file);
-        printf(" line=%u", f.line);
-        break;
-    }
-    case FT_PY_GLOBAL: {
-        struct ft_py_global g = FT_GET(py_global, head);
-        print_string("module", g.module);
-        print_string("name", g.name);
-        printf(" writes=%" PRIu64 " old=%s:%" PRIx64 " value=%s:%" PRIx64 " flags=%x writer=%x", g.writes,
-               NAME_OF(FT_PY_KINDS, g.old_kind), g.old, NAME_OF(FT_PY_KINDS, g.kind), g.value, g.flags, g.writer);
-        print_string("file", g.file);
-        printf(" line=%u", g.line);
-        break;
-    }
-    case FT_PY_VALUE: {
-        struct ft_py_value v = FT_GET(py_value, head);
-        printf(" fork=%x", v.fork);
-        print_string("module", v.module);
-        print_string("name", v.name);
-        printf(" value=%s:%" PRIx64 " writes=%" PRIu64, NAME_OF(FT_PY_KINDS, v.kind), v.value, v.writes);
-        break;
-    }
-    case FT_PY_WRITE: {
-        struct ft_py_write v = FT_GET(py_write, head);
-        print_string("module", v.module);
-        print_string("name", v.name);
-        printf(" value=%s:%" PRIx64 " flags=%x", NAME_OF(FT_PY_KINDS, v.kind), v.value, v.flags);
-        print_string("file", v.file);
-        printf(" line=%u", v.line);
-        break;
-    }
-    case FT_PY_THREAD: {
-        struct ft_py_thread t = FT_GET(py_thread, head);
-        printf(" thread=%x function=%x", t.thread, t.function);
-        print_string("name", t.name);
-        break;
-    }
-    case FT_PY_STACK: {
-        struct ft_py_stack stack = FT_GET(py_stack, head);
-        size_t length;
-        const struct ft_py_frame *frames = ft_tail(head, sizeof stack, &length);
-        printf(" count=%u cut=%u", stack.count, stack.cut);
-        for (size_t i = 0; i < stack.count && i < length / sizeof *frames; i++) {
-            print_string("function", frames[i].function);
-            print_string("file", frames[i].file);
-            printf(" line=%u", frames[i].line);
-        }
-        break;
-    }
     case FT_SIGMASK: {
         struct ft_sigmask s = FT_GET(sigmask, head);
         printf(" api=%s how=%u old=%" PRIx64 " new=%" PRIx64 " site=%" PRIx64,
@@ -345,33 +293,6 @@ static void print_python(const struct ft_head *head)
             print_string("file", frames[i].file);
             printf(":%u", frames[i].line);
         }
-        break;
-    }
-    case FT_PY_GLOBAL: {
-        struct ft_py_global g = FT_GET(py_global, head);
-        print_string("module", g.module);
-        print_string("name", g.name);
-        printf(" writes=%" PRIu64 " old=%s:%" PRIx64 " value=%s:%" PRIx64 " flags=%x writer=%x", g.writes,
-               NAME_OF(FT_PY_KINDS, g.old_kind), g.old, NAME_OF(FT_PY_KINDS, g.kind), g.value, g.flags, g.writer);
-        print_string("file", g.file);
-        printf(" line=%u", g.line);
-        break;
-    }
-    case FT_PY_VALUE: {
-        struct ft_py_value v = FT_GET(py_value, head);
-        printf(" fork=%x", v.fork);
-        print_string("module", v.module);
-        print_string("name", v.name);
-        printf(" value=%s:%" PRIx64 " writes=%" PRIu64, NAME_OF(FT_PY_KINDS, v.kind), v.value, v.writes);
-        break;
-    }
-    case FT_PY_WRITE: {
-        struct ft_py_write v = FT_GET(py_write, head);
-        print_string("module", v.module);
-        print_string("name", v.name);
-        printf(" value=%s:%" PRIx64 " flags=%x", NAME_OF(FT_PY_KINDS, v.kind), v.value, v.flags);
-        print_string("file", v.file);
-        printf(" line=%u", v.line);
         break;
     }
     case FT_PY_THREAD: {
