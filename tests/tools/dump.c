@@ -259,16 +259,16 @@ static void print_wait(const struct ft_head *head)
     }
 }
 
-static void print_value(unsigned kind, uint64_t value)
+static void print_value(const char *label, unsigned kind, uint64_t value)
 {
-    printf(" %s", NAME_OF(FT_PY_KINDS, kind));
+    printf(" %s=%s", label, NAME_OF(FT_PY_KINDS, kind));
     if (kind == FT_PY_KIND_float) {
         double number;
         memcpy(&number, &value, sizeof number);
         printf(":%.17g", number);
     } else if (kind == FT_PY_KIND_text || kind == FT_PY_KIND_bytes || kind == FT_PY_KIND_long_int ||
                (kind >= FT_PY_KIND_object && kind <= FT_PY_KIND_module))
-        print_string("value", (ft_ref)value);
+        print_string("is", (ft_ref)value);
     else
         printf(":%" PRId64, (int64_t)value);
 }
@@ -277,57 +277,6 @@ static void print_python(const struct ft_head *head)
 {
     size_t length;
     switch (head->type) {
-    case FT_PY_FUNCTION: {
-        struct ft_py_function f = FT_GET(py_function, head);
-        print_string("name", f.name);
-        print_string("file", f.file);
-        printf(" line=%u", f.line);
-        break;
-    }
-    case FT_PY_STACK: {
-        struct ft_py_stack s = FT_GET(py_stack, head);
-        const struct ft_py_frame *frames = ft_tail(head, offsetof(struct ft_py_stack, frame), &length);
-        printf(" count=%u cut=%u", s.count, s.cut);
-        for (size_t i = 0; i < s.count && i < length / sizeof *frames; i++) {
-            print_string("in", frames[i].function);
-            print_string("file", frames[i].file);
-            printf(":%u", frames[i].line);
-        }
-        break;
-    }
-    case FT_PY_THREAD: {
-        struct ft_py_thread t = FT_GET(py_thread, head);
-        printf(" thread=%x function=%x", t.thread, t.function);
-        print_string("name", t.name);
-        break;
-    }
-    case FT_PY_GLOBAL: {
-        struct ft_py_global g = FT_GET(py_global, head);
-        print_string("module", g.module);
-        print_string("name", g.name);
-        printf(" writes=%" PRIu64 " flags=%x writer=%x line=%u", g.writes, g.flags, g.writer, g.line);
-        print_value(g.old_kind, g.old);
-        printf(" ->");
-        print_value(g.kind, g.value);
-        break;
-    }
-    case FT_PY_VALUE: {
-        struct ft_py_value v = FT_GET(py_value, head);
-        printf(" fork=%x writes=%" PRIu64, v.fork, v.writes);
-        print_string("module", v.module);
-        print_string("name", v.name);
-        print_value(v.kind, v.value);
-        break;
-    }
-    case FT_PY_WRITE: {
-        struct ft_py_write p = FT_GET(py_write, head);
-        print_string("module", p.module);
-        print_string("name", p.name);
-        print_string("file", p.file);
-        printf(":%u flags=%x", p.line, p.flags);
-        print_value(p.kind, p.value);
-        break;
-    }
     }
 }
 
@@ -347,7 +296,7 @@ static int print_record(void *context, const struct ft_head *head, ft_ref ref)
         print_process(head);
     else if (head->type < FT_SIGACTION)
         print_thread(head);
-    else if (head->type < FT_WAIT || head->type >= FT_PY_FUNCTION)
+    else if (head->type < FT_WAIT)
         print_signal(head);
     else if (head->type < FT_PY_FUNCTION)
         print_wait(head);
