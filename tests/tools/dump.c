@@ -277,6 +277,57 @@ static void print_python(const struct ft_head *head)
 {
     size_t length;
     switch (head->type) {
+    case FT_PY_FUNCTION: {
+        struct ft_py_function f = FT_GET(py_function, head);
+        print_string("name", f.name);
+        print_string("file", f.file);
+        printf(":%u", f.line);
+        break;
+    }
+    case FT_PY_STACK: {
+        struct ft_py_stack s = FT_GET(py_stack, head);
+        const struct ft_py_frame *frames = ft_tail(head, offsetof(struct ft_py_stack, frame), &length);
+        printf(" count=%u cut=%u", s.count, s.cut);
+        for (size_t i = 0; i < s.count && i < length / sizeof *frames; i++) {
+            print_string("in", frames[i].function);
+            print_string("file", frames[i].file);
+            printf(":%u", frames[i].line);
+        }
+        break;
+    }
+    case FT_PY_THREAD: {
+        struct ft_py_thread t = FT_GET(py_thread, head);
+        printf(" thread=%x function=%x", t.thread, t.function);
+        print_string("name", t.name);
+        break;
+    }
+    case FT_PY_GLOBAL: {
+        struct ft_py_global g = FT_GET(py_global, head);
+        print_string("module", g.module);
+        print_string("name", g.name);
+        print_string("file", g.file);
+        printf(":%u writes=%" PRIu64 " flags=%x writer=%x", g.line, g.writes, g.flags, g.writer);
+        print_value("old", g.old_kind, g.old);
+        print_value("value", g.kind, g.value);
+        break;
+    }
+    case FT_PY_VALUE: {
+        struct ft_py_value v = FT_GET(py_value, head);
+        print_string("module", v.module);
+        print_string("name", v.name);
+        printf(" fork=%x writes=%" PRIu64, v.fork, v.writes);
+        print_value("value", v.kind, v.value);
+        break;
+    }
+    case FT_PY_WRITE: {
+        struct ft_py_write w = FT_GET(py_write, head);
+        print_string("module", w.module);
+        print_string("name", w.name);
+        print_string("file", w.file);
+        printf(":%u flags=%x", w.line, w.flags);
+        print_value("value", w.kind, w.value);
+        break;
+    }
     }
 }
 
