@@ -259,16 +259,16 @@ static void print_wait(const struct ft_head *head)
     }
 }
 
-static void print_value(const char *label, unsigned kind, uint64_t value)
+static void print_value(unsigned kind, uint64_t value)
 {
-    printf(" %s=%s", label, NAME_OF(FT_PY_KINDS, kind));
+    printf(" %s", NAME_OF(FT_PY_KINDS, kind));
     if (kind == FT_PY_KIND_float) {
         double number;
         memcpy(&number, &value, sizeof number);
         printf(":%.17g", number);
     } else if (kind == FT_PY_KIND_text || kind == FT_PY_KIND_bytes || kind == FT_PY_KIND_long_int ||
                (kind >= FT_PY_KIND_object && kind <= FT_PY_KIND_module))
-        print_string("is", (ft_ref)value);
+        print_string("value", (ft_ref)value);
     else
         printf(":%" PRId64, (int64_t)value);
 }
@@ -281,7 +281,7 @@ static void print_python(const struct ft_head *head)
         struct ft_py_function f = FT_GET(py_function, head);
         print_string("name", f.name);
         print_string("file", f.file);
-        printf(":%u", f.line);
+        printf(" line=%u", f.line);
         break;
     }
     case FT_PY_STACK: {
@@ -305,27 +305,27 @@ static void print_python(const struct ft_head *head)
         struct ft_py_global g = FT_GET(py_global, head);
         print_string("module", g.module);
         print_string("name", g.name);
-        print_string("file", g.file);
-        printf(":%u writes=%" PRIu64 " flags=%x writer=%x", g.line, g.writes, g.flags, g.writer);
-        print_value("old", g.old_kind, g.old);
-        print_value("value", g.kind, g.value);
+        printf(" writes=%" PRIu64 " flags=%x writer=%x line=%u", g.writes, g.flags, g.writer, g.line);
+        print_value(g.old_kind, g.old);
+        printf(" ->");
+        print_value(g.kind, g.value);
         break;
     }
     case FT_PY_VALUE: {
         struct ft_py_value v = FT_GET(py_value, head);
+        printf(" fork=%x writes=%" PRIu64, v.fork, v.writes);
         print_string("module", v.module);
         print_string("name", v.name);
-        printf(" fork=%x writes=%" PRIu64, v.fork, v.writes);
-        print_value("value", v.kind, v.value);
+        print_value(v.kind, v.value);
         break;
     }
     case FT_PY_WRITE: {
-        struct ft_py_write w = FT_GET(py_write, head);
-        print_string("module", w.module);
-        print_string("name", w.name);
-        print_string("file", w.file);
-        printf(":%u flags=%x", w.line, w.flags);
-        print_value("value", w.kind, w.value);
+        struct ft_py_write p = FT_GET(py_write, head);
+        print_string("module", p.module);
+        print_string("name", p.name);
+        print_string("file", p.file);
+        printf(":%u flags=%x", p.line, p.flags);
+        print_value(p.kind, p.value);
         break;
     }
     }
