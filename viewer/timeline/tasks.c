@@ -23,7 +23,8 @@ struct task *task_find(struct build *b, ft_ref ref)
 
 void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image)
 {
-    struct task *task = &b->tasks[task_index(b, ref)];
+    uint32_t index = task_index(b, ref); /* may move b->tasks: first */
+    struct task *task = &b->tasks[index];
     task->thread = thread;
     task->image = image > UINT16_MAX ? UINT16_MAX : (uint16_t)image;
 }
