@@ -223,8 +223,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         int error = run ? ft_writer_join(&ft, run) : create(envp);
         if (!error) {
             watch_for_forks();
-            const char *python = setting(envp, "FORKTRACE_PYTHON");
-            python_init(python && !strcmp(python, "off"));
+            python_init(setting(envp, "FORKTRACE_PYTHON"), setting(envp, "FORKTRACE_WATCH"));
             origin_init();
             birth(argc, argv, run ? FT_BIRTH_EXEC : FT_BIRTH_ROOT);
             env_init(envp);

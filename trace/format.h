@@ -260,7 +260,8 @@ struct ft_clock { /* head.time and this were read together */
     X(5, NO_UNWINDER, "no lock-free unwinding here: call sites only, no stacks")                                \
     X(6, SLOW_BACKING, "no MADV_POPULATE_WRITE: pages are backed by writing")                                   \
     X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it") \
-    X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only")
+    X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only") \
+    X(9, PYTHON_UNPATCHED, "this CPython's functions are not as we know them: writes to globals are not seen")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)

@@ -33,6 +33,9 @@ static const struct py_layout py_layouts[] = {
 /* clang-format on */
 
 /* PyObject, PyUnicode, PyMethodObject, PyFunctionObject: the same in all of them */
-enum { OB_TYPE = 8, STR_LENGTH = 16, STR_STATE = 32, METHOD_FUNCTION = 16, METHOD_SELF = 24, FUNCTION_CODE = 48 };
+enum { OB_TYPE = 8, STR_LENGTH = 16, STR_HASH = 24, STR_STATE = 32, METHOD_FUNCTION = 16, METHOD_SELF = 24, FUNCTION_CODE = 48 };
+
+/* 3.11 only, where globals are watched by patching */
+enum { F_GLOBALS_311 = 8, F_LOCALS_311 = 24 };
 
 #endif

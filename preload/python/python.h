@@ -12,7 +12,7 @@
  * touched while their thread runs them, references never counted. Anything
  * that may run Python code happens only with the GIL held.
  *
- * FORKTRACE_PYTHON=off switches all of this off.
+ * FORKTRACE_PYTHON=off switches all of this off, =names leaves globals alone.
  */
 #ifndef PYTHON_H
 #define PYTHON_H
@@ -21,8 +21,8 @@
 
 #include "preload/self.h"
 
-/* Constructor only. */
-void python_init(bool off);
+/* Constructor only. `mode` is FORKTRACE_PYTHON, `watch` FORKTRACE_WATCH; both kept by the caller, may be NULL. */
+void python_init(const char *mode, const char *watch);
 
 /* Is the interpreter in this object? Called once for each object that is met. */
 void python_look(const struct link_map *map, uint64_t start, uint64_t end);
@@ -39,5 +39,8 @@ void python_thread(ft_ref thread, uint64_t site, void *argument);
 
 /* A handler was installed from `site`: if by signal.signal(), the FT_PY_FUNCTION it names; else 0. */
 ft_ref python_handler(uint64_t site);
+
+/* Before a fork: what the globals bound so far are now, for the child starts with that. Async-signal-safe. */
+void python_at_fork(ft_ref fork);
 
 #endif

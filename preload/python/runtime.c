@@ -8,11 +8,17 @@
 #include <string.h>
 
 #include "preload/python/elf.h"
+#include "preload/python/globals.h"
 
 struct python python;
-static bool off, declined;
+static bool off, names_only, declined;
 
-void python_init(bool switched_off) { off = switched_off; }
+void python_init(const char *mode, const char *watch)
+{
+    off = mode && !strcmp(mode, "off");
+    names_only = mode && !strcmp(mode, "names");
+    globals_watch(watch);
+}
 
 /* --- the interpreter ------------------------------------------------------------------------ */
 
@@ -52,6 +58,7 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end)
     }
     python = found;
     __atomic_store_n(&python.layout, layout, __ATOMIC_RELEASE); /* last: from now on it is used */
+    if (!names_only) globals_start(map, (const void *)(uintptr_t)start);
 }
 
 /* --- threads and frames --------------------------------------------------------------------- */

@@ -1,0 +1,20 @@
+/*
+ * globals.h: who binds which module global to what. Inside preload/python/ only.
+ *
+ * CPython 3.11 on x86-64: `insertdict` and its twin for empty dicts, through
+ * which every rebinding goes (`i += 1`, setattr, globals()["i"], update, exec),
+ * and PyDict_DelItem get a jump at their entry; PyEval_EvalCode tells of module
+ * dicts before their first line runs. Elsewhere nothing is patched.
+ */
+#ifndef PYTHON_GLOBALS_H
+#define PYTHON_GLOBALS_H
+
+#include "preload/python/runtime.h"
+
+/* The interpreter has just been found. Patches it if it is one we know to the byte; otherwise does nothing. */
+void globals_start(const struct link_map *map, const void *start);
+
+/* FORKTRACE_WATCH, kept by the caller: "py:module.name;py:module.*"; may be NULL. */
+void globals_watch(const char *list);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * patch.h: putting a jump at the entry of a function of the interpreter.
+ * Inside preload/python/ only; x86-64 only.
+ */
+#ifndef PYTHON_PATCH_H
+#define PYTHON_PATCH_H
+
+#include <link.h>
+
+#include "preload/self.h"
+
+/* Where the functions of an object begin, from its .eh_frame_hdr. */
+struct patch_object {
+    const uint8_t *text, *text_end; /* its executable segment */
+    const uint8_t *table;           /* sorted pairs of 32-bit offsets from `base` */
+    const uint8_t *base;
+    uint32_t functions;
+};
+
+/* False if the object has no such table. Reads the program headers where ld.so mapped them. */
+bool patch_object(struct patch_object *object, const struct link_map *map, const void *start);
+
+/* The end of the function that begins exactly at `function`; NULL if none does. */
+const uint8_t *patch_function_end(const struct patch_object *object, const uint8_t *function);
+
+/*
+ * The functions that both `a` and `b` jump to as their last act (at most
+ * `room`); their number. How static functions are found by their exported callers.
+ */
+unsigned patch_tails(const struct patch_object *object, const uint8_t *a, const uint8_t *b, const uint8_t **found,
+                     unsigned room);
+
+/*
+ * Make `function` begin with a jump to `hook`, and store in *back where the
+ * hook has to jump to go on with the original. False, and nothing changed, if
+ * its first instructions are not of the few kinds that can be moved, or memory
+ * near it cannot be had. The caller sees to it that nobody else is inside those
+ * first instructions: the store itself is atomic.
+ */
+bool patch_entry(const struct patch_object *object, const uint8_t *function, void *hook, void **back);
+
+#endif
