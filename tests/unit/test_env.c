@@ -98,7 +98,8 @@ Test(env, many_settings)
     static char large[4000] = "FORKTRACE_WATCH=";
     memset(large + strlen(large), 'w', sizeof large - strlen(large) - 1);
     recording(ENV(large));
-    char *const *got = ENV_CARRY(ENV("B=1"));
+    char **envp = ENV("B=1"); /* outside: a literal in the macro's block would not outlive it */
+    char *const *got = ENV_CARRY(envp);
     cr_expect_str_eq(got[0], "B=1");
     cr_expect_str_eq(got[1], large);
 }
