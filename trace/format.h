@@ -15,7 +15,8 @@
  * oldest pages are overwritten (flight recorder).
  *
  *   page:  offset  size  field
- *          0       4     magic FT_PAGE_MAGIC, stored last: the page is in use
+ *          0       4     magic FT_PAGE_MAGIC: the page is in use. Anything else: it is not
+ *                        (0 never was, "FTPF" emptied for its next use, "FTPB" changing hands)
  *          4       1     class (enum ft_class)
  *          5       1     level: 0 shared by the tree, 1.. grown by a busy process
  *          6       2     run_pages: pages of the run this page heads, else 0
