@@ -2,6 +2,7 @@
  * ends.c: how processes end: by their own word, by the word of who reaped
  * them, or unseen.
  */
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "build.h"
@@ -108,6 +109,20 @@ static void end_by_daemon(struct build *b, thread_id t)
     b->t->processes[p].exit = event_infer(b, ns, t, EVENT_EXIT);
 }
 
+/* SIGKILL cannot be caught: who was sent one, and whose end nobody saw, ended by it. */
+static void end_by_sigkill(struct build *b)
+{
+    for (size_t i = 0; i < b->t->event_count; i++) {
+        const struct event *e = &b->t->events[i];
+        if (e->type != EVENT_KILL || !e->record || e->child == NONE || timeline_kill_thread(e)) continue;
+        struct ft_kill record = FT_GET(kill, e->record);
+        struct process *process = &b->t->processes[e->child];
+        if (record.signal != SIGKILL || record.error || process->end != NEVER) continue;
+        end(b, e->child, e->ns, END_SIGNAL, SIGKILL);
+        process->end_inferred = true;
+    }
+}
+
 static void end_unseen(struct build *b, process_id p)
 {
     struct process *process = &b->t->processes[p];
@@ -151,6 +166,7 @@ void ends_finish(struct build *b)
     struct timeline *t = b->t;
     find_last_records(b);
     for (thread_id i = 0; i < t->thread_count; i++) end_by_daemon(b, i);
+    end_by_sigkill(b);
     for (process_id p = 0; p < t->process_count; p++) {
         struct process *process = &t->processes[p];
         set_coverage(b, p);
