@@ -36,6 +36,7 @@ struct thread_more {
     thread_id next;                     /* of the process, by birth */
     thread_id alive_next, alive_before; /* living ones of the process */
     event_id exec;                      /* an exec that has not failed (yet) */
+    event_id wait;   /* its last */
     event_id system;                    /* its last system() */
     event_id daemon;                    /* called daemon() and has done nothing since */
     uint16_t image;

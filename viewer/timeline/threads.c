@@ -42,7 +42,8 @@ thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t 
                                      .end = NEVER,
                                      .how = THREAD_RUNNING,
                                      .cpu_ns = -1};
-    b->threads[id] = (struct thread_more){.next = NONE, .exec = NONE, .system = NONE, .daemon = NONE};
+    b->threads[id] =
+        (struct thread_more){.next = NONE, .exec = NONE, .wait = NONE, .system = NONE, .daemon = NONE};
     t->thread_count++;
     struct process_more *more = &b->processes[p];
     if (more->first == NONE)

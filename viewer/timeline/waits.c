@@ -20,38 +20,39 @@ static thread_id owner(struct build *b, process_id p, uint32_t tid)
     return NONE;
 }
 
-/* A wait of timed waits in a row is told more than once, from the same beginning: one event. */
-static struct event *wait_event(struct build *b, const struct item *it)
+/*
+ * The event of this wait. A long row of timed waits is told several times, each
+ * with the same beginning: that is one event, of what was told last.
+ */
+static struct event *wait_event(struct build *b, const struct item *it, uint32_t owner_tid)
 {
-    for (size_t i = b->t->event_count; i-- > 0 && b->t->events[i].ns == it->ns;) {
-        struct event *event = &b->t->events[i];
-        if (event->type == EVENT_LOCK_WAIT && event->record->task == it->record->task) return event;
-    }
-    event_id added = event_add(b, it, EVENT_LOCK_WAIT); /* moves the array: only then take an address in it */
-    return &b->t->events[added];
+    event_id e = b->threads[task_of(b, it)->thread].wait;
+    if (e != NONE && b->t->events[e].ns == it->ns) return &b->t->events[e];
+    e = event_add(b, it, EVENT_LOCK_WAIT);
+    struct event *event = &b->t->events[e];
+    b->threads[event->thread].wait = e;
+    event->flags = 0;
+    event->duration = -1;
+    event->child = owner(b, event->process, owner_tid);
+    return event;
 }
 
 void waits_wait(struct build *b, const struct item *it)
 {
     struct ft_wait record = FT_GET(wait, it->record);
-    struct event *event = wait_event(b, it);
+    struct event *event = wait_event(b, it, record.owner_tid);
     int64_t end = ft_reader_ns(b->t->reader, record.head.time) - b->t->origin;
     int64_t duration = end > event->ns ? end - event->ns : 0;
-    bool goes_on = event->record != it->record && event->flags & EVENT_UNFINISHED;
-    if (goes_on || duration < event->duration) return; /* the slot, or a later record, knows better */
-    event->record = it->record;
+    if ((event->flags & EVENT_UNFINISHED) || duration < event->duration) return;
     event->duration = duration;
-    event->flags = 0;
-    event->child = owner(b, event->process, record.owner_tid);
+    event->record = it->record;
 }
 
 void waits_slot(struct build *b, const struct item *it)
 {
-    struct ft_wait_slot record = FT_GET(wait_slot, it->record);
-    struct event *event = wait_event(b, it);
-    event->record = it->record;
+    struct event *event = wait_event(b, it, FT_GET(wait_slot, it->record).owner_tid);
     event->flags = EVENT_UNFINISHED;
-    event->child = owner(b, event->process, record.owner_tid);
+    event->record = it->record;
 }
 
 void waits_held(struct build *b, const struct item *it)

@@ -1,0 +1,275 @@
+/* build_trace.c: see build_trace.h. */
+#include "build_trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct ft_writer w;
+static struct ft_interned interned[FT_INTERNED];
+static char directory[64], path[96];
+static struct ft_reader reader;
+static struct timeline *timeline;
+
+void trace_begin(void)
+{
+    strcpy(directory, "/tmp/forktrace-unit-XXXXXX");
+    cr_assert(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/trace", directory);
+    cr_assert_eq(ft_writer_create(&w, path, 64 << 20, 100), 0);
+    w.interned = interned;
+}
+
+void trace_end(void)
+{
+    if (timeline) {
+        timeline_free(timeline);
+        ft_reader_close(&reader);
+        timeline = NULL;
+    }
+    unlink(path);
+    rmdir(directory);
+}
+
+const char *trace_path(void) { return path; }
+uint64_t trace_now(void) { return ft_now(&w); }
+
+/* A claimed record and its reference; every kind begins like this. */
+#define RECORD(type, NAME, task)                                      \
+    struct ft_##type *r = ft_begin(&w, FT_##NAME, sizeof *r, (task)); \
+    cr_assert(r);                                                     \
+    ft_ref ref = ft_ref_of(r);                                        \
+    (void)ref
+
+static ft_ref text(const char *string, ft_ref task) { return ft_string(&w, string, strlen(string), task); }
+
+static ft_ref arguments(const char *argv, ft_ref task)
+{
+    char block[256];
+    size_t length = strlen(argv) + 1;
+    cr_assert(length <= sizeof block);
+    memcpy(block, argv, length);
+    for (size_t i = 0; i < length; i++)
+        if (block[i] == ' ') block[i] = 0;
+    return ft_string(&w, block, length, task);
+}
+
+ft_ref trace_image_masks(uint32_t pid, uint32_t ppid, enum ft_birth birth, const char *argv, uint64_t blocked,
+                         uint64_t ignored, ft_ref parent_task)
+{
+    RECORD(process, PROCESS, 0);
+    r->head.task = ref;
+    r->pid = r->tid = pid, r->ppid = ppid, r->birth = birth;
+    r->start_ticks = pid + 1000;
+    r->blocked = blocked, r->ignored = ignored;
+    r->parent_task = parent_task;
+    r->argv = arguments(argv, ref);
+    char exe[256] = "/usr/bin/";
+    strncat(exe, argv, strcspn(argv, " "));
+    r->exe = text(exe, ref);
+    ft_commit(r);
+    return ref;
+}
+
+ft_ref trace_image(uint32_t pid, uint32_t ppid, enum ft_birth birth, const char *argv)
+{
+    return trace_image_masks(pid, ppid, birth, argv, 0, 0, 0);
+}
+
+ft_ref trace_fork(ft_ref by, enum ft_fork_api api, int32_t result)
+{
+    RECORD(fork, FORK, by);
+    r->api = api, r->result = result;
+    ft_commit(r);
+    return ref;
+}
+
+ft_ref trace_fork_open(ft_ref by, enum ft_fork_api api)
+{
+    RECORD(fork, FORK, by);
+    r->api = api;
+    ft_publish(r);
+    return ref;
+}
+
+void trace_child(ft_ref fork, uint32_t pid)
+{
+    RECORD(child, CHILD, fork);
+    r->pid = r->tid = pid;
+    ft_commit(r);
+}
+
+ft_ref trace_forked(ft_ref by, uint32_t pid)
+{
+    ft_ref fork = trace_fork(by, FT_FORK_fork, (int32_t)pid);
+    trace_child(fork, pid);
+    return fork;
+}
+
+void trace_exec(ft_ref by, const char *path_)
+{
+    ft_ref string = text(path_, by);
+    RECORD(exec, EXEC, by);
+    r->path = string;
+    ft_commit(r);
+}
+
+void trace_exec_failed(ft_ref by, const char *path_, int error)
+{
+    ft_ref string = text(path_, by);
+    RECORD(exec_failed, EXEC_FAILED, by);
+    r->path = string, r->error = error;
+    ft_commit(r);
+}
+
+void trace_exit(ft_ref by, enum ft_exit_api api, int status)
+{
+    RECORD(exit, EXIT, by);
+    r->api = api, r->status = status;
+    ft_commit(r);
+}
+
+void trace_reap_api(ft_ref by, int pid, int wait_status, enum ft_reap_api api)
+{
+    RECORD(reap, REAP, by);
+    r->pid = pid, r->status = wait_status, r->api = api;
+    ft_commit(r);
+}
+
+void trace_reap(ft_ref by, int pid, int wait_status)
+{
+    trace_reap_api(by, pid, wait_status, FT_REAP_waitpid);
+}
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+ft_ref trace_thread(ft_ref by, int32_t error)
+{
+    RECORD(thread_create, THREAD_CREATE, by);
+    r->start = 0x401000, r->api = FT_THREAD_pthread_create, r->error = error;
+    error == -1 ? ft_publish(r) : ft_commit(r);
+    return ref;
+}
+
+static void started(struct ft_thread_start *r, uint32_t pid, uint32_t tid, uint64_t pthread)
+{
+    r->pid = pid, r->tid = tid, r->pthread = pthread;
+    ft_commit(r);
+}
+
+void trace_thread_start(ft_ref thread, uint32_t pid, uint32_t tid, uint64_t pthread)
+{
+    RECORD(thread_start, THREAD_START, thread);
+    started(r, pid, tid, pthread);
+}
+
+ft_ref trace_unseen_start(uint32_t pid, uint32_t tid, uint64_t pthread)
+{
+    RECORD(thread_start, THREAD_START, 0);
+    r->head.task = ref;
+    started(r, pid, tid, pthread);
+    return ref;
+}
+
+ft_ref trace_thread_at(ft_ref by, uint32_t pid, uint32_t tid, uint64_t pthread)
+{
+    ft_ref thread = trace_thread(by, 0);
+    trace_thread_start(thread, pid, tid, pthread);
+    return thread;
+}
+
+void trace_thread_end(ft_ref thread, enum ft_thread_end_how how)
+{
+    RECORD(thread_end, THREAD_END, thread);
+    r->how = how, r->cpu_ns = 12345;
+    ft_commit(r);
+}
+
+void trace_thread_name(ft_ref by, uint64_t pthread, const char *name)
+{
+    RECORD(thread_name, THREAD_NAME, by);
+    r->pthread = pthread;
+    memcpy(r->name, name, strnlen(name, sizeof r->name));
+    ft_commit(r);
+}
+
+void trace_unseen(ft_ref by, ft_ref fork, uint32_t tid)
+{
+    struct ft_unseen_threads *r = ft_begin(&w, FT_UNSEEN_THREADS, sizeof *r + sizeof tid, by);
+    cr_assert(r);
+    r->fork = fork, r->count = 1, r->tid[0] = tid;
+    ft_commit(r);
+}
+
+/* --- signals, waits --------------------------------------------------------------------------- */
+
+void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new)
+{
+    RECORD(sigaction, SIGACTION, by);
+    r->signal = (uint8_t)signal, r->api = FT_SIGACTION_sigaction;
+    r->old_handler = old, r->new_handler = new;
+    ft_commit(r);
+}
+
+void trace_sigmask(ft_ref by, uint64_t old, uint64_t new)
+{
+    RECORD(sigmask, SIGMASK, by);
+    r->old_mask = old, r->new_mask = new, r->api = FT_SIGMASK_pthread_sigmask;
+    ft_commit(r);
+}
+
+void trace_kill(ft_ref by, enum ft_kill_api api, int64_t target, int signal)
+{
+    RECORD(kill, KILL, by);
+    r->api = (uint8_t)api, r->target = target, r->signal = (uint8_t)signal;
+    ft_commit(r);
+}
+
+void trace_wait(ft_ref by, uint64_t since, uint64_t address, uint32_t owner_tid)
+{
+    RECORD(wait, WAIT, by);
+    r->since = since, r->address = address, r->owner_tid = owner_tid, r->kind = FT_WAIT_mutex;
+    ft_commit(r);
+}
+
+struct ft_wait_slot *trace_waiting(ft_ref by, uint64_t address, uint32_t owner_tid)
+{
+    struct ft_wait_slot *slot = ft_slot_new(&w, by);
+    cr_assert(slot);
+    slot->address = address, slot->owner_tid = owner_tid, slot->kind = FT_WAIT_mutex;
+    ft_slot_set(slot, FT_WAIT_SLOT, by, ft_now(&w));
+    return slot;
+}
+
+void trace_held(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address)
+{
+    RECORD(held, HELD, by);
+    r->fork = fork, r->holder = holder, r->address = address, r->kind = FT_WAIT_mutex;
+    ft_commit(r);
+}
+
+ft_ref trace_object(ft_ref by, const char *path_, uint64_t start, uint64_t end)
+{
+    ft_ref string = text(path_, by);
+    RECORD(object, OBJECT, by);
+    r->start = r->bias = start, r->end = end, r->path = string;
+    ft_commit(r);
+    return ref;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool is_alive(void *context, uint32_t pid, uint64_t start_ticks)
+{
+    for (const uint32_t *alive = context; alive && *alive; alive++)
+        if (*alive == pid) return !start_ticks || start_ticks == pid + 1000;
+    return false;
+}
+
+struct timeline *trace_timeline(const uint32_t *alive)
+{
+    cr_assert_eq(ft_reader_open(&reader, path, false), FT_READ_OK);
+    timeline = timeline_build(&reader, is_alive, (void *)(uintptr_t)alive);
+    cr_assert(timeline);
+    return timeline;
+}

@@ -1,0 +1,57 @@
+/*
+ * build_trace.h: traces made by hand: each call appends one record through the
+ * real writer, as the library in a traced process would, with made-up pids.
+ * One trace a test (Criterion runs each in a process of its own).
+ */
+#ifndef BUILD_TRACE_H
+#define BUILD_TRACE_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <criterion/criterion.h>
+
+#include "trace/writer.h"
+#include "viewer/timeline/timeline.h"
+
+void trace_begin(void); /* an empty trace: .init of a suite */
+void trace_end(void);   /* .fini */
+const char *trace_path(void);
+uint64_t trace_now(void); /* the clock of the records */
+
+/* Births. argv: one string, its parts separated by spaces. The task, to be passed to what it does. */
+ft_ref trace_image(uint32_t pid, uint32_t ppid, enum ft_birth birth, const char *argv);
+ft_ref trace_image_masks(uint32_t pid, uint32_t ppid, enum ft_birth birth, const char *argv, uint64_t blocked,
+                         uint64_t ignored, ft_ref parent_task);
+/* A fork whose result is known, and the child's first word (unless silent). */
+ft_ref trace_fork(ft_ref by, enum ft_fork_api api, int32_t result);
+ft_ref trace_fork_open(ft_ref by, enum ft_fork_api api); /* it has not returned */
+void trace_child(ft_ref fork, uint32_t pid);
+ft_ref trace_forked(ft_ref by, uint32_t pid); /* both */
+void trace_exec(ft_ref by, const char *path);
+void trace_exec_failed(ft_ref by, const char *path, int error);
+void trace_exit(ft_ref by, enum ft_exit_api api, int status);
+void trace_reap(ft_ref by, int pid, int wait_status);
+void trace_reap_api(ft_ref by, int pid, int wait_status, enum ft_reap_api api);
+
+ft_ref trace_thread(ft_ref by, int32_t error); /* FT_THREAD_CREATE */
+void trace_thread_start(ft_ref thread, uint32_t pid, uint32_t tid, uint64_t pthread);
+ft_ref trace_unseen_start(uint32_t pid, uint32_t tid, uint64_t pthread);
+ft_ref trace_thread_at(ft_ref by, uint32_t pid, uint32_t tid, uint64_t pthread); /* created and started */
+void trace_thread_end(ft_ref thread, enum ft_thread_end_how how);
+void trace_thread_name(ft_ref by, uint64_t pthread, const char *name);
+void trace_unseen(ft_ref by, ft_ref fork, uint32_t tid);
+
+void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new);
+void trace_sigmask(ft_ref by, uint64_t old, uint64_t new);
+void trace_kill(ft_ref by, enum ft_kill_api api, int64_t target, int signal);
+
+void trace_wait(ft_ref by, uint64_t since, uint64_t address, uint32_t owner_tid);
+struct ft_wait_slot *trace_waiting(ft_ref by, uint64_t address, uint32_t owner_tid); /* and never done */
+void trace_held(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address);
+ft_ref trace_object(ft_ref by, const char *path, uint64_t start, uint64_t end);
+
+/* Read it back. Pids in `alive` (0 ends it; NULL: none) still run. The timeline lives until trace_end. */
+struct timeline *trace_timeline(const uint32_t *alive);
+
+#endif
