@@ -8,18 +8,16 @@
 #include <sys/socket.h>
 
 #include "origin.h"
+#include "readable.h"
 
 #define ADDRESS_MAX 112 /* a sockaddr_un has 110 bytes */
 
-/*
- * The kernel has copied the address from there, so we can: it looks at the fd
- * first, and at no address that is too long.
- */
-static size_t readable_size(socklen_t length, int error)
+/* How much of the address to keep; it may be a bad pointer, that is why bind failed. */
+static size_t kept(const void *address, socklen_t length)
 {
-    bool unread = error == EBADF || error == ENOTSOCK || error == EFAULT;
-    if (unread || length > sizeof(struct sockaddr_storage)) return 0;
-    return length < ADDRESS_MAX ? length : ADDRESS_MAX;
+    size_t size = length < ADDRESS_MAX ? length : ADDRESS_MAX;
+    if (!size || !readable(address) || !readable((const char *)address + size - 1)) return 0;
+    return size; /* not longer than a page: both ends will do */
 }
 
 HOOK(int, bind, (int fd, const struct sockaddr *address, socklen_t length))
@@ -29,7 +27,7 @@ HOOK(int, bind, (int fd, const struct sockaddr *address, socklen_t length))
     ft_ref task = me();
     if (task) {
         struct ft_origin origin = origin_full(SITE());
-        size_t size = readable_size(length, result ? saved : 0);
+        size_t size = kept(address, length);
         struct ft_bind *record = ft_begin(&ft, FT_BIND, sizeof *record + size, task);
         if (record) {
             record->origin = origin;
