@@ -72,6 +72,7 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
     if (thread >= t->thread_count) return "?";
     const struct thread *it = &t->threads[thread];
     if (it->is_main) return process_name(t, it->process);
+    if (it->python_name && *it->python_name) return it->python_name;
     if (it->name && *it->name) return it->name;
     struct named n = {0};
     if (it->start_routine) n = without_symbol(names_at(t, it->process, it->start, it->start_routine));
@@ -122,6 +123,12 @@ static void address_fact(struct facts *f, const char *key, const struct event *e
 {
     char name[NAMES_TEXT];
     if (address) facts_add(f, key, STYLE_NORMAL, "%s", name_at(f->timeline, e->process, e->ns, address, name));
+}
+
+static void python_fact(struct facts *f, const char *key, struct python_function function)
+{
+    char text[NAMES_TEXT];
+    if (function.name) facts_add(f, key, STYLE_PYTHON, "%s", names_python(text, sizeof text, &function));
 }
 
 static void mask_fact(struct facts *f, const char *key, uint64_t mask)
@@ -184,7 +191,8 @@ static void of_wait(struct facts *f, const struct event *e)
 static void of_thread_create(struct facts *f, const struct event *e)
 {
     struct ft_thread_create r = FT_GET(thread_create, e->record);
-    address_fact(f, "runs", e, r.start);
+    if (e->child < f->timeline->thread_count) python_fact(f, "runs", f->timeline->threads[e->child].python);
+    address_fact(f, "routine", e, r.start);
     if (r.detached) facts_add(f, NULL, STYLE_NORMAL, "created detached");
     error_fact(f, r.error);
 }
@@ -210,6 +218,7 @@ static void of_sigaction(struct facts *f, const struct event *e)
     struct ft_sigaction r = FT_GET(sigaction, e->record);
     char name[TEXT_SHORT];
     facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(name, r.signal));
+    python_fact(f, "in Python", timeline_python_handler(f->timeline, e));
     handler_fact(f, "now", e, r.new_handler);
     handler_fact(f, "before", e, r.old_handler);
     facts_add(f, "call", STYLE_NORMAL, "%s, flags 0x%x", text_sigaction_api(r.api), r.flags);
@@ -403,8 +412,10 @@ static void lost_facts(struct facts *f, event_id event, process_id child)
     for (size_t g = 0; g < p->ghost_count; g++)
         if (p->ghosts[g].fork == event) {
             char name[200];
-            const char *text = thread_name(f->timeline, p->ghosts[g].thread, name, sizeof name);
+            thread_id thread = p->ghosts[g].thread;
+            const char *text = thread_name(f->timeline, thread, name, sizeof name);
             facts_add(f, "lost", STYLE_GHOST, "† %s does not exist in the child", text);
+            if (thread < f->timeline->thread_count) python_fact(f, "it runs", f->timeline->threads[thread].python);
         }
 }
 
@@ -412,10 +423,14 @@ static void stack_facts(struct facts *f, const struct event *e)
 {
     const uint64_t *pcs = NULL;
     char text[NAMES_TEXT];
+    struct python_function python;
+    bool any = timeline_python_frame(f->timeline, e, 0, &python);
+    for (size_t i = 0; timeline_python_frame(f->timeline, e, i, &python); i++)
+        facts_add(f, i ? "" : "at", STYLE_PYTHON, "%s", names_python(text, sizeof text, &python));
     size_t count = timeline_stack(f->timeline, e, &pcs);
     for (size_t i = 0; i < count; i++) {
         struct named n = without_symbol(names_frame(f->timeline, e->process, e->ns, pcs[i]));
-        facts_add(f, i ? "" : "at", STYLE_NORMAL, "%s", names_function(text, sizeof text, &n));
+        facts_add(f, i || any ? "" : "at", STYLE_NORMAL, "%s", names_function(text, sizeof text, &n));
     }
 }
 
@@ -514,7 +529,8 @@ void facts_thread(struct facts *f, thread_id thread)
     struct event at = {.process = t->process, .ns = t->start};
     char text[TEXT_SHORT];
     thread_fact(f, "thread", thread);
-    address_fact(f, "runs", &at, t->start_routine);
+    python_fact(f, "runs", t->python);
+    if (!t->python.name) address_fact(f, "runs", &at, t->start_routine);
     time_fact(f, "born", t->start, t->birth_lost ? ", or before: its birth is lost" : "");
     created_facts(f, t->created_by, t->process, t->create);
     if (t->end != NEVER) time_fact(f, "ended", t->end, "");

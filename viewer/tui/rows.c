@@ -61,7 +61,10 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
     bool any = more;
     for (uint32_t g = 0; g < process->ghost_count; g++) {
         any = true;
-        if (folded) break;
+        if (folded) {
+            head->hidden = (uint32_t)process->ghost_count;
+            break;
+        }
         below = &w->rows->row[w->rows->count];
         add(w, (struct row){.kind = ROW_GHOST, .process = p, .thread = process->ghosts[g].thread, .ghost = g});
     }
@@ -69,7 +72,10 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
         w->rows->of_thread[t] = self;
         if (w->t->threads[t].is_main) continue;
         any = true;
-        if (folded) continue;
+        if (folded) {
+            w->rows->row[self].hidden++;
+            continue;
+        }
         w->rows->of_thread[t] = (uint32_t)w->rows->count;
         below = &w->rows->row[w->rows->count];
         add(w, (struct row){.kind = ROW_THREAD, .process = p, .thread = t});
@@ -83,8 +89,11 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
 static void hide(struct rows *rows, const struct timeline *t, process_id p, uint32_t row)
 {
     rows->of_process[p] = row;
-    for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i))
+    rows->row[row].hidden += 1 + (uint32_t)t->processes[p].ghost_count;
+    for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i)) {
         rows->of_thread[i] = row;
+        rows->row[row].hidden += !t->threads[i].is_main;
+    }
 }
 
 static void walk(struct walk *w, const struct tree *tree)

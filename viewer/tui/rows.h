@@ -17,6 +17,7 @@ struct row {
     bool parent;    /* a process that has something to fold */
     uint16_t depth; /* 0: no parent here */
     uint32_t ghost; /* index in its process's ghosts */
+    uint32_t hidden; /* lanes folded away below this one */
     uint64_t open;  /* bit d: a sibling of the ancestor at depth d is still to come (d < 64) */
     process_id process;
     thread_id thread; /* main thread, thread, or the parent's thread that is lost here */

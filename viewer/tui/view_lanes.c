@@ -66,7 +66,11 @@ static void draw_label(struct pane *p, size_t i)
                            : thread_name(p->t, row->thread, text, sizeof text);
     int digits = (int)strlen(number), room = end - x - (digits ? digits + 1 : 0);
     if (room < 6) room = end - x, digits = 0;
-    grid_text(g, x, y, room, style, name);
+    x += grid_text(g, x, y, room, style, name);
+    if (row->hidden) {
+        snprintf(text, sizeof text, " +%u", row->hidden);
+        grid_text(g, x, y, end - x - (digits ? digits + 1 : 0), STYLE_DIM, text);
+    }
     if (digits) grid_text(g, end - digits, y, digits, STYLE_DIM, number);
     if (selected) grid_light(g, (struct area){p->tree.x, y, p->tree.width, 1}, LIT_ROW);
 }

@@ -76,7 +76,7 @@ void window_show(struct window *w, int64_t end, int64_t ns)
 
 int64_t window_tick(const struct window *w, int gap)
 {
-    __int128 least = (__int128)w->span * gap / w->columns;
+    __int128 least = ((__int128)w->span * gap + w->columns - 1) / w->columns;
     int64_t tick = 1;
     for (;; tick *= 10) {
         for (int64_t by = 1; by <= 5; by = by == 1 ? 2 : by == 2 ? 5 : 10)

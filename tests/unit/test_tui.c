@@ -1,0 +1,341 @@
+/*
+ * test_tui.c: the screen's parts, each for itself, and the whole of it under
+ * random keys on damaged traces. What it looks like: tests/golden/screens.sh.
+ */
+#include <criterion/criterion.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "viewer/timeline/build.h"
+#include "viewer/tui/mark.h"
+#include "viewer/tui/tui.h"
+
+static void utf8(void) { cr_assert(setlocale(LC_CTYPE, "C.UTF-8")); }
+
+/* The first line of a grid as text. */
+static const char *line_of(const struct grid *g)
+{
+    static char text[4096];
+    FILE *out = fmemopen(text, sizeof text, "w");
+    grid_print(g, out);
+    fclose(out);
+    text[strcspn(text, "\n")] = 0;
+    return text;
+}
+
+static const char *put(int width, bool ascii, const char *text)
+{
+    static struct grid g;
+    g.ascii = ascii;
+    cr_assert(grid_resize(&g, 40, 1));
+    int used = grid_text(&g, 0, 0, width, STYLE_NORMAL, text);
+    cr_assert(used <= width, "%d columns of %d", used, width);
+    for (int x = used; x < 40; x++) cr_assert_eq(grid_at(&g, x, 0)->ch, U' ', "column %d was touched", x);
+    return line_of(&g);
+}
+
+Test(tui_grid, hostile_text_becomes_visible, .init = utf8)
+{
+    cr_expect_str_eq(put(40, false, "a\033[31mb\nc\td\re\x7f"), "a\\x1b[31mb\\nc\\td\\re\\x7f");
+    cr_expect_str_eq(put(40, false,
+                         "x\xe2\x80\xae"
+                         "evil"),
+                     "x\\u{202e}evil"); /* right-to-left override */
+    cr_expect_str_eq(put(40, false, "\xff\xc0\x80\xed\xa0\x80"),
+                     "\\xff\\xc0\\x80\\xed\\xa0\\x80");         /* not UTF-8 */
+    cr_expect_str_eq(put(40, false, "\xe2\x82"), "\\xe2\\x82"); /* cut off */
+    cr_expect_str_eq(put(40, false,
+                         "\xc2\x9b"
+                         "31m"),
+                     "\\x9b31m"); /* C1: CSI in one character */
+    cr_expect_str_eq(put(40, true, "caf\xc3\xa9 \xc2\xb5s"), "caf\\u{e9} us");
+    cr_expect_str_eq(put(40, false, "e\xcc\x81\xcc\x81\xcc\x81!"),
+                     "e\xcc\x81!"); /* one combining mark a cell */
+}
+
+Test(tui_grid, text_keeps_to_its_columns, .init = utf8)
+{
+    cr_expect_str_eq(put(5, false, "abcde"), "abcde");
+    cr_expect_str_eq(put(5, false, "abcdef"), "abcd…");
+    cr_expect_str_eq(put(5, true, "abcdef"), "abcd~");
+    cr_expect_str_eq(put(4, false, "a界界"), "a界…"); /* two columns each */
+    cr_expect_str_eq(put(5, false, "a界界"), "a界界");
+    cr_expect_str_eq(put(3, false, "a界界"), "a…");
+    cr_expect_str_eq(put(0, false, "abc"), "");
+    char *huge = malloc(65537);
+    memset(huge, 'x', 65536);
+    huge[65536] = 0;
+    cr_expect_str_eq(put(6, false, huge), "xxxxx…");
+    free(huge);
+}
+
+Test(tui_grid, half_a_wide_character_never_stays, .init = utf8)
+{
+    struct grid g = {0};
+    cr_assert(grid_resize(&g, 6, 1));
+    grid_text(&g, 0, 0, 6, STYLE_NORMAL, "界界界");
+    grid_put(&g, 1, 0, U'x', 'x', STYLE_NORMAL); /* over a right half */
+    grid_put(&g, 4, 0, U'y', 'y', STYLE_NORMAL); /* over a left half */
+    cr_expect_str_eq(line_of(&g), " x界y");
+    grid_free(&g);
+}
+
+Test(tui_grid, lines_merge, .init = utf8)
+{
+    struct grid g = {0};
+    cr_assert(grid_resize(&g, 1, 1));
+    grid_line(&g, 0, 0, LINE_LEFT | LINE_RIGHT, STYLE_THREAD, false);
+    cr_expect_eq(grid_at(&g, 0, 0)->ch, U'─');
+    grid_line(&g, 0, 0, LINE_DOWN, STYLE_CONNECTOR, true);
+    cr_expect_eq(grid_at(&g, 0, 0)->ch, U'┬');
+    cr_expect_eq(grid_at(&g, 0, 0)->style, STYLE_THREAD);
+    grid_line(&g, 0, 0, LINE_UP | LINE_HEAVY, STYLE_PROCESS, false);
+    cr_expect_eq(grid_at(&g, 0, 0)->ch, U'┿');
+    grid_free(&g);
+}
+
+Test(tui_window, columns_and_times_agree)
+{
+    srand(1);
+    for (int i = 0; i < 20000; i++) {
+        struct window w = {.columns = 1 + rand() % 300};
+        int64_t end = ((int64_t)rand() << (rand() % 20)) + rand();
+        window_fit(&w, end);
+        for (int z = rand() % 40; z > 0; z--) {
+            int64_t at = window_time(&w, rand() % w.columns);
+            window_zoom(&w, at, end, 1 + rand() % 3, 1 + rand() % 3);
+        }
+        int column = rand() % w.columns;
+        cr_assert_eq(window_column(&w, window_time(&w, column)), column);
+        cr_assert_lt(window_column(&w, window_time(&w, column) - 1), column);
+        cr_assert_geq(w.span, w.columns);
+        int64_t anywhere = end ? (int64_t)(((__int128)end * (rand() % 1000)) / 1000) : 0;
+        window_show(&w, end, anywhere);
+        cr_assert(window_column(&w, anywhere) >= 0 && window_column(&w, anywhere) < w.columns);
+        int64_t tick = window_tick(&w, 10);
+        cr_assert_geq((__int128)tick * w.columns, (__int128)w.span * 10);
+        while (tick % 10 == 0) tick /= 10;
+        cr_assert(tick == 1 || tick == 2 || tick == 5, "a tick of %ld is not round", (long)tick);
+    }
+}
+
+Test(tui_window, times_are_read_and_written)
+{
+    char text[40];
+    cr_expect_eq(time_parse("1.5s"), 1500000000);
+    cr_expect_eq(time_parse("20ms"), 20000000);
+    cr_expect_eq(time_parse("300 us"), 300000);
+    cr_expect_eq(time_parse("7"), 7000000000);
+    cr_expect_eq(time_parse("soon"), -1);
+    cr_expect_eq(time_parse("-1s"), -1);
+    cr_expect_eq(time_parse("nan"), -1);
+    cr_expect_eq(time_parse("1e99"), -1);
+    cr_expect_str_eq(time_text(1500000000, 100000000, text, sizeof text), "1.5 s");
+    cr_expect_str_eq(time_text(20000000, 1000000, text, sizeof text), "20 ms");
+    cr_expect_str_eq(time_text(0, 1000, text, sizeof text), "0 s");
+}
+
+Test(tui_keys, the_table_is_sound, .init = utf8)
+{
+    char32_t seen[256];
+    size_t count = 0;
+    for (const struct action_info *i = action_table; i->help; i++) {
+        const char *keys = i->keys ? i->keys : "";
+        for (char32_t key; (key = key_next(&keys)); seen[count++] = key) {
+            cr_assert_eq(action_of(key), i->action, "%s: another action has this key", i->help);
+            for (size_t k = 0; k < count; k++) cr_assert_neq(seen[k], key, "%s: a key twice", i->help);
+        }
+        cr_assert(!*keys, "%s: %s is no key", i->help, keys);
+    }
+    cr_expect_eq(action_of(U'Q'), ACTION_NONE);
+    const char *script = "<lt><Space><Nonsense>";
+    cr_expect_eq(key_next(&script), U'<');
+    cr_expect_eq(key_next(&script), U' ');
+    cr_expect_eq(key_next(&script), 0);
+    cr_expect_str_eq(script, "<Nonsense>");
+}
+
+/* --- lanes of made-up timelines ----------------------------------------------------------------- */
+
+static struct timeline *made_up(size_t processes, size_t threads_each, size_t events)
+{
+    struct timeline *t = calloc(1, sizeof *t);
+    struct build *b = t->private = calloc(1, sizeof *b);
+    t->process_count = processes;
+    t->thread_count = processes * threads_each;
+    t->event_count = events;
+    t->processes = calloc(processes, sizeof *t->processes);
+    t->threads = calloc(t->thread_count, sizeof *t->threads);
+    t->events = calloc(events + 1, sizeof *t->events);
+    b->processes = calloc(processes, sizeof *b->processes);
+    b->threads = calloc(t->thread_count, sizeof *b->threads);
+    for (process_id p = 0; p < processes; p++) {
+        thread_id first = (thread_id)(p * threads_each);
+        t->processes[p] = (struct process){.pid = p + 1,
+                                           .parent = NONE,
+                                           .created_by = NONE,
+                                           .main = first,
+                                           .fork = NONE,
+                                           .end = NEVER,
+                                           .exit = NONE,
+                                           .reap = NONE,
+                                           .reaped_by = NONE};
+        b->processes[p].first = first;
+        for (thread_id i = first; i < first + threads_each; i++) {
+            t->threads[i] = (struct thread){.process = p,
+                                            .tid = i,
+                                            .created_by = NONE,
+                                            .create = NONE,
+                                            .end = NEVER,
+                                            .is_main = i == first,
+                                            .cpu_ns = -1};
+            b->threads[i].next = i + 1 < first + threads_each ? i + 1 : NONE;
+        }
+    }
+    for (event_id i = 0; i < events; i++) {
+        thread_id thread = (thread_id)((size_t)rand() % t->thread_count);
+        t->end = i ? t->events[i - 1].ns + rand() % 3 : 0;
+        t->events[i] = (struct event){.ns = t->end,
+                                      .process = t->threads[thread].process,
+                                      .thread = thread,
+                                      .child = NONE,
+                                      .type = (uint8_t)(rand() % 50 ? EVENT_SIGMASK : EVENT_SIGACTION)};
+    }
+    return t;
+}
+
+static void forget(struct timeline *t)
+{
+    struct build *b = t->private;
+    free(b->processes), free(b->threads), free(b);
+    free(t->processes), free(t->threads), free(t->events), free(t);
+}
+
+Test(tui_index, finds_what_a_walk_finds)
+{
+    struct timeline *t = made_up(3, 2, 40000);
+    struct index ix;
+    cr_assert(index_build(&ix, t));
+    for (thread_id lane = 0; lane < t->thread_count; lane++) {
+        uint32_t first = ix.first[lane], end = ix.first[lane + 1];
+        for (uint32_t i = first; i < end; i++) {
+            cr_assert_eq(t->events[ix.events[i]].thread, lane);
+            cr_assert_eq(index_of(&ix, lane, ix.events[i]), i);
+        }
+        for (int n = 0; n < 200; n++) {
+            int64_t ns = rand() % (t->end + 2);
+            uint32_t at = index_at(&ix, lane, ns);
+            cr_assert(at == end || t->events[ix.events[at]].ns >= ns);
+            cr_assert(at == first || t->events[ix.events[at - 1]].ns < ns);
+            if (at == end) continue;
+            uint32_t to = at + 1 + (uint32_t)rand() % (end - at), best = at;
+            for (uint32_t i = at; i < to; i++)
+                if (mark_of(&t->events[ix.events[i]])->strength >
+                    mark_of(&t->events[ix.events[best]])->strength)
+                    best = i;
+            cr_assert_eq(index_strongest(&ix, at, to), ix.events[best]);
+        }
+    }
+    index_free(&ix);
+    forget(t);
+}
+
+Test(tui_rows, a_chain_of_100000_processes_and_folding)
+{
+    struct timeline *t = made_up(100000, 2, 1);
+    for (process_id p = 1; p < t->process_count; p++) t->processes[p].parent = p - 1;
+    struct rows rows = {0};
+    cr_assert(rows_build(&rows, t));
+    cr_assert_eq(rows.count, t->thread_count);
+    cr_assert_eq(rows.row[rows.of_process[99999]].process, 99999u);
+    rows.folded[50] = true;
+    cr_assert(rows_build(&rows, t));
+    cr_assert_eq(rows.count, 101u); /* 50 processes with a thread each, and the folded one */
+    cr_assert_eq(rows.of_process[99999], rows.of_process[50]);
+    cr_assert_eq(rows.row[rows.of_process[50]].hidden, 2u * (100000 - 50) - 1);
+    rows_free(&rows);
+    forget(t);
+}
+
+static void check_cells(const struct grid *g)
+{
+    for (int i = 0; i < g->width * g->height; i++) {
+        const struct cell *c = &g->cells[i];
+        cr_assert(c->ch == 0 || (c->ch >= 0x20 && !(c->ch >= 0x7f && c->ch < 0xa0)), "control character %x",
+                  c->ch);
+        cr_assert(!g->ascii || c->ch < 0x7f, "%x is not ASCII", c->ch);
+        cr_assert(c->style < STYLE_COUNT);
+        cr_assert(c->ch != 0 || i % g->width, "half a character at the left edge");
+    }
+}
+
+static char32_t random_key(void)
+{
+    size_t n = 0;
+    while (action_table[n].help) n++;
+    const struct action_info *i = &action_table[(size_t)rand() % n];
+    const char *keys = i->keys ? i->keys : "x";
+    return i->action == ACTION_QUIT ? U'7' : key_next(&keys);
+}
+
+static void play(struct timeline *t, int keys)
+{
+    struct tui tui;
+    cr_assert(tui_open(&tui, t, "name\033[2J", 1 + rand() % 200, 1 + rand() % 60, rand() % 2));
+    tui.live = rand() % 2;
+    for (int k = 0; k < keys; k++) {
+        tui_key(&tui, rand() % 20 ? random_key() : (char32_t)(rand() % 300));
+        if (rand() % 30 == 0) cr_assert(tui_resize(&tui, 1 + rand() % 200, 1 + rand() % 60));
+        if (rand() % 30 == 0) cr_assert(tui_renew(&tui, t, rand() % 2));
+        tui_draw(&tui);
+        check_cells(&tui.grid);
+        cr_assert(!tui.rows.count || tui.row < tui.rows.count);
+    }
+    tui_close(&tui);
+}
+
+Test(tui, random_keys_on_a_made_up_run, .init = utf8)
+{
+    srand(7);
+    for (int i = 0; i < 20; i++) {
+        struct timeline *t = made_up(1 + (size_t)rand() % 40, 1 + (size_t)rand() % 4, (size_t)rand() % 3000);
+        for (process_id p = 1; p < t->process_count; p++)
+            if (rand() % 4) t->processes[p].parent = (process_id)rand() % p;
+        play(t, 200);
+        forget(t);
+    }
+}
+
+/* Golden traces with bytes turned over: whatever the model makes of them, the screen stands. */
+Test(tui, random_keys_on_damaged_traces, .init = utf8, .timeout = 120)
+{
+    static const char *const traces[] = {"tests/golden/uwsgi.ftrace", "tests/golden/waits.ftrace"};
+    static char bytes[200000];
+    srand(11);
+    int played = 0;
+    for (int i = 0; i < 60; i++) {
+        char path[] = "/tmp/forktrace-tui-XXXXXX";
+        FILE *in = fopen(traces[i % 2], "r");
+        cr_assert(in, "run the tests from the top folder");
+        size_t size = fread(bytes, 1, sizeof bytes, in);
+        fclose(in);
+        for (int k = i / 2; k > 0; k--) bytes[4096 + (size_t)rand() % (size - 4096)] = (char)rand();
+        int fd = mkstemp(path);
+        cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
+        close(fd);
+        struct ft_reader reader;
+        if (ft_reader_open(&reader, path, true) == FT_READ_OK) {
+            struct timeline *t = timeline_build(&reader, NULL, NULL);
+            cr_assert(t);
+            play(t, 100);
+            played++;
+            timeline_free(t);
+            ft_reader_close(&reader);
+        }
+        unlink(path);
+    }
+    cr_assert_gt(played, 30);
+}
