@@ -1,5 +1,5 @@
 /*
- * thread.c: threads: created, begun, joined, detached, cancelled, ended.
+ * thread.c: threads: created, begun, ended.
  *
  * A new thread starts in a trampoline of ours, which needs three words from
  * its creator: a cell. Cells are private memory, never the trace file: that
@@ -28,7 +28,6 @@
 #include "preload/init.h"
 #include "preload/origin.h"
 #include "preload/python/python.h"
-#include "preload/waiting.h"
 
 /* --- counting ------------------------------------------------------------------------------- */
 
@@ -108,8 +107,7 @@ static void find_fields(void)
         tid_at = 0;
 }
 
-/* Of a thread that was not joined yet, as pthread_join itself reads it; 0: not known, or it has ended. */
-static uint32_t tid_of(pthread_t thread)
+uint32_t thread_tid(pthread_t thread)
 {
     return tid_at ? __atomic_load_n((const uint32_t *)field(thread, tid_at), __ATOMIC_RELAXED) : 0;
 }
@@ -213,7 +211,7 @@ static __attribute__((noinline)) struct cell arrive(void *argument)
     struct ft_thread_start *record = ft_begin(&ft, FT_THREAD_START, sizeof *record, cell.task);
     if (record) {
         int saved = errno;
-        record->tid = tid_at ? tid_of(pthread_self()) : (uint32_t)syscall(SYS_gettid);
+        record->tid = tid_at ? thread_tid(pthread_self()) : (uint32_t)syscall(SYS_gettid);
         record->pid = cell.pid;
         record->pthread = (uint64_t)pthread_self();
         ft_commit(record);
@@ -309,19 +307,6 @@ HOOK(int, pthread_create,
     return error;
 }
 
-/* C11 says less than errno. EINVAL stands for a bare thrd_error, except at creation, where glibc means
- * EAGAIN. */
-static int c11_error(int result, int otherwise)
-{
-    switch (result) {
-    case thrd_success: return 0;
-    case thrd_nomem: return ENOMEM;
-    case thrd_busy: return EBUSY;
-    case thrd_timedout: return ETIMEDOUT;
-    default: return otherwise;
-    }
-}
-
 HOOK(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument))
 {
     struct ft_thread_create *record = NULL;
@@ -334,125 +319,6 @@ HOOK(int, thrd_create, (thrd_t * thread, thrd_start_t start, void *argument))
     }
     if (!record) return REAL(thrd_create)(thread, start, argument);
     int result = REAL(thrd_create)(thread, trampoline_c11, cell);
-    created(record, cell, c11_error(result, EAGAIN));
+    created(record, cell, thread_c11_error(result, EAGAIN));
     return result;
-}
-
-/* --- join, detach, cancel ------------------------------------------------------------------- */
-
-static struct ft_thread_op *operation(enum ft_thread_op_api api, uint64_t thread, uint64_t site)
-{
-    ft_ref task = me();
-    if (!task) return NULL;
-    struct ft_origin origin = origin_site(site);
-    struct ft_thread_op *record = ft_begin(&ft, FT_THREAD_OP, sizeof *record, task);
-    if (!record) return NULL;
-    record->site = origin.site;
-    record->pthread = thread;
-    record->api = api;
-    return record;
-}
-
-static void done(struct ft_thread_op *record, int error)
-{
-    if (!record) return;
-    record->error = error;
-    ft_commit(record);
-}
-
-/* A poll that found the thread still running is no event. */
-static void joined(uint64_t thread, uint64_t site, int error)
-{
-    if (error != EBUSY && error != ETIMEDOUT) done(operation(FT_THREAD_OP_join, thread, site), error);
-}
-
-/* Around a join that may block; its end is a cleanup because joining is a cancellation point. */
-static int join_begins(uint64_t thread, uint64_t site)
-{
-    waiting_begin(FT_WAIT_join, (const void *)(uintptr_t)thread, 0, tid_of((pthread_t)thread), site);
-    return 0;
-}
-static void join_ends(const int *unused) { waiting_end(); }
-#define WAITING_FOR(thread, site) \
-    __attribute__((cleanup(join_ends), unused)) int waiting = join_begins((uint64_t)(thread), site)
-
-HOOK(int, pthread_join, (pthread_t thread, void **result))
-{
-    int error;
-    {
-        WAITING_FOR(thread, SITE());
-        error = REAL(pthread_join)(thread, result);
-    }
-    joined((uint64_t)thread, SITE(), error);
-    return error;
-}
-
-HOOK(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct timespec *until))
-{
-    int error;
-    {
-        WAITING_FOR(thread, SITE());
-        error = REAL(pthread_timedjoin_np)(thread, result, until);
-    }
-    joined((uint64_t)thread, SITE(), error);
-    return error;
-}
-
-HOOK(int, pthread_clockjoin_np,
-     (pthread_t thread, void **result, clockid_t clock, const struct timespec *until))
-{
-    int error;
-    {
-        WAITING_FOR(thread, SITE());
-        error = REAL(pthread_clockjoin_np)(thread, result, clock, until);
-    }
-    joined((uint64_t)thread, SITE(), error);
-    return error;
-}
-
-HOOK(int, pthread_tryjoin_np, (pthread_t thread, void **result))
-{
-    int error = REAL(pthread_tryjoin_np)(thread, result);
-    joined((uint64_t)thread, SITE(), error);
-    return error;
-}
-
-HOOK(int, thrd_join, (thrd_t thread, int *result))
-{
-    int outcome;
-    {
-        WAITING_FOR(thread, SITE());
-        outcome = REAL(thrd_join)(thread, result);
-    }
-    joined((uint64_t)thread, SITE(), c11_error(outcome, EINVAL));
-    return outcome;
-}
-
-/* Recorded before the call: once detached, the thread may end and its pthread_t belong to another. */
-HOOK(int, pthread_detach, (pthread_t thread))
-{
-    struct ft_thread_op *record = operation(FT_THREAD_OP_detach, (uint64_t)thread, SITE());
-    ft_publish(record);
-    int error = REAL(pthread_detach)(thread);
-    done(record, error);
-    return error;
-}
-
-HOOK(int, thrd_detach, (thrd_t thread))
-{
-    struct ft_thread_op *record = operation(FT_THREAD_OP_detach, (uint64_t)thread, SITE());
-    ft_publish(record);
-    int result = REAL(thrd_detach)(thread);
-    done(record, c11_error(result, EINVAL));
-    return result;
-}
-
-/* Before the call: a thread that cancels itself asynchronously does not come back. */
-HOOK(int, pthread_cancel, (pthread_t thread))
-{
-    struct ft_thread_op *record = operation(FT_THREAD_OP_cancel, (uint64_t)thread, SITE());
-    ft_publish(record);
-    int error = REAL(pthread_cancel)(thread);
-    done(record, error);
-    return error;
 }

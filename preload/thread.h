@@ -7,6 +7,10 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include <errno.h>
+#include <pthread.h>
+#include <threads.h>
+
 #include "preload/self.h"
 
 /*
@@ -28,5 +32,21 @@ void thread_adopt(void);
  * this is such a thread; self then says who it is. Async-signal-safe.
  */
 bool thread_starting(void);
+
+/* Of a thread that was not joined yet (pthread_join itself reads it so); 0: not known, or it has ended. */
+uint32_t thread_tid(pthread_t thread);
+
+/* C11 says less than errno: a bare thrd_error is `otherwise`; EAGAIN at creation, the only one glibc means
+ * there. */
+static inline int thread_c11_error(int result, int otherwise)
+{
+    switch (result) {
+    case thrd_success: return 0;
+    case thrd_nomem: return ENOMEM;
+    case thrd_busy: return EBUSY;
+    case thrd_timedout: return ETIMEDOUT;
+    default: return otherwise;
+    }
+}
 
 #endif
