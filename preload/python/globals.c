@@ -18,7 +18,7 @@
 #include "preload/secret.h"
 
 #define MODULES 64
-#define NAMES 2048
+#define NAMES   2048
 
 /* A name of a watched dict, in this address space; its slot belongs to one process. */
 struct name {
@@ -56,7 +56,8 @@ static struct {
 /* Read by entry.S: two ways of 256, by bits 4-11 of the dict's address. */
 const void *python_dicts[256][2] __attribute__((visibility("hidden")));
 void *python_back_insert0, *python_back_insert1, *python_back_delete, *python_back_eval;
-void python_entry_insert0(void), python_entry_insert1(void), python_entry_delete(void), python_entry_eval(void);
+void python_entry_insert0(void), python_entry_insert1(void), python_entry_delete(void),
+    python_entry_eval(void);
 
 void globals_watch(const char *list) { watch = list; }
 
@@ -66,7 +67,8 @@ void globals_watch(const char *list) { watch = list; }
 static bool own(const char *file)
 {
     if (*file == '<') return !strcmp(file, "<string>"); /* python -c */
-    return !strstr(file, "/lib/python") && !strstr(file, "/site-packages/") && !strstr(file, "/dist-packages/");
+    return !strstr(file, "/lib/python") && !strstr(file, "/site-packages/") &&
+           !strstr(file, "/dist-packages/");
 }
 
 /* "/srv/app.py" -> "app", "/srv/shop/__init__.py" -> "shop". uWSGI renames modules: the file says more. */
@@ -105,11 +107,13 @@ static struct module *module_of(const void *dict)
 }
 
 /* PyEval_EvalCode: a module's body is about to run in its dict. */
-__attribute__((visibility("hidden"))) void python_eval(const void *code, const void *globals, const void *locals)
+__attribute__((visibility("hidden"))) void python_eval(const void *code, const void *globals,
+                                                       const void *locals)
 {
     if (globals != locals || known_dict(globals) || module_count == MODULES || !me()) return;
     char name[16], file[512];
-    if (py_text(py_read(code, python.layout->co_qualname), name, sizeof name) != 8 || memcmp(name, "<module>", 8))
+    if (py_text(py_read(code, python.layout->co_qualname), name, sizeof name) != 8 ||
+        memcmp(name, "<module>", 8))
         return;
     file[py_text(py_read(code, python.layout->co_filename), file, sizeof file - 1)] = 0;
     if (!own(file)) return;
@@ -133,13 +137,15 @@ static bool is_watched(const char *module, const char *name, size_t length)
         const char *rest = at + 3 + stem_length;
         size_t left = size - 3 - stem_length;
         if (*rest != '.') continue;
-        if ((left == 2 && rest[1] == '*') || (left == length + 1 && !memcmp(rest + 1, name, length))) return true;
+        if ((left == 2 && rest[1] == '*') || (left == length + 1 && !memcmp(rest + 1, name, length)))
+            return true;
     }
     return false;
 }
 
 static struct name *find(const void *dict, const void *key)
 {
+    if (!py_is(key, python.PyUnicode_Type)) return NULL;
     uint64_t h = ((uintptr_t)dict >> 4) * 0x9e3779b97f4a7c15u ^ ((uintptr_t)key >> 4) * 0xc2b2ae3d27d4eb4fu;
     for (unsigned i = 0; i < 16; i++) {
         struct name *n = &names[((h >> 40) + i) & (NAMES - 1)];
@@ -160,7 +166,8 @@ static struct name *find(const void *dict, const void *key)
     return NULL;
 }
 
-/* The binding's line: the innermost Python frame's, looked up again only when the instruction is another one. */
+/* The binding's line: the innermost Python frame's, looked up again only when the instruction is another one.
+ */
 static void locate(struct name *n, uint16_t *flags)
 {
     const void *frame = py_frame(python.current());
@@ -177,7 +184,8 @@ static void locate(struct name *n, uint16_t *flags)
 
 static void set_value(struct ft_py_global *slot, struct value value)
 {
-    if (slot->kind != value.kind) slot->kind = FT_PY_KIND_unset; /* killed in between: nothing, not nonsense */
+    if (slot->kind != value.kind)
+        slot->kind = FT_PY_KIND_unset; /* killed in between: nothing, not nonsense */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     slot->value = value.bits;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -218,38 +226,14 @@ static bool definition(uint8_t kind)
     return kind == FT_PY_KIND_function || kind == FT_PY_KIND_type || kind == FT_PY_KIND_module;
 }
 
-static void bound(const void *dict, const void *key, struct value value, struct value (*old)(const void *, const void *))
+/* At the end the interpreter sets every global to None: that is no write of the program's. */
+static bool torn_down(struct ft_py_global *slot, struct name *n, struct value value)
 {
-    ft_ref task = me();
-    if (!task || !py_is(key, python.PyUnicode_Type)) return;
-    struct name *n = find(dict, key);
-    if (!n) return;
-    bool mine = n->slot && n->pid == self.pid;
-    if (!mine && !n->slot && definition(value.kind) && !n->watched) return; /* def, class, import */
-    if (n->secret && value.kind != FT_PY_KIND_unset && value.kind != FT_PY_KIND_none)
-        value = (struct value){0, FT_PY_KIND_secret};
-    struct ft_py_global *slot = slot_of(n, task, mine ? value : old(dict, key));
-    if (!slot) return;
-    uint16_t flags = 0;
-    if (api._Py_IsFinalizing()) {
-        slot->flags |= FT_PY_TEARDOWN;
-        if (n->watched) write_event(n, task, value, FT_PY_TEARDOWN);
-        return;
-    }
-    locate(n, &flags);
-    n->version++;
-    set_value(slot, value);
-    slot->writer = task;
-    slot->file = n->file;
-    slot->line = n->line;
-    slot->flags &= flags | ~(uint16_t)FT_PY_BY_MODULE;
-    slot->writes++;
-    ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, ft_now(&ft));
-    n->version++;
-    if (n->watched) write_event(n, task, value, flags);
+    if (value.kind != FT_PY_KIND_none || !api._Py_IsFinalizing()) return false;
+    slot->flags |= FT_PY_TEARDOWN;
+    if (n->watched) write_event(n, self.task, value, FT_PY_TEARDOWN);
+    return true;
 }
-
-/* --- the hooks ------------------------------------------------------------------------------ */
 
 static struct value before(const void *dict, const void *key)
 {
@@ -258,15 +242,54 @@ static struct value before(const void *dict, const void *key)
     return value_of(api._PyDict_GetItem_KnownHash((void *)(uintptr_t)dict, (void *)(uintptr_t)key, hash));
 }
 
+/* The name of this binding with a slot of this process; NULL: not one we keep. */
+static struct name *name_of(const void *dict, const void *key, struct value value, ft_ref task)
+{
+    static struct name *last; /* a loop binds the same name again and again */
+    struct name *n = last;
+    if (!n || n->key != key || n->dict != dict) n = find(dict, key);
+    if (!n) return NULL;
+    if (n->slot && n->pid == self.pid) return last = n;
+    if (!n->slot && definition(value.kind) && !n->watched) return NULL; /* def, class, import */
+    struct value old = before(dict, key);
+    if (n->secret && old.kind > FT_PY_KIND_none) old = (struct value){0, FT_PY_KIND_secret};
+    return slot_of(n, task, old) ? n : NULL;
+}
+
+static void bound(const void *dict, const void *key, const void *object)
+{
+    ft_ref task = me();
+    if (!task) return;
+    struct value value = value_of(object);
+    struct name *n = name_of(dict, key, value, task);
+    if (!n || torn_down(n->slot, n, value)) return;
+    if (n->secret && value.kind > FT_PY_KIND_none) value = (struct value){0, FT_PY_KIND_secret};
+    struct ft_py_global *slot = n->slot;
+    uint16_t flags = 0;
+    locate(n, &flags);
+    n->version++;
+    set_value(slot, value);
+    slot->writer = task;
+    slot->file = n->file;
+    slot->line = n->line;
+    slot->flags &= flags | (uint16_t)~FT_PY_BY_MODULE;
+    slot->writes++;
+    ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, ft_now(&ft));
+    n->version++;
+    if (n->watched) write_event(n, task, value, flags);
+}
+
+/* --- the hooks ------------------------------------------------------------------------------ */
+
 __attribute__((visibility("hidden"))) void python_insert(const void *dict, const void *key, int64_t hash,
                                                          const void *value)
 {
-    bound(dict, key, value_of(value), before);
+    bound(dict, key, value);
 }
 
 __attribute__((visibility("hidden"))) void python_delete(const void *dict, const void *key)
 {
-    bound(dict, key, value_of(NULL), before);
+    bound(dict, key, NULL);
 }
 
 /* --- at a fork ------------------------------------------------------------------------------ */
@@ -279,8 +302,12 @@ void python_at_fork(ft_ref fork)
         struct ft_py_global *slot = n->slot;
         if (!slot || n->pid != self.pid) continue;
         uint32_t version = __atomic_load_n(&n->version, __ATOMIC_ACQUIRE);
-        struct ft_py_value copy = {.module = n->module, .name = n->name, .fork = fork,
-                                   .kind = slot->kind, .value = slot->value, .writes = slot->writes};
+        struct ft_py_value copy = {.module = n->module,
+                                   .name = n->name,
+                                   .fork = fork,
+                                   .kind = slot->kind,
+                                   .value = slot->value,
+                                   .writes = slot->writes};
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (version & 1 || n->version != version || copy.writes == n->told) continue;
         struct ft_py_value *record = ft_begin(&ft, FT_PY_VALUE, sizeof *record, self.task);
@@ -298,9 +325,9 @@ void python_at_fork(ft_ref fork)
 void globals_start(const struct link_map *map, const void *start)
 {
     struct patch_object object;
-    const uint8_t *inserts[4], *set = elf_symbol(map, "PyDict_SetItem"),
-                               *hashed = elf_symbol(map, "_PyDict_SetItem_KnownHash"),
-                               *delete = elf_symbol(map, "PyDict_DelItem"), *eval = elf_symbol(map, "PyEval_EvalCode");
+    const uint8_t *inserts[4],
+        *set = elf_symbol(map, "PyDict_SetItem"), *hashed = elf_symbol(map, "_PyDict_SetItem_KnownHash"),
+        *delete = elf_symbol(map, "PyDict_DelItem"), *eval = elf_symbol(map, "PyEval_EvalCode");
     if (python.layout->version != 0x030b || !set || !hashed || !delete || !eval || !value_init(map)) return;
 #define X(result, name, parameters) \
     if (!(api.name = (result(*) parameters)elf_symbol(map, #name))) return;
@@ -308,7 +335,8 @@ void globals_start(const struct link_map *map, const void *start)
 #undef X
     if (!patch_object(&object, map, start)) return;
     unsigned found = patch_tails(&object, set, hashed, inserts, 4);
-    bool done = found == 2 && patch_entry(&object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
+    bool done = found == 2 &&
+                patch_entry(&object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
                 patch_entry(&object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
                 patch_entry(&object, eval, (void *)python_entry_eval, &python_back_eval);
     if (done) done = patch_entry(&object, delete, (void *)python_entry_delete, &python_back_delete);

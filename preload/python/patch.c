@@ -46,7 +46,8 @@ bool patch_object(struct patch_object *object, const struct link_map *map, const
             object->text_end = at + segment->p_memsz;
         }
         /* version 1, pointers as 32-bit offsets: what every linker writes */
-        if (segment->p_type == PT_GNU_EH_FRAME && at[0] == 1 && at[1] == 0x1b && at[2] == 0x03 && at[3] == 0x3b) {
+        if (segment->p_type == PT_GNU_EH_FRAME && at[0] == 1 && at[1] == 0x1b && at[2] == 0x03 &&
+            at[3] == 0x3b) {
             object->base = at;
             object->functions = (uint32_t)read32(at + 8);
             object->table = at + 12;
@@ -81,7 +82,8 @@ const uint8_t *patch_function_end(const struct patch_object *o, const uint8_t *f
  * byte that only looks like a jump would have to hit a function's first byte
  * by chance, twice (see patch_tails).
  */
-static unsigned jumps(const struct patch_object *o, const uint8_t *function, const uint8_t **found, unsigned room)
+static unsigned jumps(const struct patch_object *o, const uint8_t *function, const uint8_t **found,
+                      unsigned room)
 {
     const uint8_t *end = patch_function_end(o, function);
     unsigned count = 0;
@@ -114,14 +116,14 @@ static unsigned movable(const uint8_t *p)
 {
     static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
     if (!memcmp(p, endbr64, 4)) return 4;
-    if (*p >= 0x50 && *p <= 0x57) return 1;                               /* push reg */
-    if (*p == 0x41 && p[1] >= 0x50 && p[1] <= 0x57) return 2;             /* push r8-r15 */
+    if (*p >= 0x50 && *p <= 0x57) return 1;                   /* push reg */
+    if (*p == 0x41 && p[1] >= 0x50 && p[1] <= 0x57) return 2; /* push r8-r15 */
     bool rex = (*p & 0xf8) == 0x48;
-    if (rex && (p[1] == 0x89 || p[1] == 0x8b) && p[2] >= 0xc0) return 3;  /* mov reg, reg */
-    if (*p == 0x89 && p[1] >= 0xc0) return 2;                             /* mov reg32, reg32 */
-    if (*p == 0x48 && p[1] == 0x83 && p[2] == 0xec) return 4;             /* sub $imm8, %rsp */
-    if (*p == 0x48 && p[1] == 0x81 && p[2] == 0xec) return 7;             /* sub $imm32, %rsp */
-    if (*p >= 0xb8 && *p <= 0xbf) return 5;                               /* mov $imm32, reg32 */
+    if (rex && (p[1] == 0x89 || p[1] == 0x8b) && p[2] >= 0xc0) return 3; /* mov reg, reg */
+    if (*p == 0x89 && p[1] >= 0xc0) return 2;                            /* mov reg32, reg32 */
+    if (*p == 0x48 && p[1] == 0x83 && p[2] == 0xec) return 4;            /* sub $imm8, %rsp */
+    if (*p == 0x48 && p[1] == 0x81 && p[2] == 0xec) return 7;            /* sub $imm32, %rsp */
+    if (*p >= 0xb8 && *p <= 0xbf) return 5;                              /* mov $imm32, reg32 */
     return 0;
 }
 
@@ -190,7 +192,8 @@ bool patch_entry(const struct patch_object *o, const uint8_t *function, void *ho
     if (!end || end - function < 32) return false;
     /* a branch of the function itself back into the moved bytes */
     for (const uint8_t *p = function + length; p + JUMP < end; p++) {
-        const uint8_t *near = p + JUMP + read32(p + 1), *near2 = p + 6 + read32(p + 2), *small = p + 2 + (int8_t)p[1];
+        const uint8_t *near = p + JUMP + read32(p + 1), *near2 = p + 6 + read32(p + 2),
+                      *small = p + 2 + (int8_t)p[1];
         bool into = (*p == 0xe9 && near > function && near < function + length) ||
                     (*p == 0x0f && (p[1] & 0xf0) == 0x80 && near2 > function && near2 < function + length) ||
                     (((*p & 0xf0) == 0x70 || *p == 0xeb) && small > function && small < function + length);

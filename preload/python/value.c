@@ -21,7 +21,15 @@ static struct {
 #undef X
 } types;
 
-enum { OB_SIZE = 16, DIGITS = 24, FLOAT_VALUE = 16, BYTES_DATA = 32, DICT_USED = 16, SET_USED = 24, TYPE_NAME = 24 };
+enum {
+    OB_SIZE = 16,
+    DIGITS = 24,
+    FLOAT_VALUE = 16,
+    BYTES_DATA = 32,
+    DICT_USED = 16,
+    SET_USED = 24,
+    TYPE_NAME = 24
+};
 
 bool value_init(const struct link_map *map)
 {
@@ -67,6 +75,7 @@ static struct value integer(const void *object)
 {
     int64_t size = (int64_t)(intptr_t)py_read(object, OB_SIZE);
     size_t count = (size_t)(size < 0 ? -size : size);
+    if (size == 1) return (struct value){py_read32(object, DIGITS), FT_PY_KIND_int};
     const uint32_t *digits = (const void *)((const char *)object + DIGITS);
     if (count > 3 || (count == 3 && digits[2] >= 8)) return large_int(digits, count, size < 0);
     uint64_t value = 0;
@@ -85,10 +94,11 @@ struct value value_of(const void *object)
     char buffer[TEXT_MAX];
     if (!object) return (struct value){0, FT_PY_KIND_unset};
     const void *type = py_read(object, OB_TYPE);
-    if (object == types._Py_NoneStruct) return (struct value){0, FT_PY_KIND_none};
     if (type == types.PyLong_Type) return integer(object);
+    if (object == types._Py_NoneStruct) return (struct value){0, FT_PY_KIND_none};
     if (type == types.PyBool_Type) return (struct value){py_read(object, OB_SIZE) != NULL, FT_PY_KIND_bool};
-    if (type == types.PyFloat_Type) return (struct value){(uint64_t)py_read(object, FLOAT_VALUE), FT_PY_KIND_float};
+    if (type == types.PyFloat_Type)
+        return (struct value){(uint64_t)py_read(object, FLOAT_VALUE), FT_PY_KIND_float};
     if (type == python.PyUnicode_Type)
         return text(FT_PY_KIND_text, buffer, py_text(object, buffer, sizeof buffer));
     if (type == types.PyBytes_Type) {
@@ -96,8 +106,10 @@ struct value value_of(const void *object)
         return text(FT_PY_KIND_bytes, (const char *)object + BYTES_DATA, size < TEXT_MAX ? size : TEXT_MAX);
     }
     if (type == types.PyList_Type) return (struct value){(uint64_t)py_read(object, OB_SIZE), FT_PY_KIND_list};
-    if (type == types.PyTuple_Type) return (struct value){(uint64_t)py_read(object, OB_SIZE), FT_PY_KIND_tuple};
-    if (type == types.PyDict_Type) return (struct value){(uint64_t)py_read(object, DICT_USED), FT_PY_KIND_dict};
+    if (type == types.PyTuple_Type)
+        return (struct value){(uint64_t)py_read(object, OB_SIZE), FT_PY_KIND_tuple};
+    if (type == types.PyDict_Type)
+        return (struct value){(uint64_t)py_read(object, DICT_USED), FT_PY_KIND_dict};
     if (type == types.PySet_Type) return (struct value){(uint64_t)py_read(object, SET_USED), FT_PY_KIND_set};
     if (type == python.PyFunction_Type || type == types.PyCFunction_Type)
         return (struct value){0, FT_PY_KIND_function};
