@@ -151,10 +151,10 @@ const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader
 static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, void *context)
 {
     struct ft_reading *in = r->private;
-    for (size_t i = 0; i < in->count; i++)
-        for (unsigned n = 0; n < FT_UNITS; n++) {
-            struct ft_copy *copy = &in->copies[i]; /* visit may look things up, not load */
-            if (!ft_place_in(all ? &copy->records : &copy->fresh, n)) continue;
+    for (size_t i = 0; i < in->count; i++) {
+        struct ft_copy *copy = &in->copies[i]; /* visit may look things up, but loads nothing */
+        FT_EACH_PLACE(n, all ? &copy->records : &copy->fresh)
+        {
             if (ft_place_in(&copy->fresh, n)) r->records++;
             ft_place_drop(&copy->fresh, n);
             uint64_t at = copy->page->seq * FT_PAGE + FT_PAGE_HEADER + n * FT_REF_UNIT;
@@ -162,6 +162,7 @@ static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, void *contex
             int result = visit(context, record, (ft_ref)(at / FT_REF_UNIT));
             if (result) return result;
         }
+    }
     return 0;
 }
 

@@ -46,7 +46,8 @@ enum ft_reader_error ft_reader_open(struct ft_reader *r, const char *path, bool 
 void ft_reader_close(struct ft_reader *r);
 
 /* "what is wrong: what to do", without the path; static or in `buffer`. */
-const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader *r, char *buffer, size_t size);
+const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader *r, char *buffer,
+                              size_t size);
 
 /*
  * Call visit for every committed record (FT_OPEN and FT_DONE, wait slots that
@@ -69,11 +70,11 @@ int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context);
  * bytes of the record are left out. For variable parts see ft_tail.
  */
 void ft_get(const struct ft_head *record, void *structure, size_t size);
-#define FT_GET(type, record)                      \
-    ({                                            \
-        struct ft_##type ft_get_;                 \
+#define FT_GET(type, record)                        \
+    ({                                              \
+        struct ft_##type ft_get_;                   \
         ft_get((record), &ft_get_, sizeof ft_get_); \
-        ft_get_;                                  \
+        ft_get_;                                    \
     })
 /*
  * What follows the first `fixed` bytes of the record, and how many bytes that is (0 if none; up to 7 more

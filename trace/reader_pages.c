@@ -159,8 +159,8 @@ static struct ft_copy *new_copy(struct ft_reading *in)
 /* The records handed out before must still be there as they were: callers have pointers to them. */
 static bool still_there(const struct ft_copy *copy, const struct ft_page *now, const struct look *look)
 {
-    for (unsigned n = 0; n < FT_UNITS; n++) {
-        if (!ft_place_in(&copy->records, n)) continue;
+    FT_EACH_PLACE(n, &copy->records)
+    {
         struct word old = word_at(copy->page, n * FT_REF_UNIT), new = word_at(now, n * FT_REF_UNIT);
         if (!ft_place_in(&look->records, n) || old.size != new.size || old.type != new.type) return false;
     }
@@ -175,11 +175,10 @@ static bool update(struct ft_reading *in, struct ft_copy *copy, const struct ft_
         copy->settled = copy->damaged = true;
         return true;
     }
-    for (unsigned n = 0; n < FT_UNITS; n++) {
-        if (!ft_place_in(&look->records, n)) {
-            ft_place_drop(&copy->fresh, n); /* a slot no longer in use */
-            continue;
-        }
+    for (size_t i = 0; i < sizeof copy->fresh.bits / sizeof *copy->fresh.bits; i++)
+        copy->fresh.bits[i] &= look->records.bits[i]; /* not a slot that is no longer in use */
+    FT_EACH_PLACE(n, &look->records)
+    {
         const uint8_t *record = now->room + n * FT_REF_UNIT;
         bool known = ft_place_in(&copy->records, n) &&
                      (!slots || !memcmp(copy->page->room + n * FT_REF_UNIT, record, FT_SLOT_SIZE));

@@ -56,6 +56,12 @@ bool ft_pages_load(struct ft_reader *r);
 bool ft_clock_add(struct ft_reading *in, uint64_t counter, uint64_t monotonic);
 bool ft_clock_build(struct ft_reading *in);
 
+/* for each place n of a set (a copy of it: the set may change meanwhile) */
+#define FT_EACH_PLACE(n, set)                                                  \
+    for (unsigned word_ = 0, n; word_ < sizeof(struct ft_places) / 8; word_++) \
+        for (uint64_t bits_ = (set)->bits[word_];                              \
+             bits_ && (n = word_ * 64 + (unsigned)__builtin_ctzll(bits_), 1); bits_ &= bits_ - 1)
+
 static inline bool ft_place_in(const struct ft_places *set, unsigned n)
 {
     return set->bits[n / 64] >> n % 64 & 1;
