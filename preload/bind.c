@@ -16,6 +16,7 @@
 static size_t kept(const void *address, socklen_t length)
 {
     size_t size = length < ADDRESS_MAX ? length : ADDRESS_MAX;
+    if (length > sizeof(struct sockaddr_storage)) return 0; /* the kernel does not look either */
     if (!size || !readable(address) || !readable((const char *)address + size - 1)) return 0;
     return size; /* not longer than a page: both ends will do */
 }
