@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "text.h"
+#include "tui/key.h"
 
 /* clang-format off */
 #define COLOR_OPTION   "  --color auto|always|never  colours (default auto: on a terminal, without NO_COLOR)\n"
@@ -31,10 +32,12 @@ static const struct command {
     {"report", report_main, "what happened, in words",
      "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
-     "[--ascii] [--script KEYS --size COLSxROWS] FILE",
+     "[--ascii] [--script KEYS --size COLSxROWS] [--dump] [--partial] FILE",
      "  --ascii                    no line drawing characters\n"
-     "  --script KEYS              press these keys, print the last screen and leave\n"
-     "  --size COLSxROWS           of the screen for --script\n"
+     "  --script KEYS              press these keys (<Enter>, <Tab>, <Down>, ...), print the last screen and leave\n"
+     "  --size COLSxROWS           of the screen for --script and --dump (default 80x24)\n"
+     "  --dump                     print the first screen and leave\n"
+     "  --no-symbols               object+offset instead of names from the ELF files of this machine\n" PARTIAL_OPTION
      COLOR_OPTION},
     {"export", export_main, "the timeline for other programs",
      "--format json|ndjson [-o OUT] [--partial] FILE",
@@ -66,6 +69,10 @@ static void help(FILE *out)
 static void command_help(const struct command *c)
 {
     printf("forktrace %s: %s\n\nforktrace %s %s\n\n%s", c->name, c->summary, c->name, c->usage, c->options);
+    if (c->run == view_main) {
+        puts("\nKeys:");
+        key_help(stdout);
+    }
 }
 
 /* --- main --------------------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ waits-80x24-ascii        waits.ftrace   80x24   --ascii
 waits-200x50             waits.ftrace   200x50  -
 waits-deadlock           waits.ftrace   80x24   -        nn
 waits-owner              waits.ftrace   80x24   -        nn<Enter>
-waits-signal             waits.ftrace   150x24  -        /sigusr1<Enter>.
+waits-signal             waits.ftrace   150x24  -        /sigusr1<Enter>
 waits-last               waits.ftrace   80x24   -        G
 "
 

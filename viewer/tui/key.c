@@ -83,15 +83,13 @@ const char *key_labels(const struct action_info *info, bool ascii, char *buffer,
     return buffer;
 }
 
-void key_help(FILE *out, bool roff)
+void key_help(FILE *out)
 {
     char keys[64];
     for (const struct action_info *info = action_table; info->help; info++) {
-        if (!info->keys)
-            fprintf(out, roff ? ".SS %s\n" : "%s\n", info->help);
-        else if (roff)
-            fprintf(out, ".TP\n.B \"%s\"\n%s\n", key_labels(info, true, keys, sizeof keys), info->help);
-        else
+        if (info->keys)
             fprintf(out, "  %-12s %s\n", key_labels(info, true, keys, sizeof keys), info->help);
+        else
+            fprintf(out, "%s\n", info->help);
     }
 }

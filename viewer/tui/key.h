@@ -1,6 +1,6 @@
 /*
  * key.h: keys, and what they do. One table makes the enum, the bindings, the
- * help screen, the bottom bar and the manual page, so they cannot disagree.
+ * help screen, the bottom bar and --help, so they cannot disagree.
  */
 #ifndef TUI_KEY_H
 #define TUI_KEY_H
@@ -89,7 +89,7 @@ enum action action_of(char32_t key);
 char32_t key_next(const char **script);
 /* "<Right>" as people read it: "→ ". Writes the keys of an action, separated by spaces, and returns buffer. */
 const char *key_labels(const struct action_info *info, bool ascii, char *buffer, size_t size);
-/* The table as text or as roff, for --help and for the manual page. */
-void key_help(FILE *out, bool roff);
+/* The table as text, for --help. */
+void key_help(FILE *out);
 
 #endif
