@@ -6,7 +6,7 @@ CC      ?= gcc
 V       ?= 0
 B       := build
 
-WARN    := -Wall -Wextra -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter -Wno-missing-attributes -Werror
+WARN    := -Wall -Wextra -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter -Werror $(if $(findstring clang,$(CC)),,-Wno-missing-attributes)
 CFLAGS  += -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN) -I. -MMD -MP
 ifdef SAN
 VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer
