@@ -437,7 +437,11 @@ struct ft_thread_name {
     char name[16];
 };
 
-struct ft_unseen_threads { /* at a fork: the kernel has more tasks of this process than we know: all but the forking one. Strike out those with an FT_THREAD_START */
+/*
+ * At a fork at which the kernel has more tasks of this process than we know of: all of them but the
+ * forking one. Those with an FT_THREAD_START (one may just have ended, or not have started yet) were seen.
+ */
+struct ft_unseen_threads {
     struct ft_head head;
     ft_ref fork;
     uint32_t count;
