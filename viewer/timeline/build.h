@@ -123,6 +123,7 @@ uint32_t task_index(struct build *b, ft_ref ref);    /* made if new */
 struct task *task_find(struct build *b, ft_ref ref); /* NULL if nobody mentioned it */
 struct task *task_of(struct build *b,
                      const struct item *it); /* with its thread, made up if its birth is lost */
+process_id process_of(struct build *b, const struct item *it);    /* of task_of */
 void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 
 /* events.c */

@@ -30,7 +30,7 @@ static void finish_exit(struct build *b, process_id p, int64_t ns)
 void ends_exit(struct build *b, const struct item *it)
 {
     struct ft_exit record = FT_GET(exit, it->record);
-    process_id p = b->t->threads[task_of(b, it)->thread].process;
+    process_id p = process_of(b, it);
     bool very_end = record.api != FT_EXIT_exit;
     if (very_end) finish_exit(b, p, it->ns);
     if (record.api != FT_EXIT_end || b->t->processes[p].exit == NONE) { /* "end" alone: main() returned */

@@ -43,7 +43,7 @@ void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_i
 void ghosts_unseen(struct build *b, const struct item *it)
 {
     struct ft_unseen_threads record = FT_GET(unseen_threads, it->record);
-    process_id parent = b->t->threads[task_of(b, it)->thread].process;
+    process_id parent = process_of(b, it);
     struct task *forked = task_find(b, record.fork);
     process_id child = forked && forked->thread != NONE ? b->t->threads[forked->thread].process : NONE;
     size_t length;

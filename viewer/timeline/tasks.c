@@ -50,3 +50,9 @@ struct task *task_of(struct build *b, const struct item *it)
     if (b->tasks[it->task].thread == NONE) lost_birth(b, &b->tasks[it->task], it);
     return &b->tasks[it->task];
 }
+
+process_id process_of(struct build *b, const struct item *it)
+{
+    thread_id thread = task_of(b, it)->thread; /* may move b->t->threads: first */
+    return b->t->threads[thread].process;
+}

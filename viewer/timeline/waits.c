@@ -26,11 +26,12 @@ static thread_id owner(struct build *b, process_id p, uint32_t tid)
  */
 static struct event *wait_event(struct build *b, const struct item *it, uint32_t owner_tid)
 {
-    event_id e = b->threads[task_of(b, it)->thread].wait;
+    thread_id thread = task_of(b, it)->thread;
+    event_id e = b->threads[thread].wait;
     if (e != NONE && b->t->events[e].ns == it->ns) return &b->t->events[e];
     e = event_add(b, it, EVENT_LOCK_WAIT);
     struct event *event = &b->t->events[e];
-    b->threads[event->thread].wait = e;
+    b->threads[thread].wait = e;
     event->flags = 0;
     event->duration = -1;
     event->child = owner(b, event->process, owner_tid);
