@@ -1,4 +1,4 @@
-/* facts.c: events and lanes in words. Each type of event has one function; a table calls them. */
+/* facts.c: lanes in words, and what all facts are made of. Events: facts_event.c. */
 #define _GNU_SOURCE
 #include "facts.h"
 
@@ -40,15 +40,16 @@ void facts_add(struct facts *f, const char *key, enum style style, const char *f
 bool facts_symbols = true;
 
 /* Where screens are compared with stored ones, names must not depend on the machine's libraries. */
-static struct named without_symbol(struct named n)
+struct named facts_named(struct named n)
 {
     if (!facts_symbols) n.symbol = NULL;
     return n;
 }
 
-static const char *name_at(const struct timeline *t, process_id p, int64_t ns, uint64_t address, char buffer[NAMES_TEXT])
+static const char *name_at(const struct timeline *t, process_id p, int64_t ns, uint64_t address,
+                           char buffer[NAMES_TEXT])
 {
-    struct named n = without_symbol(names_at(t, p, ns, address));
+    struct named n = facts_named(names_at(t, p, ns, address));
     return names_text(buffer, NAMES_TEXT, &n);
 }
 
@@ -75,7 +76,7 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
     if (it->python_name && *it->python_name) return it->python_name;
     if (it->name && *it->name) return it->name;
     struct named n = {0};
-    if (it->start_routine) n = without_symbol(names_at(t, it->process, it->start, it->start_routine));
+    if (it->start_routine) n = facts_named(names_at(t, it->process, it->start, it->start_routine));
     if (n.symbol)
         snprintf(buffer, size, "%s", n.symbol);
     else
@@ -94,44 +95,40 @@ const char *end_text(const struct process *p, char *buffer, size_t size)
     return buffer;
 }
 
-static void error_fact(struct facts *f, int error)
-{
-    char name[TEXT_SHORT];
-    if (error > 0) facts_add(f, "failed", STYLE_TROUBLE, "%s: %s", text_error(name, error), strerror(error));
-}
-
-static void process_fact(struct facts *f, const char *key, process_id p)
+void facts_add_process(struct facts *f, const char *key, process_id p)
 {
     if (p < f->timeline->process_count)
-        facts_add(f, key, STYLE_PROCESS, "%s, pid %u", process_name(f->timeline, p), f->timeline->processes[p].pid);
+        facts_add(f, key, STYLE_PROCESS, "%s, pid %u", process_name(f->timeline, p),
+                  f->timeline->processes[p].pid);
 }
 
-static void thread_fact(struct facts *f, const char *key, thread_id thread)
+void facts_add_thread(struct facts *f, const char *key, thread_id thread)
 {
     char name[200];
     if (thread >= f->timeline->thread_count) return;
     const struct thread *t = &f->timeline->threads[thread];
     if (t->is_main) {
-        process_fact(f, key, t->process);
+        facts_add_process(f, key, t->process);
         return;
     }
     facts_add(f, key, STYLE_THREAD, "%s, tid %u, of %s", thread_name(f->timeline, thread, name, sizeof name),
               t->tid, process_name(f->timeline, t->process));
 }
 
-static void address_fact(struct facts *f, const char *key, const struct event *e, uint64_t address)
+void facts_add_address(struct facts *f, const char *key, const struct event *e, uint64_t address)
 {
     char name[NAMES_TEXT];
-    if (address) facts_add(f, key, STYLE_NORMAL, "%s", name_at(f->timeline, e->process, e->ns, address, name));
+    if (address)
+        facts_add(f, key, STYLE_NORMAL, "%s", name_at(f->timeline, e->process, e->ns, address, name));
 }
 
-static void python_fact(struct facts *f, const char *key, struct python_function function)
+void facts_add_python(struct facts *f, const char *key, struct python_function function)
 {
     char text[NAMES_TEXT];
     if (function.name) facts_add(f, key, STYLE_PYTHON, "%s", names_python(text, sizeof text, &function));
 }
 
-static void mask_fact(struct facts *f, const char *key, uint64_t mask)
+void facts_add_mask(struct facts *f, const char *key, uint64_t mask)
 {
     char text[1200] = "", name[TEXT_SHORT];
     size_t used = 0;
@@ -140,313 +137,6 @@ static void mask_fact(struct facts *f, const char *key, uint64_t mask)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "",
                                      text_signal(name, s));
     facts_add(f, key, STYLE_NORMAL, "%s", used ? text : "none");
-}
-
-static char *string_of(const struct facts *f, ft_ref ref)
-{
-    size_t length = 0;
-    bool cut = false;
-    const char *bytes = f->timeline->reader ? ft_reader_string(f->timeline->reader, ref, &length, &cut) : "";
-    return strndup(bytes, length);
-}
-
-static void string_fact(struct facts *f, const char *key, ft_ref ref)
-{
-    char *text = ref ? string_of(f, ref) : NULL;
-    if (text) facts_add(f, key, STYLE_NORMAL, "%s", text);
-    free(text);
-}
-
-/* --- one function for each type of event: its record is there --------------------------------- */
-
-static void of_fork(struct facts *f, const struct event *e)
-{
-    struct ft_fork r = FT_GET(fork, e->record);
-    if (r.api != FT_FORK_fork) facts_add(f, "call", STYLE_NORMAL, "%s", text_fork_api(r.api));
-    error_fact(f, r.result < 0 ? -r.result : 0);
-}
-
-static void of_exec(struct facts *f, const struct event *e) { string_fact(f, "path", FT_GET(exec, e->record).path); }
-
-static void of_exec_failed(struct facts *f, const struct event *e)
-{
-    struct ft_exec_failed r = FT_GET(exec_failed, e->record);
-    string_fact(f, "path", r.path);
-    error_fact(f, r.error);
-}
-
-static void of_exit(struct facts *f, const struct event *e)
-{
-    struct ft_exit r = FT_GET(exit, e->record);
-    facts_add(f, "call", STYLE_NORMAL, "%s(%d)", text_exit_api(r.api), r.status);
-}
-
-static void of_wait(struct facts *f, const struct event *e)
-{
-    struct ft_reap r = FT_GET(reap, e->record);
-    facts_add(f, "call", STYLE_NORMAL, "%s", text_reap_api(r.api));
-    if (e->child == NONE) facts_add(f, "reaped", STYLE_NORMAL, "pid %d, never seen here", r.pid);
-}
-
-static void of_thread_create(struct facts *f, const struct event *e)
-{
-    struct ft_thread_create r = FT_GET(thread_create, e->record);
-    if (e->child < f->timeline->thread_count) python_fact(f, "runs", f->timeline->threads[e->child].python);
-    address_fact(f, "routine", e, r.start);
-    if (r.detached) facts_add(f, NULL, STYLE_NORMAL, "created detached");
-    error_fact(f, r.error);
-}
-
-static void of_thread_op(struct facts *f, const struct event *e) { error_fact(f, FT_GET(thread_op, e->record).error); }
-
-static void of_thread_name(struct facts *f, const struct event *e)
-{
-    struct ft_thread_name r = FT_GET(thread_name, e->record);
-    facts_add(f, "name", STYLE_NORMAL, "%.16s", r.name);
-}
-
-static void handler_fact(struct facts *f, const char *key, const struct event *e, uint64_t handler)
-{
-    if (handler > 1)
-        address_fact(f, key, e, handler);
-    else
-        facts_add(f, key, STYLE_NORMAL, "%s", handler ? "ignored" : "default");
-}
-
-static void of_sigaction(struct facts *f, const struct event *e)
-{
-    struct ft_sigaction r = FT_GET(sigaction, e->record);
-    char name[TEXT_SHORT];
-    facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(name, r.signal));
-    python_fact(f, "in Python", timeline_python_handler(f->timeline, e));
-    handler_fact(f, "now", e, r.new_handler);
-    handler_fact(f, "before", e, r.old_handler);
-    facts_add(f, "call", STYLE_NORMAL, "%s, flags 0x%x", text_sigaction_api(r.api), r.flags);
-    if (r.mask) mask_fact(f, "blocks", r.mask);
-}
-
-static void of_sigmask(struct facts *f, const struct event *e)
-{
-    struct ft_sigmask r = FT_GET(sigmask, e->record);
-    mask_fact(f, "now", r.new_mask);
-    mask_fact(f, "before", r.old_mask);
-    facts_add(f, "call", STYLE_NORMAL, "%s", text_sigmask_api(r.api));
-}
-
-static void of_kill(struct facts *f, const struct event *e)
-{
-    struct ft_kill r = FT_GET(kill, e->record);
-    char name[TEXT_SHORT];
-    facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(name, r.signal));
-    if (r.api != FT_KILL_kill) facts_add(f, "call", STYLE_NORMAL, "%s", text_kill_api(r.api));
-    if (e->child == NONE) facts_add(f, "to", STYLE_NORMAL, "%lld, never seen here", (long long)r.target);
-    error_fact(f, r.error);
-}
-
-struct wait_facts wait_facts_of(const struct event *e)
-{
-    if (!e->record) return (struct wait_facts){0};
-    if (e->record->type == FT_WAIT_SLOT) {
-        struct ft_wait_slot r = FT_GET(wait_slot, e->record);
-        return (struct wait_facts){r.kind, r.address, r.second, r.owner_tid};
-    }
-    struct ft_wait r = FT_GET(wait, e->record);
-    return (struct wait_facts){r.kind, r.address, r.second, r.owner_tid};
-}
-
-static void of_lock_wait(struct facts *f, const struct event *e)
-{
-    struct wait_facts r = wait_facts_of(e);
-    char text[TEXT_SHORT];
-    if (e->child != NONE && !timeline_owner_alive(f->timeline, e))
-        facts_add(f, NULL, STYLE_TROUBLE, "its owner does not exist in this process: this wait cannot end");
-    facts_add(f, "for", STYLE_WAIT, "%s", text_wait_kind(r.kind));
-    facts_add(f, "waited", e->flags & EVENT_UNFINISHED ? STYLE_TROUBLE : STYLE_WAIT, "%s%s",
-              text_duration(text, e->duration), e->flags & EVENT_UNFINISHED ? ", and never ended" : "");
-    if (r.kind == FT_WAIT_child)
-        facts_add(f, "pid", STYLE_NORMAL, "%lld", (long long)(int64_t)r.second);
-    else
-        address_fact(f, "lock", e, r.address);
-    if (r.owner_tid && e->child == NONE) facts_add(f, "owner", STYLE_NORMAL, "tid %u, never seen here", r.owner_tid);
-}
-
-static void of_lock_held(struct facts *f, const struct event *e)
-{
-    struct ft_held r = FT_GET(held, e->record);
-    facts_add(f, "kind", STYLE_WAIT, "%s", text_wait_kind(r.kind));
-    address_fact(f, "lock", e, r.address);
-}
-
-static void of_atfork(struct facts *f, const struct event *e)
-{
-    struct ft_atfork r = FT_GET(atfork, e->record);
-    char text[TEXT_SHORT];
-    facts_add(f, "phase", STYLE_NORMAL, "%s", text_atfork_phase(r.phase));
-    if (r.phase == FT_ATFORK_registered)
-        facts_add(f, "for", STYLE_NORMAL, "%s", text_atfork_phase(r.which));
-    else
-        facts_add(f, "took", STYLE_NORMAL, "%s", text_duration(text, (int64_t)r.ns));
-    address_fact(f, "handler", e, r.handler);
-}
-
-static void of_bind(struct facts *f, const struct event *e)
-{
-    struct ft_bind r = FT_GET(bind, e->record);
-    size_t length = 0;
-    const void *tail = ft_tail(e->record, sizeof(struct ft_bind), &length);
-    char text[300];
-    int port;
-    text_sockaddr(tail, length, text, sizeof text, &port);
-    facts_add(f, "address", STYLE_NORMAL, "%s", text);
-    facts_add(f, "fd", STYLE_NORMAL, "%d", r.fd);
-    error_fact(f, r.error);
-}
-
-static void of_session(struct facts *f, const struct event *e)
-{
-    struct ft_session r = FT_GET(session, e->record);
-    facts_add(f, "call", STYLE_NORMAL, "%s", text_session_api(r.api));
-    error_fact(f, r.result < 0 ? -r.result : 0);
-}
-
-static void of_credentials(struct facts *f, const struct event *e)
-{
-    struct ft_cred r = FT_GET(cred, e->record);
-    if (r.api == FT_CRED_chroot)
-        string_fact(f, "chroot", r.ids[0]);
-    else
-        facts_add(f, "call", STYLE_NORMAL, "%s(%d, %d, %d)", text_cred_api(r.api), (int)r.ids[0], (int)r.ids[1],
-                  (int)r.ids[2]);
-    error_fact(f, r.error);
-}
-
-static void of_note(struct facts *f, const struct event *e)
-{
-    struct ft_note r = FT_GET(note, e->record);
-    facts_add(f, NULL, STYLE_NORMAL, "%s", text_note(r.what));
-    string_fact(f, "about", r.text);
-}
-
-/* clang-format off */
-/* what `child` means for a type, and how its record reads */
-enum about { ABOUT_NOTHING, ABOUT_PROCESS, ABOUT_THREAD };
-static const struct {
-    enum about about;
-    const char *key;
-    void (*record)(struct facts *f, const struct event *e);
-} of[EVENT_TYPE_COUNT] = {
-    [EVENT_FORK] = {ABOUT_PROCESS, "child", of_fork},
-    [EVENT_EXEC] = {ABOUT_NOTHING, NULL, of_exec},
-    [EVENT_EXEC_FAILED] = {ABOUT_NOTHING, NULL, of_exec_failed},
-    [EVENT_EXIT] = {ABOUT_NOTHING, NULL, of_exit},
-    [EVENT_WAIT] = {ABOUT_PROCESS, "reaped", of_wait},
-    [EVENT_THREAD_CREATE] = {ABOUT_THREAD, "thread", of_thread_create},
-    [EVENT_THREAD_JOIN] = {ABOUT_THREAD, "thread", of_thread_op},
-    [EVENT_THREAD_DETACH] = {ABOUT_THREAD, "thread", of_thread_op},
-    [EVENT_THREAD_CANCEL] = {ABOUT_THREAD, "thread", of_thread_op},
-    [EVENT_THREAD_NAME] = {ABOUT_THREAD, "thread", of_thread_name},
-    [EVENT_SIGACTION] = {ABOUT_NOTHING, NULL, of_sigaction},
-    [EVENT_SIGMASK] = {ABOUT_NOTHING, NULL, of_sigmask},
-    [EVENT_KILL] = {ABOUT_PROCESS, "to", of_kill},
-    [EVENT_LOCK_WAIT] = {ABOUT_THREAD, "owner", of_lock_wait},
-    [EVENT_LOCK_HELD] = {ABOUT_THREAD, "holder", of_lock_held},
-    [EVENT_ATFORK] = {ABOUT_NOTHING, NULL, of_atfork},
-    [EVENT_BIND] = {ABOUT_NOTHING, NULL, of_bind},
-    [EVENT_SESSION] = {ABOUT_NOTHING, NULL, of_session},
-    [EVENT_CREDENTIALS] = {ABOUT_NOTHING, NULL, of_credentials},
-    [EVENT_NOTE] = {ABOUT_NOTHING, NULL, of_note},
-};
-/* clang-format on */
-
-static enum about about(const struct event *e)
-{
-    return e->type == EVENT_KILL && timeline_kill_thread(e) ? ABOUT_THREAD : of[e->type].about;
-}
-
-process_id fact_process_about(const struct timeline *t, const struct event *e)
-{
-    return about(e) == ABOUT_PROCESS && e->child < t->process_count ? e->child : NONE;
-}
-
-thread_id fact_thread_about(const struct timeline *t, const struct event *e)
-{
-    return about(e) == ABOUT_THREAD && e->child < t->thread_count ? e->child : NONE;
-}
-
-static void record_facts(struct facts *f, const struct event *e)
-{
-    if (e->record && of[e->type].record)
-        of[e->type].record(f, e);
-    if (e->flags & EVENT_INFERRED)
-        facts_add(f, NULL, STYLE_DIM, "not recorded: concluded from what came after");
-    else if (e->flags & EVENT_UNFINISHED && e->type != EVENT_LOCK_WAIT && e->type != EVENT_EXIT)
-        facts_add(f, NULL, STYLE_TROUBLE, "the call never returned");
-}
-
-static size_t append(char *buffer, size_t size, size_t used, const char *before, const char *text)
-{
-    int n = snprintf(buffer + used, size - used, "%s%s", before, text);
-    return n < 0 || (size_t)n >= size - used ? size - 1 : used + (size_t)n;
-}
-
-void fact_event_line(const struct timeline *t, event_id event, char *buffer, size_t size)
-{
-    const struct event *e = &t->events[event];
-    char name[200];
-    size_t n = append(buffer, size, 0, "", event_type_name(e->type));
-    if (fact_process_about(t, e) != NONE)
-        n = append(buffer, size, n, " → ", process_name(t, e->child));
-    else if (fact_thread_about(t, e) != NONE)
-        n = append(buffer, size, n, " → ", thread_name(t, e->child, name, sizeof name));
-    if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_LOCK_WAIT) return;
-    struct facts f = {.timeline = t};
-    record_facts(&f, e);
-    for (size_t i = 0, said = 0; i < f.count && said < 2; i++)
-        if (f.fact[i].key) n = append(buffer, size, n, said++ ? ", " : ": ", f.fact[i].value);
-    facts_free(&f);
-}
-
-static void lost_facts(struct facts *f, event_id event, process_id child)
-{
-    const struct process *p = &f->timeline->processes[child];
-    for (size_t g = 0; g < p->ghost_count; g++)
-        if (p->ghosts[g].fork == event) {
-            char name[200];
-            thread_id thread = p->ghosts[g].thread;
-            const char *text = thread_name(f->timeline, thread, name, sizeof name);
-            facts_add(f, "lost", STYLE_GHOST, "† %s does not exist in the child", text);
-            if (thread < f->timeline->thread_count) python_fact(f, "it runs", f->timeline->threads[thread].python);
-        }
-}
-
-static void stack_facts(struct facts *f, const struct event *e)
-{
-    const uint64_t *pcs = NULL;
-    char text[NAMES_TEXT];
-    struct python_function python;
-    bool any = timeline_python_frame(f->timeline, e, 0, &python);
-    for (size_t i = 0; timeline_python_frame(f->timeline, e, i, &python); i++)
-        facts_add(f, i ? "" : "at", STYLE_PYTHON, "%s", names_python(text, sizeof text, &python));
-    size_t count = timeline_stack(f->timeline, e, &pcs);
-    for (size_t i = 0; i < count; i++) {
-        struct named n = without_symbol(names_frame(f->timeline, e->process, e->ns, pcs[i]));
-        facts_add(f, i || any ? "" : "at", STYLE_NORMAL, "%s", names_function(text, sizeof text, &n));
-    }
-}
-
-void facts_event(struct facts *f, event_id event)
-{
-    const struct event *e = &f->timeline->events[event];
-    if (fact_process_about(f->timeline, e) != NONE) {
-        process_fact(f, of[e->type].key, e->child);
-        if (e->type == EVENT_FORK) lost_facts(f, event, e->child);
-        char end[TEXT_SHORT];
-        if (e->type == EVENT_WAIT) facts_add(f, "ended", STYLE_NORMAL, "%s", end_text(&f->timeline->processes[e->child], end, sizeof end));
-    } else if (fact_thread_about(f->timeline, e) != NONE) {
-        thread_fact(f, of[e->type].key, e->child);
-    }
-    record_facts(f, e);
-    stack_facts(f, e);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
@@ -460,10 +150,10 @@ static void time_fact(struct facts *f, const char *key, int64_t ns, const char *
 static void created_facts(struct facts *f, thread_id by, process_id parent, event_id event)
 {
     if (by != NONE)
-        thread_fact(f, "created by", by);
+        facts_add_thread(f, "created by", by);
     else
-        process_fact(f, "parent", parent);
-    if (event < f->timeline->event_count) stack_facts(f, &f->timeline->events[event]);
+        facts_add_process(f, "parent", parent);
+    if (event < f->timeline->event_count) facts_add_stack(f, &f->timeline->events[event]);
 }
 
 static void image_facts(struct facts *f, const struct process *p)
@@ -493,7 +183,7 @@ static void signal_facts(struct facts *f, process_id process)
         facts_add(f, i ? "" : "signals", STYLE_NORMAL, "%s %s%s", text_signal(name, d->signal), handler,
                   d->inherited ? ", inherited" : "");
     }
-    if (p->mask_at_birth) mask_fact(f, "born blocking", p->mask_at_birth);
+    if (p->mask_at_birth) facts_add_mask(f, "born blocking", p->mask_at_birth);
 }
 
 void facts_process(struct facts *f, process_id process)
@@ -509,7 +199,7 @@ void facts_process(struct facts *f, process_id process)
         bool bad = p->how != END_EXIT || p->status > 0;
         time_fact(f, "ended", p->end, p->end_inferred ? ", at the latest" : "");
         facts_add(f, "how", bad ? STYLE_TROUBLE : STYLE_NORMAL, "%s", end_text(p, end, sizeof end));
-        process_fact(f, "reaped by", p->reaped_by);
+        facts_add_process(f, "reaped by", p->reaped_by);
     } else {
         facts_add(f, "ended", STYLE_LIVE, "not yet");
     }
@@ -519,7 +209,8 @@ void facts_process(struct facts *f, process_id process)
                   thread_name(t, p->ghosts[g].thread, name, sizeof name));
     }
     if (p->coverage != COVERAGE_FULL)
-        facts_add(f, "coverage", STYLE_TROUBLE, "%s", p->coverage_reason ? p->coverage_reason : "not all was seen");
+        facts_add(f, "coverage", STYLE_TROUBLE, "%s",
+                  p->coverage_reason ? p->coverage_reason : "not all was seen");
     signal_facts(f, process);
 }
 
@@ -528,9 +219,9 @@ void facts_thread(struct facts *f, thread_id thread)
     const struct thread *t = &f->timeline->threads[thread];
     struct event at = {.process = t->process, .ns = t->start};
     char text[TEXT_SHORT];
-    thread_fact(f, "thread", thread);
-    python_fact(f, "runs", t->python);
-    if (!t->python.name) address_fact(f, "runs", &at, t->start_routine);
+    facts_add_thread(f, "thread", thread);
+    facts_add_python(f, "runs", t->python);
+    if (!t->python.name) facts_add_address(f, "runs", &at, t->start_routine);
     time_fact(f, "born", t->start, t->birth_lost ? ", or before: its birth is lost" : "");
     created_facts(f, t->created_by, t->process, t->create);
     if (t->end != NEVER) time_fact(f, "ended", t->end, "");
@@ -544,16 +235,19 @@ void facts_ghost(struct facts *f, process_id process, uint32_t ghost)
     char name[200];
     const char *text = thread_name(f->timeline, g->thread, name, sizeof name);
     facts_add(f, "lost", STYLE_GHOST, "† %s", text);
-    facts_add(f, NULL, STYLE_GHOST, "fork copies only the thread that calls it: in %s this thread does not exist and "
-              "does nothing, whatever the memory says", process_name(f->timeline, process));
-    thread_fact(f, "runs on in", g->thread);
+    facts_add(f, NULL, STYLE_GHOST,
+              "fork copies only the thread that calls it: in %s this thread does not exist and "
+              "does nothing, whatever the memory says",
+              process_name(f->timeline, process));
+    facts_add_thread(f, "runs on in", g->thread);
     if (g->fork < f->timeline->event_count) {
         time_fact(f, "lost at", f->timeline->events[g->fork].ns, "");
-        stack_facts(f, &f->timeline->events[g->fork]);
+        facts_add_stack(f, &f->timeline->events[g->fork]);
     }
-    if (g->thread < f->timeline->thread_count && f->timeline->threads[g->thread].create < f->timeline->event_count) {
+    if (g->thread < f->timeline->thread_count &&
+        f->timeline->threads[g->thread].create < f->timeline->event_count) {
         const struct event *e = &f->timeline->events[f->timeline->threads[g->thread].create];
         time_fact(f, "created", e->ns, "");
-        stack_facts(f, e);
+        facts_add_stack(f, e);
     }
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "style.h"
-#include "viewer/timeline/timeline.h"
+#include "viewer/names.h"
 
 struct fact {
     const char *key; /* static; NULL: a line of its own */
@@ -28,6 +28,16 @@ extern bool facts_symbols; /* false: object+offset instead of names from ELF fil
 void facts_free(struct facts *f);
 void facts_add(struct facts *f, const char *key, enum style style, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* What facts are made of; nothing is added for what is unknown (NONE, 0, no name). */
+void facts_add_process(struct facts *f, const char *key, process_id p);
+void facts_add_thread(struct facts *f, const char *key, thread_id thread);
+void facts_add_address(struct facts *f, const char *key, const struct event *e, uint64_t address);
+void facts_add_python(struct facts *f, const char *key, struct python_function function);
+void facts_add_mask(struct facts *f, const char *key, uint64_t mask);
+void facts_add_stack(struct facts *f, const struct event *e);
+/* Without its symbol, if `facts_symbols` is false. */
+struct named facts_named(struct named n);
 
 /* One line: "fork → uwsgi worker 1". */
 void fact_event_line(const struct timeline *t, event_id event, char *buffer, size_t size);

@@ -132,7 +132,8 @@ static struct shown show(const struct grid *g, const char **text)
     if (ch >= 0x20 && ch < 0x7f) return (struct shown){.ch = ch, .width = 1};
     text_escape(s.escape, sizeof s.escape, from, bytes);
     bool safe = !(s.ch & RAW) && !strncmp(s.escape, from, bytes) && !s.escape[bytes];
-    if (safe && g->ascii && spelled_plainly(ch) != ch) return (struct shown){.ch = spelled_plainly(ch), .width = 1};
+    if (safe && g->ascii && spelled_plainly(ch) != ch)
+        return (struct shown){.ch = spelled_plainly(ch), .width = 1};
     int width = safe && !g->ascii ? wcwidth((wchar_t)ch) : -1;
     if (width >= 0 && width <= 2) return (struct shown){.ch = ch, .width = width};
     if (safe) snprintf(s.escape, sizeof s.escape, "\\u{%x}", (unsigned)ch);
@@ -208,7 +209,8 @@ static void print_char(char32_t ch, FILE *out)
     } else if (ch < 0x10000) {
         fprintf(out, "%c%c%c", 0xe0 | ch >> 12, 0x80 | (ch >> 6 & 63), 0x80 | (ch & 63));
     } else {
-        fprintf(out, "%c%c%c%c", 0xf0 | ch >> 18, 0x80 | (ch >> 12 & 63), 0x80 | (ch >> 6 & 63), 0x80 | (ch & 63));
+        fprintf(out, "%c%c%c%c", 0xf0 | ch >> 18, 0x80 | (ch >> 12 & 63), 0x80 | (ch >> 6 & 63),
+                0x80 | (ch & 63));
     }
 }
 

@@ -46,7 +46,8 @@ void grid_clear(struct grid *g);
 struct cell *grid_at(const struct grid *g, int x, int y);
 /* One character of our own; `plain` replaces it in ASCII. */
 void grid_put(struct grid *g, int x, int y, char32_t ch, char plain, enum style style);
-/* Merge lines into a cell. The style of the strongest line stays: later calls with keep=true only add lines. */
+/* Merge lines into a cell. The style of the strongest line stays: later calls with keep=true only add lines.
+ */
 void grid_line(struct grid *g, int x, int y, unsigned lines, enum style style, bool keep);
 void grid_light(struct grid *g, struct area a, unsigned lit);
 

@@ -6,7 +6,7 @@
 #include "mark.h"
 
 const struct mark marks[EVENT_TYPE_COUNT] = {
-#define X(type, strength, ch, plain, style, legend)                                                          \
+#define X(type, strength, ch, plain, style, legend) \
     [EVENT_##type] = {strength, plain, STYLE_##style, ch, legend},
     MARKS(X)
 #undef X
@@ -29,7 +29,8 @@ static event_id *sort(const struct timeline *t, uint32_t *first, bool waits_only
         if (!sorted) return NULL;
         for (event_id i = 0; i < t->event_count; i++) {
             const struct event *e = &t->events[i];
-            thread_id lane = waits_only && e->type != EVENT_LOCK_WAIT ? NONE : index_lane(t, e->thread, e->process);
+            thread_id lane =
+                waits_only && e->type != EVENT_LOCK_WAIT ? NONE : index_lane(t, e->thread, e->process);
             if (lane == NONE) continue;
             if (fill)
                 sorted[first[lane]++] = i;
@@ -95,7 +96,8 @@ void index_free(struct index *ix)
     *ix = (struct index){0};
 }
 
-static uint32_t search(const struct timeline *t, const event_id *events, uint32_t low, uint32_t high, int64_t ns)
+static uint32_t search(const struct timeline *t, const event_id *events, uint32_t low, uint32_t high,
+                       int64_t ns)
 {
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;

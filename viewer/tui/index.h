@@ -11,7 +11,7 @@
 
 #include "viewer/timeline/timeline.h"
 
-#define INDEX_BLOCK 64u
+#define INDEX_BLOCK  64u
 #define INDEX_LEVELS 6
 
 struct index {
@@ -19,7 +19,7 @@ struct index {
     uint32_t *first;  /* [thread_count + 1]: where each lane's part of `events` starts */
     event_id *events; /* by lane, then by time */
     uint32_t *first_wait;
-    event_id *waits; /* those of type LOCK_WAIT, likewise */
+    event_id *waits;              /* those of type LOCK_WAIT, likewise */
     uint32_t *best[INDEX_LEVELS]; /* level k: position of the strongest event in each block of 64^(k+1) */
 };
 

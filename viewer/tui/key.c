@@ -63,7 +63,8 @@ enum action action_of(char32_t key)
 static const char *label(char32_t key, bool ascii)
 {
     for (size_t i = 0; !ascii && i < 4; i++)
-        if (key == (char32_t[]){K_LEFT, K_RIGHT, K_UP, K_DOWN}[i]) return (const char *[]){"←", "→", "↑", "↓"}[i];
+        if (key == (char32_t[]){K_LEFT, K_RIGHT, K_UP, K_DOWN}[i])
+            return (const char *[]){"←", "→", "↑", "↓"}[i];
     if (key == ' ') return "Space";
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].key == key) return names[i].name;

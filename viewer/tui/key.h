@@ -87,7 +87,8 @@ extern const struct action_info action_table[];
 enum action action_of(char32_t key);
 /* The next key of a script; 0 at its end, or when a <Name> is unknown (then *script points at it). */
 char32_t key_next(const char **script);
-/* "<Right>" as people read it: "→ ". Writes the keys of an action, separated by spaces, and returns buffer. */
+/* "<Right>" as people read it: "→ ". Writes the keys of an action, separated by spaces, and returns buffer.
+ */
 const char *key_labels(const struct action_info *info, bool ascii, char *buffer, size_t size);
 /* The table as text, for --help. */
 void key_help(FILE *out);

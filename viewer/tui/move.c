@@ -85,7 +85,8 @@ static uint32_t find_row(const struct tui *tui, const struct place *place)
 {
     for (uint32_t i = 0; i < tui->rows.count; i++) {
         const struct row *row = &tui->rows.row[i];
-        if (row->kind == place->kind && row->process == place->process && row->thread == place->thread) return i;
+        if (row->kind == place->kind && row->process == place->process && row->thread == place->thread)
+            return i;
     }
     return place->process < tui->rows.process_count ? tui->rows.of_process[place->process] : 0;
 }
@@ -154,7 +155,8 @@ static void follow(struct tui *tui)
         jump_to_lane(tui, t->threads[thread].process, thread,
                      e->type == EVENT_THREAD_CREATE ? t->threads[thread].start : e->ns);
     else
-        tui_say(tui, e ? "this event is about no other lane" : "no event here: h and l go to the nearest ones");
+        tui_say(tui,
+                e ? "this event is about no other lane" : "no event here: h and l go to the nearest ones");
 }
 
 static void to_creator(struct tui *tui)

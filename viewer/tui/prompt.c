@@ -24,7 +24,8 @@ static void erase(struct tui *tui)
 {
     size_t used = strlen(tui->typed);
     if (!used) tui->prompt = PROMPT_NONE;
-    while (used && (tui->typed[--used] & 0xc0) == 0x80) {}
+    while (used && (tui->typed[--used] & 0xc0) == 0x80) {
+    }
     tui->typed[used] = 0;
 }
 

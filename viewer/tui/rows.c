@@ -53,7 +53,8 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
     bool folded = w->rows->folded[p];
     uint32_t self = (uint32_t)w->rows->count;
     struct row *head = &w->rows->row[self];
-    add(w, (struct row){.kind = ROW_PROCESS, .last = last, .folded = folded, .process = p, .thread = process->main});
+    add(w, (struct row){
+               .kind = ROW_PROCESS, .last = last, .folded = folded, .process = p, .thread = process->main});
     w->rows->of_process[p] = self;
     if (w->depth < 64 && !last) w->open |= 1ull << w->depth;
     w->depth++;
@@ -66,7 +67,8 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
             break;
         }
         below = &w->rows->row[w->rows->count];
-        add(w, (struct row){.kind = ROW_GHOST, .process = p, .thread = process->ghosts[g].thread, .ghost = g});
+        add(w,
+            (struct row){.kind = ROW_GHOST, .process = p, .thread = process->ghosts[g].thread, .ghost = g});
     }
     for (thread_id t = timeline_next_thread(w->t, p, NONE); t != NONE; t = timeline_next_thread(w->t, p, t)) {
         w->rows->of_thread[t] = self;

@@ -11,14 +11,14 @@
 enum row_kind { ROW_PROCESS, ROW_THREAD, ROW_GHOST };
 
 struct row {
-    uint8_t kind;   /* enum row_kind */
-    bool last;      /* no sibling below */
-    bool folded;    /* a process whose threads and children are hidden */
-    bool parent;    /* a process that has something to fold */
-    uint16_t depth; /* 0: no parent here */
-    uint32_t ghost; /* index in its process's ghosts */
+    uint8_t kind;    /* enum row_kind */
+    bool last;       /* no sibling below */
+    bool folded;     /* a process whose threads and children are hidden */
+    bool parent;     /* a process that has something to fold */
+    uint16_t depth;  /* 0: no parent here */
+    uint32_t ghost;  /* index in its process's ghosts */
     uint32_t hidden; /* lanes folded away below this one */
-    uint64_t open;  /* bit d: a sibling of the ancestor at depth d is still to come (d < 64) */
+    uint64_t open;   /* bit d: a sibling of the ancestor at depth d is still to come (d < 64) */
     process_id process;
     thread_id thread; /* main thread, thread, or the parent's thread that is lost here */
 };
@@ -32,7 +32,8 @@ struct rows {
     size_t process_count, thread_count; /* the three arrays are this long */
 };
 
-/* Lay out anew, after another timeline or a change of `folded`. False: out of memory; rows are as they were. */
+/* Lay out anew, after another timeline or a change of `folded`. False: out of memory; rows are as they were.
+ */
 bool rows_build(struct rows *rows, const struct timeline *t);
 void rows_free(struct rows *rows);
 

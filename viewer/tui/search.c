@@ -15,9 +15,13 @@ static bool lane_matches(const struct tui *tui, const struct row *row)
     char text[300], number[16];
     const struct process *p = &t->processes[row->process];
     bool process = row->kind == ROW_PROCESS;
-    snprintf(number, sizeof number, "%u", process ? p->pid : row->thread < t->thread_count ? t->threads[row->thread].tid : 0);
+    snprintf(number, sizeof number, "%u",
+             process                         ? p->pid
+             : row->thread < t->thread_count ? t->threads[row->thread].tid
+                                             : 0);
     if (!strcmp(number, tui->search)) return true;
-    const char *name = process ? process_name(t, row->process) : thread_name(t, row->thread, text, sizeof text);
+    const char *name =
+        process ? process_name(t, row->process) : thread_name(t, row->thread, text, sizeof text);
     return strcasestr(name, tui->search) != NULL;
 }
 

@@ -21,15 +21,18 @@
 
 static bool opened;
 static struct termios before;
-static char goodbye[256]; /* what puts the terminal back; prepared, because tigetstr is not for signal handlers */
+static char
+    goodbye[256]; /* what puts the terminal back; prepared, because tigetstr is not for signal handlers */
 static sigset_t waiting_mask, outside_mask;
 static volatile sig_atomic_t ended_by, stopped, continued;
 
 const char *terminal_unfit(void)
 {
     const char *term = getenv("TERM");
-    if (!isatty(STDOUT_FILENO)) return "standard output is no terminal: use `forktrace report`, or --script '' for one screen";
-    if (!isatty(STDIN_FILENO)) return "standard input is no terminal, so there are no keys: use `forktrace report`";
+    if (!isatty(STDOUT_FILENO))
+        return "standard output is no terminal: use `forktrace report`, or --script '' for one screen";
+    if (!isatty(STDIN_FILENO))
+        return "standard input is no terminal, so there are no keys: use `forktrace report`";
     if (!term || !*term || !strcmp(term, "dumb") || !strcmp(term, "unknown"))
         return "this terminal (TERM) cannot show screens: use `forktrace report`";
     return NULL;
@@ -192,7 +195,8 @@ void terminal_show(const struct grid *g, bool anew)
             cchar_t out;
             if (!cell->ch) continue; /* the character before covers it */
             bool shaded = cell->lit & (LIT_ROW | LIT_COLUMN);
-            setcchar(&out, text, looks_of(cell), COLOR_PAIRS > pair_of(STYLE_COUNT, true) ? pair_of(cell->style, shaded) : 0, NULL);
+            setcchar(&out, text, looks_of(cell),
+                     COLOR_PAIRS > pair_of(STYLE_COUNT, true) ? pair_of(cell->style, shaded) : 0, NULL);
             mvadd_wch(y, x, &out);
         }
     }
@@ -252,6 +256,7 @@ enum terminal_event terminal_wait(int timeout_ms, char32_t *key, int *signal)
         return TERMINAL_AGAIN;
     }
     event = read_key(key);
-    if (event == TERMINAL_TIMEOUT && ready > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL)) return TERMINAL_ENDED;
+    if (event == TERMINAL_TIMEOUT && ready > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL))
+        return TERMINAL_ENDED;
     return event;
 }

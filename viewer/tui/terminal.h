@@ -7,7 +7,8 @@
 
 #include "grid.h"
 
-/* NULL if stdin and stdout are a terminal that can show screens; else what is wrong and what to do. Static text. */
+/* NULL if stdin and stdout are a terminal that can show screens; else what is wrong and what to do. Static
+ * text. */
 const char *terminal_unfit(void);
 /* Take the screen over. False: it could not be had. `colour` false: none. */
 bool terminal_open(bool colour);
@@ -17,7 +18,13 @@ void terminal_size(int *width, int *height);
 /* `anew`: the screen may show something else; send every cell. */
 void terminal_show(const struct grid *g, bool anew);
 
-enum terminal_event { TERMINAL_TIMEOUT, TERMINAL_KEY, TERMINAL_RESIZED, TERMINAL_AGAIN /* back from a stop */, TERMINAL_ENDED };
+enum terminal_event {
+    TERMINAL_TIMEOUT,
+    TERMINAL_KEY,
+    TERMINAL_RESIZED,
+    TERMINAL_AGAIN /* back from a stop */,
+    TERMINAL_ENDED
+};
 /*
  * Wait for a key, at most so long (-1: for ever). SIGTSTP stops the process
  * with the terminal given back. ENDED: SIGTERM, SIGINT, SIGHUP (*signal says

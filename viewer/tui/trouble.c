@@ -87,7 +87,9 @@ bool trouble_find(struct tui *tui)
     for (process_id i = 0; i < t->process_count; i++) {
         const struct process *p = &t->processes[i];
         bool bad = p->how == END_SIGNAL || p->how == END_VANISHED || (p->how == END_EXIT && p->status > 0);
-        const char *what = p->how == END_SIGNAL ? "killed by a signal" : p->how == END_EXIT ? "ended with an error" : "vanished";
+        const char *what = p->how == END_SIGNAL ? "killed by a signal"
+                           : p->how == END_EXIT ? "ended with an error"
+                                                : "vanished";
         if (bad && !add(tui, (struct trouble){p->end, NONE, i, p->main, what})) return false;
     }
     if (tui->trouble_count) qsort(tui->troubles, tui->trouble_count, sizeof *tui->troubles, by_time);
@@ -101,7 +103,8 @@ static size_t here(const struct tui *tui, bool *at)
     *at = false;
     for (; i < tui->trouble_count && tui->troubles[i].ns <= tui->now; i++) {
         const struct trouble *t = &tui->troubles[i];
-        if (t->ns != tui->now || t->event != tui->event || tui->rows.of_process[t->process] > tui->row) continue;
+        if (t->ns != tui->now || t->event != tui->event || tui->rows.of_process[t->process] > tui->row)
+            continue;
         if (t->event == NONE && tui->rows.of_process[t->process] != tui->row) continue;
         *at = true;
         return i;

@@ -63,8 +63,7 @@ static void open_on_answer(struct tui *tui)
     tui->event = NONE;
 }
 
-bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height,
-              bool ascii)
+bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height, bool ascii)
 {
     *tui = (struct tui){.timeline = t, .file = file, .event = NONE, .fitted = true, .end = t->end};
     tui->grid.ascii = ascii;
@@ -199,7 +198,12 @@ static void draw_title(struct tui *tui, struct area a)
         x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, " · ");
         x += grid_text(g, x, a.y, right - x - 1, STYLE_GHOST, text);
     }
-    if (x < right) grid_text(g, right, a.y, a.width - right, tui->live ? STYLE_LIVE : t->complete ? STYLE_DIM : STYLE_TROUBLE, state);
+    if (x < right)
+        grid_text(g, right, a.y, a.width - right,
+                  tui->live     ? STYLE_LIVE
+                  : t->complete ? STYLE_DIM
+                                : STYLE_TROUBLE,
+                  state);
 }
 
 /* Keys and words of one action, or of all (ACTION_NONE), as far as there is room; takes it from the area. */
@@ -208,7 +212,9 @@ static void draw_key(struct grid *g, struct area *a, const struct action_info *i
     char keys[80] = "", one[32];
     for (; i->help; i++) {
         const char *word = i->bar ? i->bar : only == i->action ? i->help : NULL;
-        if (!i->keys || !word || (only ? i->action != only : i->action == ACTION_HELP || i->action == ACTION_QUIT)) continue;
+        if (!i->keys || !word ||
+            (only ? i->action != only : i->action == ACTION_HELP || i->action == ACTION_QUIT))
+            continue;
         size_t used = strlen(keys);
         key_labels(i, g->ascii, one, sizeof one);
         snprintf(keys + used, sizeof keys - used, "%s%.*s", used ? "/" : "", (int)strcspn(one, " "), one);
@@ -257,7 +263,8 @@ static void draw_rule(struct tui *tui, struct area a)
         grid_line(&tui->grid, a.x + (upright ? 0 : i), a.y + (upright ? i : 0),
                   upright ? LINE_UP | LINE_DOWN : LINE_LEFT | LINE_RIGHT, style, false);
     if (upright || !a.height || tui->rows.count <= tui->page) return;
-    snprintf(text, sizeof text, " lanes %zu to %zu of %zu ", tui->top + 1, tui->top + tui->page, tui->rows.count);
+    snprintf(text, sizeof text, " lanes %zu to %zu of %zu ", tui->top + 1, tui->top + tui->page,
+             tui->rows.count);
     grid_text(&tui->grid, a.x + 2, a.y, a.width - 2, STYLE_DIM, text);
 }
 

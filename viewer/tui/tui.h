@@ -84,8 +84,7 @@ struct tui {
 };
 
 /* Start on a timeline. False: out of memory. */
-bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height,
-              bool ascii);
+bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height, bool ascii);
 void tui_close(struct tui *tui);
 /* The file has grown: another timeline of the same run. The reader stays where he is. */
 bool tui_renew(struct tui *tui, const struct timeline *t, bool live);

@@ -75,7 +75,8 @@ static void draw(struct tui *tui, struct area a)
     }
     facts_free(&f);
     if (tui->scroll < tui->scroll_most)
-        grid_text(&tui->grid, a.x + a.width - 7, a.y + a.height - 1, 7, STYLE_DIM, tui->on_details ? "  j ..." : "  Tab ...");
+        grid_text(&tui->grid, a.x + a.width - 7, a.y + a.height - 1, 7, STYLE_DIM,
+                  tui->on_details ? "  j ..." : "  Tab ...");
 }
 
 static bool act(struct tui *tui, enum action action)

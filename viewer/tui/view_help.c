@@ -37,7 +37,8 @@ static void sign(struct out *o, char32_t ch, char plain, enum style style, const
 {
     int y = o->area.y + o->line - o->tui->over_scroll;
     pair(o, "", style, right);
-    if (y >= o->area.y && y < o->area.y + o->area.height) grid_put(&o->tui->grid, o->area.x + 3, y, ch, plain, style);
+    if (y >= o->area.y && y < o->area.y + o->area.height)
+        grid_put(&o->tui->grid, o->area.x + 3, y, ch, plain, style);
 }
 
 static void lines(struct out *o)
@@ -57,8 +58,10 @@ static void lines(struct out *o)
     sign(o, U'■', ']', STYLE_MARK, "the end");
     sign(o, U'✖', 'X', STYLE_TROUBLE, "killed by a signal");
     for (size_t i = 0; i < EVENT_TYPE_COUNT; i++)
-        if (marks[i].legend && marks[i].ch) sign(o, marks[i].ch, marks[i].plain, marks[i].style, marks[i].legend);
-    heading(o, "Where several events share a cell, the most important one is shown, in bold; zoom in with +.");
+        if (marks[i].legend && marks[i].ch)
+            sign(o, marks[i].ch, marks[i].plain, marks[i].style, marks[i].legend);
+    heading(o,
+            "Where several events share a cell, the most important one is shown, in bold; zoom in with +.");
 }
 
 static void draw(struct tui *tui, struct area area)

@@ -35,7 +35,8 @@ static int draw_guides(struct pane *p, const struct row *row, int x, int y)
     for (unsigned d = from; d < row->depth; d++, x += 2) {
         bool own = d + 1 == row->depth;
         unsigned lines = own ? LINE_UP | LINE_RIGHT | (row->last ? 0 : LINE_DOWN)
-                             : d + 1 < 64 && row->open >> (d + 1) & 1 ? LINE_UP | LINE_DOWN : 0;
+                         : d + 1 < 64 && row->open >> (d + 1) & 1 ? LINE_UP | LINE_DOWN
+                                                                  : 0;
         if (lines) grid_line(p->g, x, y, lines, STYLE_RULE, false);
     }
     return x;
@@ -61,9 +62,8 @@ static void draw_label(struct pane *p, size_t i)
         grid_put(g, x, y, U'†', '+', STYLE_GHOST);
         x += 2;
     }
-    const char *name = row->kind == ROW_PROCESS
-                           ? process_name(p->t, row->process)
-                           : thread_name(p->t, row->thread, text, sizeof text);
+    const char *name = row->kind == ROW_PROCESS ? process_name(p->t, row->process)
+                                                : thread_name(p->t, row->thread, text, sizeof text);
     int digits = (int)strlen(number), room = end - x - (digits ? digits + 1 : 0);
     if (room < 6) room = end - x, digits = 0;
     x += grid_text(g, x, y, room, style, name);
@@ -85,7 +85,8 @@ static int lane_x(const struct pane *p, int64_t ns)
 static void draw_lane(struct pane *p, size_t i)
 {
     const struct row *row = row_at(p, i);
-    int y = row_y(p, i), first = lane_x(p, row_start(p->t, row)), last = lane_x(p, row_end(p->t, row, p->tui->end));
+    int y = row_y(p, i), first = lane_x(p, row_start(p->t, row)),
+        last = lane_x(p, row_end(p->t, row, p->tui->end));
     int left = p->lanes.x, right = left + p->lanes.width - 1;
     enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
     unsigned shape = row->kind == ROW_PROCESS ? LINE_HEAVY : row->kind == ROW_GHOST ? LINE_DASHED : 0;
@@ -109,7 +110,8 @@ static void draw_waits(struct pane *p, size_t i)
         if (first < p->lanes.x) first = p->lanes.x;
         if (last > p->lanes.x + c) last = p->lanes.x + c;
         if (last - first < 1) continue; /* its mark says it */
-        enum style style = e->flags & EVENT_UNFINISHED && wait_facts_of(e).kind <= FT_WAIT_spin ? STYLE_TROUBLE : STYLE_WAIT;
+        enum style style =
+            e->flags & EVENT_UNFINISHED && wait_facts_of(e).kind <= FT_WAIT_spin ? STYLE_TROUBLE : STYLE_WAIT;
         for (int x = first; x <= last; x++) {
             struct cell *cell = grid_at(p->g, x, y);
             unsigned lines = cell->lines;
@@ -133,11 +135,13 @@ static void label_waits(struct pane *p, size_t i)
         char text[80], time[TEXT_SHORT];
         unsigned kind = wait_facts_of(e).kind;
         bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin;
-        snprintf(text, sizeof text, " %s %s%s ", kind ? text_wait_kind(kind) : "wait", text_duration(time, e->duration),
-                 endless ? ", endless" : "");
-        int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns), x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
+        snprintf(text, sizeof text, " %s %s%s ", kind ? text_wait_kind(kind) : "wait",
+                 text_duration(time, e->duration), endless ? ", endless" : "");
+        int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns),
+            x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
         int room = 0;
-        for (const struct cell *cell; x + room < p->lanes.x + p->lanes.width && (cell = grid_at(p->g, x + room, y)); room++)
+        for (const struct cell *cell;
+             x + room < p->lanes.x + p->lanes.width && (cell = grid_at(p->g, x + room, y)); room++)
             if (cell->ch != (p->g->ascii ? U'%' : U'░')) break;
         if (room >= wide + 2) grid_text(p->g, x, y, wide, endless ? STYLE_TROUBLE : STYLE_WAIT, text);
         c = (first < p->lanes.x ? p->lanes.x : first) - p->lanes.x;
@@ -159,13 +163,16 @@ static void draw_marks(struct pane *p, size_t i)
         uint32_t next = index_at(ix, lane, window_time(p->w, column + 1));
         if (next <= at) next = at + 1; /* times that are no times */
         event_id best = index_strongest(ix, at, next), chosen = p->tui->event;
-        if (i == p->tui->row && chosen != NONE && index_of(ix, lane, chosen) >= at && index_of(ix, lane, chosen) < next)
+        if (i == p->tui->row && chosen != NONE && index_of(ix, lane, chosen) >= at &&
+            index_of(ix, lane, chosen) < next)
             best = chosen;
         const struct event *e = &p->t->events[best];
         const struct mark *mark = mark_of(e);
         int x = p->lanes.x + column;
-        bool corner = best != chosen && grid_at(p->g, x, y)->lines & LINE_UP && !(grid_at(p->g, x, y)->lines & LINE_LEFT);
-        if (corner && mark->strength < STRONG) {} /* where a lane begins matters more */
+        bool corner = best != chosen && grid_at(p->g, x, y)->lines & LINE_UP &&
+                      !(grid_at(p->g, x, y)->lines & LINE_LEFT);
+        if (corner && mark->strength < STRONG) {
+        } /* where a lane begins matters more */
         else if (mark->ch || (p->g->ascii && mark->plain && e->type != EVENT_LOCK_WAIT))
             grid_put(p->g, x, y, mark->ch, mark->plain, mark->style);
         else if (e->type == EVENT_FORK || e->type == EVENT_THREAD_CREATE)
@@ -201,8 +208,14 @@ static void draw_end(struct pane *p, size_t i)
     const struct process *process = &p->t->processes[row->process];
     bool killed = process->how == END_SIGNAL, good = process->how == END_EXIT && process->status <= 0;
     char text[60], end[TEXT_SHORT];
-    grid_put(p->g, x, y, killed ? U'✖' : process->how == END_VANISHED ? U'?' : U'■',
-             killed ? 'X' : process->how == END_VANISHED ? '?' : ']', good ? STYLE_MARK : STYLE_TROUBLE);
+    grid_put(p->g, x, y,
+             killed                         ? U'✖'
+             : process->how == END_VANISHED ? U'?'
+                                            : U'■',
+             killed                         ? 'X'
+             : process->how == END_VANISHED ? '?'
+                                            : ']',
+             good ? STYLE_MARK : STYLE_TROUBLE);
     int wide = snprintf(text, sizeof text, " %s", end_text(process, end, sizeof end));
     if (blank(p, x + 1, y, wide)) grid_text(p->g, x + 1, y, wide, good ? STYLE_DIM : STYLE_TROUBLE, text);
 }
@@ -227,14 +240,16 @@ static void draw_ghost_words(struct pane *p, size_t i)
 static size_t creator_row(const struct pane *p, const struct row *row)
 {
     const struct rows *rows = &p->tui->rows;
-    thread_id by = row->kind == ROW_THREAD ? p->t->threads[row->thread].created_by : p->t->processes[row->process].created_by;
+    thread_id by = row->kind == ROW_THREAD ? p->t->threads[row->thread].created_by
+                                           : p->t->processes[row->process].created_by;
     process_id parent = row->kind == ROW_THREAD ? row->process : p->t->processes[row->process].parent;
     if (row->kind == ROW_GHOST) return NONE;
     if (by < rows->thread_count) return rows->of_thread[by];
     return parent < rows->process_count ? rows->of_process[parent] : NONE;
 }
 
-/* From the creator down to what it created; `reach[column]`: lines to rows below the screen start there already. */
+/* From the creator down to what it created; `reach[column]`: lines to rows below the screen start there
+ * already. */
 static void draw_birth(struct pane *p, size_t i, int *reach)
 {
     const struct row *row = row_at(p, i);
@@ -242,7 +257,8 @@ static void draw_birth(struct pane *p, size_t i, int *reach)
     int column = window_column(p->w, row_start(p->t, row));
     if (from >= i || column < 0 || column >= p->w->columns) return;
     int x = p->lanes.x + column, top = p->lanes.y, bottom = top + p->lanes.height - 1;
-    int y0 = from < p->tui->top ? top - 1 : row_y(p, from), y1 = i >= p->tui->top + p->tui->page ? bottom + 1 : row_y(p, i);
+    int y0 = from < p->tui->top ? top - 1 : row_y(p, from),
+        y1 = i >= p->tui->top + p->tui->page ? bottom + 1 : row_y(p, i);
     if (y1 < top || y0 > bottom) return;
     if (y1 > bottom && reach[column] <= y0) return;
     if (y1 > bottom) reach[column] = y0;
@@ -270,16 +286,20 @@ static void draw_relation(struct pane *p)
     const struct rows *rows = &p->tui->rows;
     process_id process = fact_process_about(p->t, e);
     thread_id thread = fact_thread_about(p->t, e);
-    size_t to = process != NONE ? rows->of_process[process] : thread != NONE ? rows->of_thread[thread] : p->tui->row;
+    size_t to = process != NONE  ? rows->of_process[process]
+                : thread != NONE ? rows->of_thread[thread]
+                                 : p->tui->row;
     int column = window_column(p->w, e->ns), x = p->lanes.x + column;
     if (to == p->tui->row || column < 0 || column >= p->w->columns) return;
     size_t low = to < p->tui->row ? to : p->tui->row, high = to + p->tui->row - low;
     enum style style = mark_of(e)->style;
-    for (size_t i = low + 1 > p->tui->top ? low + 1 : p->tui->top; i < high && i < p->tui->top + p->tui->page; i++) {
+    for (size_t i = low + 1 > p->tui->top ? low + 1 : p->tui->top; i < high && i < p->tui->top + p->tui->page;
+         i++) {
         struct cell *cell = grid_at(p->g, x, row_y(p, i));
         if (cell->ch == ' ' || cell->lines) grid_put(p->g, x, row_y(p, i), U'┆', ':', style);
     }
-    if (to >= p->tui->top && to < p->tui->top + p->tui->page) grid_put(p->g, x, row_y(p, to), U'◆', '@', style);
+    if (to >= p->tui->top && to < p->tui->top + p->tui->page)
+        grid_put(p->g, x, row_y(p, to), U'◆', '@', style);
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -305,7 +325,8 @@ static void draw_axis(struct pane *p)
     struct area cursor = draw_cursor_time(p);
     char text[40];
     int end = p->lanes.x + p->lanes.width;
-    int64_t tick = window_tick(p->w, 11), from = window_time(p->w, 0), ns = from > 0 ? (from + tick - 1) / tick * tick : 0;
+    int64_t tick = window_tick(p->w, 11), from = window_time(p->w, 0),
+            ns = from > 0 ? (from + tick - 1) / tick * tick : 0;
     for (; window_column(p->w, ns) < p->w->columns; ns += tick) {
         int x = lane_x(p, ns);
         int wide = grid_width(p->g, time_text(ns, tick, text, sizeof text), 30);

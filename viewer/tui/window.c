@@ -112,6 +112,7 @@ int64_t time_parse(const char *text)
     while (*rest == ' ') rest++;
     if (!*rest) return (int64_t)(value * 1e9);
     for (int u = 0; u < 4; u++)
-        if (!strcmp(rest, units[u].name) || !strcmp(rest, units[u].plain)) return (int64_t)(value * (double)units[u].ns);
+        if (!strcmp(rest, units[u].name) || !strcmp(rest, units[u].plain))
+            return (int64_t)(value * (double)units[u].ns);
     return -1;
 }
