@@ -107,6 +107,9 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_WAIT_SLOT] = waits_slot,
     [FT_BIND] = bind,
     [FT_PY_THREAD] = python_thread,
+    [FT_PY_GLOBAL] = globals_slot,
+    [FT_PY_VALUE] = globals_value,
+    [FT_PY_WRITE] = globals_write,
 };
 
 static void show(struct build *b, const struct item *it)
@@ -135,6 +138,7 @@ static void conclude(struct build *b)
     hidden_finish(b);
     b->in_order = b->t->event_count;
     ends_finish(b);
+    globals_finish(b);
     events_finish(b);
     objects_finish(b);
     roles_assign(b);

@@ -60,6 +60,15 @@ struct process_more {
     size_t event_count;
 };
 
+struct told { /* a global's value at a fork */
+    global_id global;
+    process_id process;
+    const struct ft_head *fork;
+    int64_t ns;
+    struct value value;
+    uint64_t writes;
+};
+
 struct hidden { /* a system() or popen() */
     event_id event;
     uint32_t older;
@@ -97,6 +106,9 @@ struct build {
     uint32_t family_count;
     uint64_t ghost_count;
     uint64_t left_out;
+    struct map by_name, by_copy; /* (hash of module.name) -> global; (global, process) -> copy */
+    struct told *told;
+    size_t told_count;
     struct map strings; /* reference -> index of texts: copied once */
     char **texts;
     size_t text_count;
@@ -206,6 +218,13 @@ unsigned image_at(const struct process *p, int64_t ns); /* generation */
 
 /* python.c */
 void python_thread(struct build *b, const struct item *it);
+
+/* globals.c */
+void globals_slot(struct build *b, const struct item *it);
+void globals_value(struct build *b, const struct item *it);
+void globals_write(struct build *b, const struct item *it);
+void globals_finish(struct build *b); /* after ends_finish */
+void globals_free(struct build *b);
 
 /* roles.c */
 void roles_assign(struct build *b);

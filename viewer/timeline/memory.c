@@ -120,6 +120,7 @@ void build_free(struct build *b)
     free(b->processes), free(b->threads), free(b->objects), free(b->by_process);
     map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
     map_free(&b->by_pthread), map_free(&b->by_site);
+    globals_free(b);
     free_models(b);
     free(b);
 }

@@ -128,6 +128,43 @@ struct thread {
     bool birth_lost; /* its birth was overwritten, or never seen: start is its first record */
 };
 
+/* What a global is bound to, as recorded. */
+struct value {
+    uint8_t kind; /* enum ft_py_kind; FT_PY_KIND_unset: unbound or not known (see `known`) */
+    bool known;
+    uint64_t bits;    /* int, bool, float (its bits), a container's length */
+    const char *text; /* text, bytes, long_int, object, type: the words; else NULL */
+};
+
+typedef uint32_t global_id, copy_id;
+
+enum copy_birth { COPY_BY_IMPORT, COPY_BY_FORK };
+
+/* One process's private instance of a global. */
+struct copy {
+    global_id global;
+    process_id process;
+    copy_id parent; /* the copy it was forked from, or NONE */
+    enum copy_birth birth;
+    int64_t born, end; /* end NEVER: the process still runs */
+    struct value at_birth, last;
+    int64_t written; /* the last write in this process; NEVER: none */
+    uint64_t writes; /* in this process */
+    thread_id writer; /* of the last one */
+    const char *file; /* where, NULL if there was none */
+    uint32_t line;
+    bool by_module;  /* bound by the module's own top level only */
+    bool torn_down;  /* cleared by the interpreter's shutdown, which is not counted */
+};
+
+struct global {
+    const char *module, *name;
+    copy_id first; /* its copies are contiguous, by process */
+    size_t count;
+    bool diverged; /* copies related by fork, a write after the fork, last values differ */
+    bool watched;  /* every write is an event */
+};
+
 /* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
 #define EVENT_TYPES(X)                                                                                   \
     X(FORK, "fork", 'Y')                                                                                 \
@@ -139,7 +176,8 @@ struct thread {
                         X(SIGMASK, "sigmask", 'm') X(KILL, "kill", 'k') X(SIGNAL, "signal", '!')         \
                             X(LOCK_WAIT, "lock-wait", '=') X(LOCK_HELD, "lock-held", 'h')                \
                                 X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') X(SESSION, "session", 'S') \
-                                    X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')
+                                    X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')      \
+                                        X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z')
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
     EVENT_TYPES(X)
@@ -153,7 +191,8 @@ enum event_type {
  * process, THREAD_CREATE its thread, WAIT the reaped process, JOIN/DETACH/
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
- * perhaps an ancestor's), EXEC_FAILED its errno; else NONE.
+ * perhaps an ancestor's), EXEC_FAILED its errno, WRITE and TEARDOWN the global;
+ * else NONE.
  *
  * EXIT: duration is how long exit() took until its very end; UNFINISHED: it
  * never got there. The main thread of a process is the same through all its
@@ -183,6 +222,10 @@ struct timeline {
     size_t thread_count;
     struct event *events; /* by time */
     size_t event_count;
+    struct global *globals; /* diverged ones first, then by module and name */
+    size_t global_count;
+    struct copy *copies;
+    size_t copy_count;
     bool complete; /* nothing lost, torn, truncated, and every process covered */
     void *private;
 };
@@ -224,6 +267,12 @@ uint64_t timeline_site(const struct event *e);
 bool timeline_owner_alive(const struct timeline *t, const struct event *e);
 /* KILL: whether it was aimed at a thread: `child` is then a thread. */
 bool timeline_kill_thread(const struct event *e);
+/* WRITE: the value bound. */
+struct value timeline_written(const struct timeline *t, const struct event *e);
+/* The copy of a global a process has, or NONE. */
+copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
+/* A value as a person would write it; returns what snprintf does. */
+int value_format(struct value value, char *buffer, size_t size);
 /* Ghosts and the like left out because a damaged file named absurdly many. */
 uint64_t timeline_left_out(const struct timeline *t);
 /* The disposition of a signal in a process at a time. */

@@ -1,0 +1,311 @@
+/*
+ * globals.c: module globals and their copies, one a process: what each was
+ * born with, who wrote it, what it is now, and which went their own way.
+ *
+ * A process that wrote a name has a slot for it (FT_PY_GLOBAL). One that only
+ * inherited it has none: its copy is worked out from what its parent told at
+ * the fork (FT_PY_VALUE), or inherited in its turn.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static bool in_words(unsigned kind)
+{
+    return kind == FT_PY_KIND_text || kind == FT_PY_KIND_bytes || kind == FT_PY_KIND_long_int ||
+           kind == FT_PY_KIND_object || kind == FT_PY_KIND_type;
+}
+
+static struct value value(struct build *b, unsigned kind, uint64_t bits)
+{
+    struct value v = {.kind = (uint8_t)kind, .known = true, .bits = bits};
+    if (in_words(kind)) {
+        v.text = build_string_once(b, (ft_ref)bits);
+        if (!v.text) v.text = "";
+    }
+    return v;
+}
+
+static bool same(struct value x, struct value y)
+{
+    if (x.kind != y.kind || x.known != y.known) return false;
+    return in_words(x.kind) ? !strcmp(x.text, y.text) : x.bits == y.bits;
+}
+
+int value_format(struct value v, char *buffer, size_t size)
+{
+    double number;
+    if (!v.known) return snprintf(buffer, size, "?");
+    switch (v.kind) {
+    case FT_PY_KIND_unset: return snprintf(buffer, size, "unset");
+    case FT_PY_KIND_none: return snprintf(buffer, size, "None");
+    case FT_PY_KIND_bool: return snprintf(buffer, size, v.bits ? "True" : "False");
+    case FT_PY_KIND_int: return snprintf(buffer, size, "%" PRId64, (int64_t)v.bits);
+    case FT_PY_KIND_float:
+        memcpy(&number, &v.bits, sizeof number);
+        return snprintf(buffer, size, "%.17g", number);
+    case FT_PY_KIND_text: return snprintf(buffer, size, "'%s'", v.text);
+    case FT_PY_KIND_bytes: return snprintf(buffer, size, "b'%s'", v.text);
+    case FT_PY_KIND_long_int: return snprintf(buffer, size, "%s", v.text);
+    case FT_PY_KIND_list: return snprintf(buffer, size, "list of %" PRIu64, v.bits);
+    case FT_PY_KIND_tuple: return snprintf(buffer, size, "tuple of %" PRIu64, v.bits);
+    case FT_PY_KIND_dict: return snprintf(buffer, size, "dict of %" PRIu64, v.bits);
+    case FT_PY_KIND_set: return snprintf(buffer, size, "set of %" PRIu64, v.bits);
+    case FT_PY_KIND_object: return snprintf(buffer, size, "<%s object>", v.text);
+    case FT_PY_KIND_type: return snprintf(buffer, size, "<class %s>", v.text);
+    case FT_PY_KIND_function: return snprintf(buffer, size, "<function>");
+    case FT_PY_KIND_module: return snprintf(buffer, size, "<module>");
+    case FT_PY_KIND_secret: return snprintf(buffer, size, "***");
+    default: return snprintf(buffer, size, "?");
+    }
+}
+
+/* --- globals and copies ----------------------------------------------------------------------- */
+
+static global_id global_of(struct build *b, ft_ref module, ft_ref name)
+{
+    char *text =
+        build_format(b, "%s.%s", build_string_once(b, module) ?: "?", build_string_once(b, name) ?: "?");
+    uint64_t h = 0xcbf29ce484222325u; /* two different names in 2^64 */
+    for (const char *c = text; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+    uint32_t *known = map_get(&b->by_name, h, 0);
+    if (known) return *known;
+    struct timeline *t = b->t;
+    t->globals = build_grow(b, t->globals, t->global_count, sizeof *t->globals);
+    char *dot = strrchr(text, '.');
+    *dot = 0;
+    t->globals[t->global_count] = (struct global){.module = text, .name = dot + 1, .first = NONE};
+    build_map_put(b, &b->by_name, h, 0, (uint32_t)t->global_count);
+    return (global_id)t->global_count++;
+}
+
+static copy_id copy_of(struct build *b, global_id global, process_id process)
+{
+    uint32_t *known = map_get(&b->by_copy, global, process);
+    if (known) return *known;
+    struct timeline *t = b->t;
+    t->copies = build_grow(b, t->copies, t->copy_count, sizeof *t->copies);
+    t->copies[t->copy_count] = (struct copy){.global = global,
+                                             .process = process,
+                                             .parent = NONE,
+                                             .born = NEVER,
+                                             .end = NEVER,
+                                             .written = NEVER,
+                                             .writer = NONE};
+    build_map_put(b, &b->by_copy, global, process, (uint32_t)t->copy_count);
+    return (copy_id)t->copy_count++;
+}
+
+void globals_slot(struct build *b, const struct item *it)
+{
+    struct ft_py_global slot = FT_GET(py_global, it->record);
+    global_id global = global_of(b, slot.module, slot.name);
+    copy_id id = copy_of(b, global, process_of(b, it));
+    struct task *writer = task_find(b, slot.writer);
+    struct copy *copy = &b->t->copies[id];
+    if (copy->writes && copy->written > it->ns) return; /* the same name under two keys: the later one */
+    copy->writes += slot.writes;
+    copy->written = it->ns;
+    copy->at_birth = value(b, slot.old_kind, slot.old);
+    copy->last = value(b, slot.kind, slot.value);
+    copy->writer = writer ? writer->thread : NONE;
+    copy->file = build_string_once(b, slot.file);
+    copy->line = slot.line;
+    copy->by_module = slot.flags & FT_PY_BY_MODULE;
+    copy->torn_down = slot.flags & FT_PY_TEARDOWN;
+}
+
+void globals_value(struct build *b, const struct item *it)
+{
+    struct ft_py_value v = FT_GET(py_value, it->record);
+    struct told told = {.global = global_of(b, v.module, v.name),
+                        .process = process_of(b, it),
+                        .fork = ft_reader_find(b->t->reader, v.fork, FT_FORK),
+                        .ns = it->ns,
+                        .value = value(b, v.kind, v.value),
+                        .writes = v.writes};
+    b->told = build_grow(b, b->told, b->told_count, sizeof told);
+    b->told[b->told_count++] = told;
+}
+
+void globals_write(struct build *b, const struct item *it)
+{
+    struct ft_py_write w = FT_GET(py_write, it->record);
+    global_id global = global_of(b, w.module, w.name);
+    b->t->globals[global].watched = true;
+    event_id e = event_add(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE);
+    b->t->events[e].child = global;
+}
+
+/* --- at the end ------------------------------------------------------------------------------- */
+
+static int by_place(const void *x, const void *y)
+{
+    const struct told *a = x, *b = y;
+    if (a->process != b->process) return a->process < b->process ? -1 : 1;
+    if (a->global != b->global) return a->global < b->global ? -1 : 1;
+    return a->ns < b->ns ? -1 : a->ns > b->ns;
+}
+
+/* What the parent told last of this global before or at the fork; NULL: nothing. */
+static const struct told *told_at(const struct build *b, global_id global, process_id parent,
+                                  const struct event *fork)
+{
+    size_t low = 0, high = b->told_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct told *told = &b->told[middle];
+        bool before = told->process != parent  ? told->process < parent
+                      : told->global != global ? told->global < global
+                                               : told->ns <= fork->ns || told->fork == fork->record;
+        if (before)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct told *last = low ? &b->told[low - 1] : NULL;
+    return last && last->process == parent && last->global == global ? last : NULL;
+}
+
+/* When the process's memory went away: at its first exec after being forked, or its end. */
+static int64_t memory_end(const struct timeline *t, const struct process *p, int64_t from)
+{
+    for (size_t i = p->image_inherited ? 1 : 0; i < p->image_count; i++)
+        if (p->images[i].start > from) return p->images[i].start;
+    return p->end;
+}
+
+/* A copy made by fork. Its value at birth is the parent's then: as told, or as the parent had inherited it.
+ */
+static void inherit(struct build *b, copy_id from, process_id child, const struct event *fork)
+{
+    struct timeline *t = b->t;
+    struct copy parent = t->copies[from];
+    copy_id id = copy_of(b, parent.global, child);
+    struct copy *copy = &t->copies[id];
+    const struct told *told = told_at(b, parent.global, parent.process, fork);
+    struct value born = told                                              ? told->value
+                        : parent.writes && parent.birth == COPY_BY_IMPORT ? (struct value){0}
+                                                                          : parent.at_birth;
+    copy->birth = COPY_BY_FORK;
+    copy->parent = from;
+    copy->born = fork->ns;
+    if (!copy->writes || (told && copy->at_birth.kind == FT_PY_KIND_unset)) copy->at_birth = born;
+    if (!copy->writes) copy->last = copy->at_birth;
+}
+
+static void inherit_all(struct build *b)
+{
+    struct timeline *t = b->t;
+    for (process_id p = 0; p < t->process_count; p++) { /* parents come first */
+        const struct process *child = &t->processes[p];
+        if (!child->image_inherited || child->parent == NONE || child->fork == NONE) continue;
+        struct event fork = t->events[child->fork];
+        for (global_id g = 0; g < t->global_count; g++) {
+            uint32_t *from = map_get(&b->by_copy, g, child->parent);
+            if (!from) continue;
+            const struct copy *parent = &t->copies[*from];
+            bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, &fork) ||
+                         (parent->written != NEVER && parent->written <= fork.ns);
+            if (there) inherit(b, *from, p, &fork);
+        }
+    }
+}
+
+/* The copies' last values differ although one was forked from the other and somebody wrote since. */
+static bool went_apart(const struct build *b, const struct copy *copy)
+{
+    if (copy->birth != COPY_BY_FORK || copy->parent == NONE) return false;
+    const struct copy *parent = &b->t->copies[copy->parent];
+    bool wrote = (copy->written != NEVER && copy->written > copy->born) ||
+                 (parent->written != NEVER && parent->written > copy->born);
+    return wrote && copy->last.known && parent->last.known && !same(copy->last, parent->last);
+}
+
+static int by_interest(const void *x, const void *y)
+{
+    const struct global *a = x, *b = y;
+    if (a->diverged != b->diverged) return a->diverged ? -1 : 1;
+    int order = strcmp(a->module, b->module);
+    return order ? order : strcmp(a->name, b->name);
+}
+
+static int by_global(const void *x, const void *y)
+{
+    const struct copy *a = x, *b = y;
+    if (a->global != b->global) return a->global < b->global ? -1 : 1;
+    return a->process < b->process ? -1 : a->process > b->process;
+}
+
+/* Put globals and copies into the order that is shown, and correct every id. */
+static void arrange(struct build *b)
+{
+    struct timeline *t = b->t;
+    global_id *moved = build_alloc(b, (t->global_count + 1) * sizeof *moved);
+    for (global_id g = 0; g < t->global_count; g++) t->globals[g].first = g; /* its old id, for a moment */
+    if (t->global_count) qsort(t->globals, t->global_count, sizeof *t->globals, by_interest);
+    for (global_id g = 0; g < t->global_count; g++) moved[t->globals[g].first] = g;
+    process_id *parents = build_alloc(b, (t->copy_count + 1) * sizeof *parents);
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        struct copy *copy = &t->copies[c];
+        parents[c] = copy->parent == NONE ? NONE : t->copies[copy->parent].process;
+    }
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        t->copies[c].parent = parents[c]; /* the parent's process, until all have their new places */
+        t->copies[c].global = moved[t->copies[c].global];
+    }
+    if (t->copy_count) qsort(t->copies, t->copy_count, sizeof *t->copies, by_global);
+    for (global_id g = 0; g < t->global_count; g++) t->globals[g].first = NONE;
+    map_free(&b->by_copy);
+    b->by_copy = (struct map){0};
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        struct global *global = &t->globals[t->copies[c].global];
+        if (global->first == NONE) global->first = c;
+        global->count++;
+        build_map_put(b, &b->by_copy, t->copies[c].global, t->copies[c].process, c);
+    }
+    for (copy_id c = 0; c < t->copy_count; c++)
+        if (t->copies[c].parent != NONE)
+            t->copies[c].parent = timeline_copy(t, t->copies[c].global, t->copies[c].parent);
+    for (size_t i = 0; i < t->event_count; i++)
+        if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_TEARDOWN)
+            t->events[i].child = moved[t->events[i].child];
+}
+
+void globals_finish(struct build *b)
+{
+    struct timeline *t = b->t;
+    if (b->told_count) qsort(b->told, b->told_count, sizeof *b->told, by_place);
+    inherit_all(b);
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        struct copy *copy = &t->copies[c];
+        if (copy->born == NEVER) copy->born = copy->written == NEVER ? 0 : t->processes[copy->process].start;
+        copy->end = memory_end(t, &t->processes[copy->process], copy->born);
+        if (went_apart(b, copy)) t->globals[copy->global].diverged = true;
+    }
+    arrange(b);
+}
+
+copy_id timeline_copy(const struct timeline *t, global_id global, process_id process)
+{
+    uint32_t *known = map_get(&build_of(t)->by_copy, global, process);
+    return known ? *known : NONE;
+}
+
+struct value timeline_written(const struct timeline *t, const struct event *e)
+{
+    if ((e->type != EVENT_WRITE && e->type != EVENT_TEARDOWN) || !e->record) return (struct value){0};
+    struct ft_py_write w = FT_GET(py_write, e->record);
+    return value(build_of(t), w.kind, w.value);
+}
+
+void globals_free(struct build *b)
+{
+    free(b->t->globals), free(b->t->copies), free(b->told);
+    map_free(&b->by_name), map_free(&b->by_copy);
+}
