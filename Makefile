@@ -91,19 +91,24 @@ $(B)/tests/unit: $(UNIT_OBJ)
 
 $(B)/tests/seeds: $(B)/view/tests/tools/seeds.c.o $(B)/view/trace/writer.c.o
 $(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
-$(B)/tests/seeds $(B)/tests/fuzz_reader:
+$(B)/tests/fuzz_timeline: $(B)/view/tests/fuzz/fuzz_timeline.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c viewer/timeline/*.c))
+$(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_timeline:
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
 
-unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader ## the parts, each for itself
+unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_timeline ## the parts, each for itself
 	$(Q)$(B)/tests/unit --jobs 2
-	$(Q)$(B)/tests/seeds $(B)/seeds && $(B)/tests/fuzz_reader $(B)/seeds/*
+	$(Q)$(B)/tests/seeds $(B)/seeds
+	$(Q)for f in reader timeline; do $(B)/tests/fuzz_$$f $(B)/seeds/* $(wildcard tests/golden/*.ftrace) || exit 1; done
 
-fuzz: $(B)/tests/seeds ## hostile traces, FUZZ_SECONDS=60 of them (clang)
-	$(Q)$(B)/tests/seeds $(B)/seeds && mkdir -p $(B)/corpus
-	$(Q)clang -DFUZZING -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz tests/fuzz/fuzz_reader.c $(wildcard trace/reader*.c)
-	$(Q)$(B)/tests/fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=70000 -artifact_prefix=$(B)/ $(B)/corpus $(B)/seeds
+FUZZ ?= reader
+fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, FUZZ_SECONDS=60 (clang)
+	$(Q)$(B)/tests/seeds $(B)/seeds && mkdir -p $(B)/corpus-$(FUZZ)
+	$(Q)clang -DFUZZING -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz \
+	    tests/fuzz/fuzz_$(FUZZ).c $(wildcard trace/reader*.c viewer/timeline/*.c)
+	$(Q)$(B)/tests/fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 -artifact_prefix=$(B)/ \
+	    $(B)/corpus-$(FUZZ) $(B)/seeds $(wildcard tests/golden)
 
 $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
 	@mkdir -p $(@D)

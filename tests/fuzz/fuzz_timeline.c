@@ -1,0 +1,86 @@
+/*
+ * fuzz_timeline.c: any bytes as a trace, all the way to the model every view
+ * is drawn from, and its questions asked of each event.
+ *
+ *     make fuzz FUZZ=timeline          with libFuzzer (clang); FUZZ_SECONDS=60
+ *     fuzz_timeline FILE...            without: replays files, as `make unit` does with the seeds
+ */
+#define _GNU_SOURCE
+#include "viewer/timeline/timeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint64_t sink; /* so that what is read is really read */
+
+static bool half_of_them(void *context, uint32_t pid, uint64_t start_ticks) { return pid & 1; }
+
+static void look(const struct timeline *t)
+{
+    for (size_t i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        const uint64_t *pcs;
+        size_t count = timeline_stack(t, e, &pcs);
+        for (size_t k = 0; k < count; k++) {
+            const struct object *o = timeline_object(t, e->process, e->ns, pcs[k]);
+            sink += o && o->path ? strlen(o->path) : 0;
+        }
+        sink += strlen(event_type_name(e->type));
+        if (e->process != NONE && e->process >= t->process_count) abort();
+        if (e->thread != NONE && e->thread >= t->thread_count) abort();
+        sink += (uint64_t)timeline_disposition(t, e->process, 1 + (int)(i % 64), e->ns).handler;
+    }
+    for (process_id p = 0; p < t->process_count; p++) {
+        const struct process *process = &t->processes[p];
+        size_t steps = 0;
+        for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i))
+            if (steps++ > t->thread_count) abort();
+        for (size_t i = 0; i < process->ghost_count; i++)
+            if (process->ghosts[i].thread >= t->thread_count) abort();
+        for (size_t i = 0; i < process->image_count; i++)
+            for (size_t k = 0; k < process->images[i].argc; k++) sink += strlen(process->images[i].argv[k]);
+        steps = 0;
+        for (process_id up = p; up != NONE; up = t->processes[up].parent)
+            if (steps++ > t->process_count) abort(); /* nobody is their own ancestor */
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int file = -1;
+    static char path[32];
+    if (file < 0) {
+        file = memfd_create("fuzz", MFD_CLOEXEC);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    }
+    if (ftruncate(file, 0) || pwrite(file, data, size, 0) != (ssize_t)size) return 0;
+    struct ft_reader r;
+    if (ft_reader_open(&r, path, true)) return 0;
+    struct timeline *t = timeline_build(&r, half_of_them, NULL);
+    if (t) {
+        look(t);
+        timeline_free(t);
+    }
+    ft_reader_close(&r);
+    return 0;
+}
+
+#ifndef FUZZING
+int main(int argc, char **argv)
+{
+    static uint8_t data[16 << 20];
+    for (int i = 1; i < argc; i++) {
+        FILE *f = fopen(argv[i], "rb");
+        if (!f) return perror(argv[i]), 1;
+        size_t size = fread(data, 1, sizeof data, f);
+        fclose(f);
+        LLVMFuzzerTestOneInput(data, size);
+    }
+    printf("%d inputs replayed\n", argc - 1);
+    return argc < 2;
+}
+#endif
