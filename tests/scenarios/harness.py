@@ -147,6 +147,9 @@ class Server:
         wait_until(f"{text!r} in its output", lambda: self.output().count(text) >= times)
 
     def signal(self, number):
+        """To its first process, when all of it is idle: a uWSGI worker in the middle of a request ends in
+        another way (without Python's finalisation; after a reload with another status)."""
+        time.sleep(0.2)
         os.kill(self.pid, number)
 
     def wait(self, seconds=15):
@@ -154,9 +157,6 @@ class Server:
         return self.process.wait(seconds)
 
     def stop(self, number):
-        """End it when it is idle: a uWSGI worker in the middle of a request skips Python's finalisation,
-        and the handler that this resets. Returns its exit status."""
-        time.sleep(0.1)
         self.signal(number)
         return self.wait()
 

@@ -54,7 +54,8 @@ def term_daemon(check):
     check.equal("the worker ended with", trace.end(worker), ("exit", 0))
     check.equal("the arbiter ended with", trace.end(arbiter), ("exit", 0))
     term = trace.events("kill", signal="SIGTERM")[0]
-    check.between("seconds from TERM to the end of the worker", 0, seconds(term["ns"], worker["end_ns"]), 0.3)
+    # 0.1 on an idle machine; far from the 2 of the graceful timeout on any
+    check.between("seconds from TERM to the end of the worker", 0, seconds(term["ns"], worker["end_ns"]), 1)
     check.equal("atexit ran", "atexit ran" in server.output(), True)
     check.equal("handler installs", [len(trace.events("sigaction", p)) for p in (arbiter, worker)], [23, 25])
 
