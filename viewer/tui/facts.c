@@ -194,7 +194,6 @@ void facts_process(struct facts *f, process_id process)
     facts_add(f, "process", STYLE_PROCESS, "%s, pid %u", process_name(t, process), p->pid);
     image_facts(f, p);
     time_fact(f, "born", p->start, p->birth_lost ? ", or before: its birth is lost" : "");
-    created_facts(f, p->created_by, p->parent, p->fork);
     if (p->end != NEVER) {
         bool bad = p->how != END_EXIT || p->status > 0;
         time_fact(f, "ended", p->end, p->end_inferred ? ", at the latest" : "");
@@ -208,6 +207,7 @@ void facts_process(struct facts *f, process_id process)
         facts_add(f, g ? "" : "lost", STYLE_GHOST, "† %s",
                   thread_name(t, p->ghosts[g].thread, name, sizeof name));
     }
+    created_facts(f, p->created_by, p->parent, p->fork);
     if (p->coverage != COVERAGE_FULL)
         facts_add(f, "coverage", STYLE_TROUBLE, "%s",
                   p->coverage_reason ? p->coverage_reason : "not all was seen");
