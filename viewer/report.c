@@ -147,6 +147,7 @@ int report_main(int argc, char **argv)
     report_summary(stdout, &l);
     report_heading(stdout, "Processes and threads");
     tree_print(stdout, l.timeline, false);
+    report_globals(stdout, l.timeline);
     report_waits(stdout, l.timeline);
     report_signals(stdout, l.timeline);
     report_kills(stdout, l.timeline);

@@ -10,6 +10,7 @@
 #include "load.h"
 
 void report_summary(FILE *out, const struct loaded *l);
+void report_globals(FILE *out, const struct timeline *t);
 void report_signals(FILE *out, const struct timeline *t);
 void report_waits(FILE *out, const struct timeline *t);
 void report_binds(FILE *out, const struct timeline *t);

@@ -284,6 +284,23 @@ static void bind_fields(cJSON *object, const struct timeline *t, const struct ev
     json_int(object, "errno", r.error);
 }
 
+/* --- globals ------------------------------------------------------------------------------------ */
+
+static void write_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    struct ft_py_write r = FT_GET(py_write, e->record);
+    char text[256];
+    value_format(timeline_written(t, e), text, sizeof text);
+    json_id(object, "global", 'g', e->child);
+    json_id(object, "copy", 'c', timeline_copy(t, e->child, e->process));
+    json_null(object, "old");
+    json_string(object, "value", text);
+    json_string(object, "engine", "python");
+    json_bool(object, "exact", true);
+    string_of(object, "file", t, r.file);
+    json_uint(object, "line", r.line);
+}
+
 /* --- all ---------------------------------------------------------------------------------------- */
 
 static fields *const by_type[EVENT_TYPE_COUNT] = {
@@ -310,6 +327,8 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_SESSION] = session_fields,
     [EVENT_CREDENTIALS] = credentials_fields,
     [EVENT_NOTE] = note_fields,
+    [EVENT_WRITE] = write_fields,
+    [EVENT_TEARDOWN] = write_fields,
 };
 
 cJSON *json_event(const struct timeline *t, event_id i)

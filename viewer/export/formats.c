@@ -34,7 +34,10 @@ bool export_json(FILE *out, const struct loaded *l)
     fputs("],\n\"events\":[", out);
     for (event_id i = 0; ok && i < t->event_count; i++)
         fputs(comma(i), out), ok = put(out, json_event(t, i), "", 0);
-    fputs("],\n\"globals\":[],\n\"findings\":[]}\n", out);
+    fputs("],\n\"globals\":[", out);
+    for (global_id i = 0; ok && i < t->global_count; i++)
+        fputs(comma(i), out), ok = put(out, json_global(t, i), "", 0);
+    fputs("],\n\"findings\":[]}\n", out);
     json_frames_forget();
     return ok;
 }
@@ -56,6 +59,8 @@ bool export_ndjson(FILE *out, const struct loaded *l)
         ok = line(out, json_thread(t, i), "\"object\":\"thread\",");
     for (event_id i = 0; ok && i < t->event_count; i++)
         ok = line(out, json_event(t, i), "\"object\":\"event\",");
+    for (global_id i = 0; ok && i < t->global_count; i++)
+        ok = line(out, json_global(t, i), "\"object\":\"global\",");
     json_frames_forget();
     return ok;
 }

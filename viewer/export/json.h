@@ -35,6 +35,7 @@ cJSON *json_array_string(const char *string);                           /* an it
 cJSON *json_trace(const struct loaded *l);
 cJSON *json_process(const struct timeline *t, process_id p);
 cJSON *json_thread(const struct timeline *t, thread_id id);
+cJSON *json_global(const struct timeline *t, global_id g);
 cJSON *json_event(const struct timeline *t, event_id i);
 
 /* An array of frames of an event; of a stack whose process and time are those of the event. */
