@@ -47,8 +47,8 @@ static const struct option shared[] = {{"partial", no_argument, NULL, OPTION_PAR
 
 static int wrong_option(int letter, char **argv)
 {
-    const char *what = optopt && optopt < 256 ? "it needs a value" : "no such option";
-    return command_usage(argv[0], "%s: %s", argv[optind - 1], letter == ':' ? "it needs a value" : what);
+    return command_usage(argv[0], "%s: %s", argv[optind - 1],
+                         letter == ':' ? "it needs a value" : "no such option");
 }
 
 int command_reading(int argc, char **argv, const struct option *own, const char *letters,

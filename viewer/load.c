@@ -54,9 +54,12 @@ static bool read_stat(uint32_t pid, char *state, uint64_t *start_ticks)
 bool load_alive(void *context, uint32_t pid, uint64_t start_ticks)
 {
     const struct ft_reader *r = context;
+    static const struct ft_header *asked;
+    static bool ours;
     char state;
     uint64_t ticks;
-    if (!this_boot(r->header) || !read_stat(pid, &state, &ticks)) return false;
+    if (asked != r->header) ours = this_boot(r->header), asked = r->header;
+    if (!ours || !read_stat(pid, &state, &ticks)) return false;
     return state != 'Z' && state != 'X' && (!start_ticks || ticks == start_ticks);
 }
 

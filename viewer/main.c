@@ -101,7 +101,8 @@ static int run(int argc, char **argv)
         return EXIT_CLEAN;
     }
     int status = c->run(argc, argv);
-    if (fflush(stdout) || ferror(stdout)) return command_error("standard output", "%s", strerror(errno));
+    if ((fflush(stdout) || ferror(stdout)) && status != EXIT_UNUSABLE)
+        return command_error("standard output", "cannot be written: %s", strerror(errno));
     return status;
 }
 

@@ -180,13 +180,9 @@ static int wait_for(pid_t child, const sigset_t *ours)
 {
     int status;
     for (;;) {
-        pid_t ended = waitpid(child, &status, WNOHANG | WUNTRACED);
-        if (ended == child && WIFSTOPPED(status))
-            raise(SIGSTOP); /* as a job we stop with it, and go on with it */
-        else if (ended == child)
-            return status;
-        else if (ended < 0 && errno != EINTR)
-            return 0;
+        pid_t ended = waitpid(child, &status, WNOHANG);
+        if (ended == child) return status;
+        if (ended < 0 && errno != EINTR) return 0;
         siginfo_t info;
         int signal = sigwaitinfo(ours, &info);
         if (signal > 0 && signal != SIGCHLD && info.si_code != SI_KERNEL) kill(child, signal);

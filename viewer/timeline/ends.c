@@ -151,7 +151,7 @@ static void set_coverage(struct build *b, process_id p)
         threads_end_all(b, p, process->main, e->ns, THREAD_EXEC);
         process->coverage = COVERAGE_NONE;
         process->coverage_reason =
-            "its last image wrote nothing: static or set-uid, or the library was out of reach";
+            "its last image wrote nothing: static, set-uid, out of the library's reach, or just starting";
     }
 }
 
