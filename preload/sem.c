@@ -24,7 +24,7 @@ HOOK(int, sem_trywait, (sem_t * sem))
  * The waiting functions act on a cancellation even if they need not wait; so
  * that comes first. True: the semaphore is ours, errno as it was.
  */
-static bool took(sem_t *sem)
+static inline __attribute__((always_inline)) bool took(sem_t *sem)
 {
     int saved = errno;
     REAL(pthread_testcancel)();
