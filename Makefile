@@ -129,4 +129,4 @@ format: ## clang-format every source
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(FIXTURES:=.d) $(BENCHES:=.d)
+-include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)
