@@ -231,6 +231,8 @@ Test(tui_index, finds_what_a_walk_finds)
             cr_assert(at == end || t->events[ix.events[at]].ns >= ns);
             cr_assert(at == first || t->events[ix.events[at - 1]].ns < ns);
             if (at == end) continue;
+            int64_t later = ns + rand() % (t->end / 10 + 1);
+            cr_assert_eq(index_next(&ix, at, end, later), index_at(&ix, lane, later));
             uint32_t to = at + 1 + (uint32_t)rand() % (end - at), best = at;
             for (uint32_t i = at; i < to; i++)
                 if (mark_of(&t->events[ix.events[i]])->strength >

@@ -46,14 +46,18 @@ static event_id *sort(const struct timeline *t, uint32_t *first, bool waits_only
     }
 }
 
-static uint8_t strength(const struct index *ix, uint32_t position)
+static bool set_strengths(struct index *ix)
 {
-    return mark_of(&ix->timeline->events[ix->events[position]])->strength;
+    uint32_t count = ix->first[ix->timeline->thread_count];
+    if (!(ix->strength = malloc(count + 1))) return false;
+    for (uint32_t i = 0; i < count; i++)
+        ix->strength[i] = mark_of(&ix->timeline->events[ix->events[i]])->strength;
+    return true;
 }
 
 static void stronger(const struct index *ix, uint32_t position, uint32_t *best)
 {
-    if (*best == NONE || strength(ix, position) > strength(ix, *best)) *best = position;
+    if (*best == NONE || ix->strength[position] > ix->strength[*best]) *best = position;
 }
 
 static bool build_pyramid(struct index *ix)
@@ -81,7 +85,7 @@ bool index_build(struct index *ix, const struct timeline *t)
         ix->events = sort(t, ix->first, false);
         ix->waits = sort(t, ix->first_wait, true);
     }
-    if (ix->events && ix->waits && build_pyramid(ix)) return true;
+    if (ix->events && ix->waits && set_strengths(ix) && build_pyramid(ix)) return true;
     index_free(ix);
     return false;
 }
@@ -91,6 +95,7 @@ void index_free(struct index *ix)
     free(ix->first);
     free(ix->first_wait);
     free(ix->events);
+    free(ix->strength);
     free(ix->waits);
     for (int k = 0; k < INDEX_LEVELS; k++) free(ix->best[k]);
     *ix = (struct index){0};
@@ -112,6 +117,14 @@ static uint32_t search(const struct timeline *t, const event_id *events, uint32_
 uint32_t index_at(const struct index *ix, thread_id lane, int64_t ns)
 {
     return search(ix->timeline, ix->events, ix->first[lane], ix->first[lane + 1], ns);
+}
+
+uint32_t index_next(const struct index *ix, uint32_t from, uint32_t end, int64_t ns)
+{
+    uint32_t step = 1;
+    while (step < end - from && ix->timeline->events[ix->events[from + step]].ns < ns) step *= 2;
+    uint32_t high = step < end - from ? from + step : end;
+    return search(ix->timeline, ix->events, from + step / 2, high, ns);
 }
 
 uint32_t index_of(const struct index *ix, thread_id lane, event_id event)

@@ -16,8 +16,9 @@
 
 struct index {
     const struct timeline *timeline;
-    uint32_t *first;  /* [thread_count + 1]: where each lane's part of `events` starts */
-    event_id *events; /* by lane, then by time */
+    uint32_t *first;   /* [thread_count + 1]: where each lane's part of `events` starts */
+    event_id *events;  /* by lane, then by time */
+    uint8_t *strength; /* of each of `events`: side by side, because whole cells are scanned */
     uint32_t *first_wait;
     event_id *waits;              /* those of type LOCK_WAIT, likewise */
     uint32_t *best[INDEX_LEVELS]; /* level k: position of the strongest event in each block of 64^(k+1) */
@@ -30,6 +31,8 @@ void index_free(struct index *ix);
 thread_id index_lane(const struct timeline *t, thread_id thread, process_id process);
 /* Positions in ix->events: the first of a lane at or after a time (the lane's end if none). */
 uint32_t index_at(const struct index *ix, thread_id lane, int64_t ns);
+/* The first position from `from` on, of those before `end`, at or after a time: quick when it is near. */
+uint32_t index_next(const struct index *ix, uint32_t from, uint32_t end, int64_t ns);
 /* The position of an event on its lane; the lane's end if it is not there. */
 uint32_t index_of(const struct index *ix, thread_id lane, event_id event);
 /* The strongest event of a stretch that is not empty (mark_strength; the first of equals). */

@@ -160,7 +160,7 @@ static void draw_marks(struct pane *p, size_t i)
     while (at < end) {
         int column = window_column(p->w, p->t->events[ix->events[at]].ns);
         if (column >= p->w->columns) return;
-        uint32_t next = index_at(ix, lane, window_time(p->w, column + 1));
+        uint32_t next = index_next(ix, at, end, window_time(p->w, column + 1));
         if (next <= at) next = at + 1; /* times that are no times */
         event_id best = index_strongest(ix, at, next), chosen = p->tui->event;
         if (i == p->tui->row && chosen != NONE && index_of(ix, lane, chosen) >= at &&
@@ -312,7 +312,7 @@ static struct area draw_cursor_time(struct pane *p)
     int column = window_column(p->w, p->tui->now), x = p->lanes.x + column, end = p->lanes.x + p->lanes.width;
     if (column < 0 || column >= p->w->columns) return (struct area){-1, 0, 0, 0};
     int64_t unit = 1;
-    while (unit * 10 <= p->w->span / p->w->columns) unit *= 10;
+    while (unit <= p->w->span / p->w->columns / 10) unit *= 10;
     time_text(p->tui->now, unit, text, sizeof text);
     int wide = grid_width(g, text, 30), at = x + 1 + wide <= end ? x + 1 : x - wide;
     grid_text(g, at, p->axis.y, wide, STYLE_TITLE, text);
