@@ -227,13 +227,9 @@ static ft_ref recall(uint64_t site, uint64_t sp) { return 0; }
 static void keep(const struct frames *frames, uint64_t sp, ft_ref ref) {}
 #endif
 
-__attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
+/* Apart from origin_full: its kilobyte of stack is a page that a fork would have to copy. */
+static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp)
 {
-    struct ft_origin origin = {.site = site, .py_stack = python_stack()};
-    if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;
-    uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-    origin.stack = recall(site, sp);
-    if (origin.stack && !ft_stale(&ft, origin.stack)) return origin;
     struct frames frames;
     frames.site = site;
     frames.count = 0;
@@ -242,10 +238,20 @@ __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
     _Unwind_Backtrace(frame, &frames);
     if (!frames.count) {
         origin_object(site);
-        return origin;
+        return 0;
     }
-    origin.stack = write_stack(&frames);
-    keep(&frames, sp, origin.stack);
+    ft_ref stack = write_stack(&frames);
+    keep(&frames, sp, stack);
+    return stack;
+}
+
+__attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
+{
+    struct ft_origin origin = {.site = site, .py_stack = python_stack()};
+    if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;
+    uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+    origin.stack = recall(site, sp);
+    if (!origin.stack || ft_stale(&ft, origin.stack)) origin.stack = unwind(site, sp);
     return origin;
 }
 

@@ -15,6 +15,7 @@
 #include "preload/origin.h"
 #include "preload/waiting.h"
 #include "preload/thread.h"
+#include "trace/syscall.h"
 
 struct ft_writer ft;
 __thread struct self self __attribute__((tls_model("initial-exec")));
@@ -48,13 +49,7 @@ void hook_resolve(void)
 
 /* --- identity ------------------------------------------------------------------------------- */
 
-static uint32_t raw(long number)
-{
-    int saved = errno;
-    long result = syscall(number);
-    errno = saved;
-    return (uint32_t)result;
-}
+static uint32_t raw(long number) { return (uint32_t)ft_syscall(number); }
 
 /* Children made by clone() that run on their parent's thread pointer: few, found by tid. */
 static struct {
@@ -89,6 +84,7 @@ void self_become_child(ft_ref child)
     self.child = 0;
     self.pid = raw(SYS_getpid);
     self.task = child;
+    ft_touch(&ft);
     struct ft_child *record = ft_begin(&ft, FT_CHILD, sizeof *record, child);
     if (!record) return;
     record->pid = record->tid = self.pid;

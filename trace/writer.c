@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "syscall.h"
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
@@ -65,15 +67,7 @@ static struct ft_page *run_base(uint64_t run)
 }
 static uint32_t run_pages(uint64_t run) { return run & RUN_MASK; }
 
-/* syscall() without its effect on errno: a negative result is -errno. */
-#define sys(...)                        \
-    ({                                  \
-        int saved_ = errno;             \
-        long r_ = syscall(__VA_ARGS__); \
-        if (r_ == -1) r_ = -errno;      \
-        errno = saved_;                 \
-        r_;                             \
-    })
+#define sys ft_syscall
 
 static bool failed(long r) { return r < 0 && r > -4096; }
 
@@ -139,11 +133,16 @@ static uint32_t best_clock(void)
 
 /* --- records -------------------------------------------------------------------------------- */
 
-static const uint8_t class_of[256] = {
-#define X(number, NAME, name, class) [number] = FT_##class,
-    FT_TYPES(X)
+/* Computed, not looked up: a table lies on a page that a fork child would have to fault in. */
+static enum ft_class class_of(enum ft_type type)
+{
+#define X(number, NAME, name, class) || (FT_##class == FT_EVENTS && type == (number))
+    if (0 FT_TYPES(X)) return FT_EVENTS;
 #undef X
-};
+#define X(number, NAME, name, class) || (FT_##class == FT_SLOTS && type == (number))
+    return 0 FT_TYPES(X) ? FT_SLOTS : FT_LINEAGE;
+#undef X
+}
 
 /* Size, type and state go to memory as one word, so that a reader sees all or nothing. */
 static void set_word(struct ft_head *head, uint16_t size, uint8_t type, uint8_t state)
@@ -167,7 +166,7 @@ void *ft_begin(struct ft_writer *w, enum ft_type type, size_t size, ft_ref task)
         return NULL;
     }
     size = (size + 7) & ~(size_t)7;
-    enum ft_class class = class_of[type];
+    enum ft_class class = class_of(type);
     struct ft_page *page = __atomic_load_n(&w->current[class], __ATOMIC_ACQUIRE);
     for (int i = 0; i < TRIES; i++) {
         if (page) {
@@ -191,6 +190,16 @@ void *ft_begin(struct ft_writer *w, enum ft_type type, size_t size, ft_ref task)
     }
     ft_count_lost(w, w->why_not, 1);
     return NULL;
+}
+
+/*
+ * The first access of a fork child to the page must be a store: after a load,
+ * which ft_begin begins with, the kernel would have to be asked a second time.
+ */
+void ft_touch(struct ft_writer *w)
+{
+    struct ft_page *page = __atomic_load_n(&w->current[FT_LINEAGE], __ATOMIC_RELAXED);
+    if (page) *(volatile uint64_t *)&page->reserved = 0;
 }
 
 void ft_commit(void *record)
