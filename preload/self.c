@@ -157,7 +157,7 @@ static uint32_t lanes_used; /* the highest lane ever taken + 1 */
 struct lane *my_lane(void)
 {
     if (likely(self.lane)) return self.lane;
-    if (self.end == SELF_ENDED) return NULL;
+    if (self.end == SELF_ENDED || self.no_lane) return NULL;
     ft_ref task = me();
     if (!task) return NULL;
     for (uint32_t i = 0; i < LANES; i++) {
@@ -173,8 +173,13 @@ struct lane *my_lane(void)
         while (used < i + 1 && !__atomic_compare_exchange_n(&lanes_used, &used, i + 1, false,
                                                             __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         }
+        if (self.lane) { /* a signal handler took one meanwhile */
+            __atomic_store_n(&lanes[i].task, 0, __ATOMIC_RELEASE);
+            return self.lane;
+        }
         return self.lane = &lanes[i];
     }
+    self.no_lane = 1;
     ft_count_lost(&ft, FT_LOST_NO_SLOT, 1);
     return NULL;
 }

@@ -44,6 +44,7 @@ struct self {
     uint8_t vforked;   /* this many vfork children borrow this thread */
     uint8_t end;       /* enum ft_thread_end_how seen so far, or SELF_ENDED */
     uint8_t busy;      /* in our own code: hooks call through */
+    uint8_t no_lane;   /* there was none left when it needed one */
 };
 #define SELF_ENDED 255 /* its FT_THREAD_END is written: no lane any more */
 extern __thread struct self self __attribute__((tls_model("initial-exec")));
