@@ -14,7 +14,7 @@
 
 static uint64_t started; /* this image, in units of the trace's clock */
 
-static void record_exit(enum ft_exit_api api, int status, uint64_t site)
+HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
 {
     ft_ref task = me_leaving();
     if (!task) return;
@@ -35,6 +35,7 @@ HOOK(void, exit, (int status))
     __builtin_unreachable();
 }
 
+HOT void _exit(int status);
 HOOK(void, _exit, (int status))
 {
     record_exit(FT_EXIT__exit, status, SITE());

@@ -76,7 +76,7 @@ static void prepare(void)
     errno = 0;
 }
 
-static void in_parent(void)
+HOT static void in_parent(void)
 {
     self.child = 0;
     if (!call.armed) return;
@@ -105,7 +105,7 @@ static void born_late(void)
     ft_commit(record);
 }
 
-static void in_child(void)
+HOT static void in_child(void)
 {
     if (!call.armed) return;
     call.armed = false;
@@ -131,7 +131,7 @@ struct fork_call fork_enter(enum ft_fork_api api, uint64_t site)
     return outer;
 }
 
-void fork_leave(struct fork_call *outer, pid_t pid)
+HOT void fork_leave(struct fork_call *outer, pid_t pid)
 {
     if (pid > 0) fork_result(call.record, pid);
     if (pid == 0) outer->record = NULL, outer->child = 0; /* its parent's; see born_late */

@@ -31,6 +31,12 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define EXPORT __attribute__((visibility("default")))
 
+/*
+ * What a fork child runs that does nothing but exit. Gathered in one place of
+ * the library: each 64 KiB of code such a child enters costs it a page fault.
+ */
+#define HOT __attribute__((hot))
+
 struct hook {
     const char *name;
     void **real;
