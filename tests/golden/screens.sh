@@ -1,5 +1,6 @@
 #!/bin/bash
-# screens.sh [--update]: what `forktrace view` draws, compared with the stored screens (make golden stores them anew).
+# screens.sh [--update]: what `forktrace view` draws, compared with the stored screens (make golden stores them anew);
+# and how it treats a terminal (terminal.py).
 # The traces are real runs, cut to what was written: uwsgi.ftrace is `uwsgi --master --workers 2 --enable-threads`
 # whose app starts a thread; waits.ftrace a C program whose child waits for a mutex of a thread it has not got.
 cd "$(dirname "$0")" || exit 2
@@ -49,5 +50,8 @@ while read -r name trace size option keys; do
         printf '%s differs:\n%s\n' "$name" "$difference"
     fi
 done <<< "$screens"
-[ "$1" = --update ] || echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+[ "$1" = --update ] && exit
+unset NO_COLOR
+read -r p _ f _ < <(./terminal.py "$forktrace" | tee /dev/stderr | tail -1)
+echo "$((passed + ${p:-0})) passed, $((failed + ${f:-1})) failed"
+[ "$((failed + ${f:-1}))" -eq 0 ]

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""terminal.py FORKTRACE: `forktrace view` on a pseudo-terminal: it draws, follows a resize, stops and goes on, and
+gives the terminal back as it was however it ends. What it draws is compared in screens.sh."""
+import fcntl, os, pty, re, select, signal, struct, subprocess, sys, termios, time
+
+forktrace = sys.argv[1]
+trace = os.path.join(os.path.dirname(os.path.abspath(__file__)), "uwsgi.ftrace")
+passed = failed = 0
+
+
+def size(fd, columns, rows):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+class Screen:
+    """A running view; `out` is everything it wrote."""
+
+    def __init__(self, term="xterm-256color", **more):
+        self.master, slave = pty.openpty()
+        self.slave = slave
+        size(slave, 80, 24)
+        self.before = termios.tcgetattr(slave)
+        env = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", **more)
+        self.child = subprocess.Popen([forktrace, "view", trace], stdin=slave, stdout=slave, stderr=slave, env=env,
+                                      start_new_session=True)
+        self.out = b""
+
+    def read(self, until=None, seconds=5.0):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not (until and until in self.out):
+            if select.select([self.master], [], [], 0.05)[0]:
+                self.out += os.read(self.master, 65536)
+            elif until is None:
+                break
+        return until is None or until in self.out
+
+    def expect(self, text, seconds=5.0):
+        """Drop what was written before; then wait for text."""
+        found = self.read(text.encode(), seconds)
+        if not found:
+            raise AssertionError(f"{text!r} was not drawn; the last was {self.out[-200:]!r}")
+
+    def keys(self, text):
+        self.out = b""
+        os.write(self.master, text.encode())
+
+    def end(self):
+        status = self.child.wait(5)
+        self.read()
+        after = termios.tcgetattr(self.slave)
+        if after != self.before:
+            raise AssertionError("the terminal's settings are not what they were")
+        return status
+
+
+def check(name, test):
+    global passed, failed
+    try:
+        test()
+        passed += 1
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        failed += 1
+        print(f"terminal: {name}: {error}")
+
+
+def equal(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"{got!r} instead of {wanted!r}")
+
+
+def draws_and_quits():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.keys("?")
+    s.expect("next event of this lane")
+    s.keys("\x1bq")
+    equal(s.end(), 0)
+    if b"\x1b[?1049l" not in s.out:
+        raise AssertionError("the other screen was not left")
+
+
+def arrow_keys():
+    s = Screen()
+    s.expect("fork")
+    s.keys("\x1bOB")  # down, as terminals send it in keypad mode
+    s.expect("ticker (app.py:4)")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+def resizes():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.read(seconds=0.3)
+    s.out = b""
+    size(s.slave, 160, 30)
+    os.kill(s.child.pid, signal.SIGWINCH)
+    s.expect("│")  # the details are at the right now
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+def ends_by(number):
+    def test():
+        s = Screen()
+        s.expect("uwsgi master")
+        s.read(seconds=0.3)
+        os.kill(s.child.pid, number)
+        equal(s.end(), -number)
+        if b"\x1b[?1049l" not in s.out:
+            raise AssertionError("the other screen was not left")
+
+    return test
+
+
+def stops_and_goes_on():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.read(seconds=0.3)
+    os.kill(s.child.pid, signal.SIGSTOP)  # nobody can catch this one; then SIGCONT draws anew
+    os.waitpid(s.child.pid, os.WUNTRACED)
+    s.out = b""
+    os.kill(s.child.pid, signal.SIGCONT)
+    s.expect("uwsgi master")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+def ends_when_the_terminal_goes():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.read(seconds=0.3)
+    os.close(s.slave)
+    os.close(s.master)
+    s.child.wait(5)
+
+
+def no_colour():
+    s = Screen(NO_COLOR="1")
+    s.expect("uwsgi master")
+    s.read(seconds=0.3)
+    if re.search(rb"\x1b\[([\d;]*;)?[34][0-8]", s.out):  # 39 and 49 are the terminal's own
+        raise AssertionError("colours in spite of NO_COLOR")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+def refuses(term):
+    def test():
+        s = Screen(term)
+        s.expect("forktrace report")
+        equal(s.end(), 2)
+
+    return test
+
+
+def refuses_a_pipe():
+    run = subprocess.run([forktrace, "view", trace], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    equal(run.returncode, 2)
+    equal(run.stderr.count("\n"), 1)
+    equal(run.stdout, "")
+
+
+check("draws and quits", draws_and_quits)
+check("arrow keys", arrow_keys)
+check("resizes", resizes)
+for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSEGV, signal.SIGABRT):
+    check(f"ends by {one.name}", ends_by(one))
+check("stops and goes on", stops_and_goes_on)
+check("ends when the terminal goes", ends_when_the_terminal_goes)
+check("no colour", no_colour)
+for kind in ("dumb", "", "no-such-terminal"):
+    check(f"refuses TERM={kind}", refuses(kind))
+check("refuses a pipe", refuses_a_pipe)
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed > 0)
