@@ -150,7 +150,7 @@ ft_ref me_leaving(void)
 
 /* --- lanes ---------------------------------------------------------------------------------- */
 
-#define LANES 1024
+#define LANES 4096
 static struct lane lanes[LANES];
 static uint32_t lanes_used; /* the highest lane ever taken + 1 */
 
