@@ -57,11 +57,11 @@ static const char *end_of_value(const char *at, const char *end, char quote)
 }
 
 /* Where the value of the secret name that ends at `after` starts; NULL: it has none in this argument. */
-static const char *value_of(const char *name, const char *after, const char *end)
+static const char *value_of(bool option, const char *after, const char *end)
 {
     const char *at = after < end && is_quote(*after) ? after + 1 : after; /* "name": "value" */
     if (at < end && (*at == '=' || *at == ':')) return skip_spaces(at + 1, end);
-    if (*name != '-' || after == end || !is_space(*after)) return NULL;
+    if (!option || after == end || !is_space(*after)) return NULL;
     at = skip_spaces(after, end); /* --name value, in a shell command */
     return end - at > 1 && at[0] == '-' && at[1] == '-' ? NULL : at;
 }
@@ -73,15 +73,17 @@ static char *mask_argument(char *out, const char *at, const char *end, bool *nex
     while (at < end) {
         const char *name = at;
         while (at < end && in_name(*at)) at++;
+        /* Look before copying: behind an earlier mask the copy overwrites the name. */
+        bool secret = secret_name(name, (size_t)(at - name)), option = *name == '-';
         out = copy(out, name, at);
         if (at == name) {
             *out++ = *at++;
             continue;
         }
-        if (!secret_name(name, (size_t)(at - name))) continue;
-        const char *value = value_of(name, at, end);
+        if (!secret) continue;
+        const char *value = value_of(option, at, end);
         if (!value) {
-            *next = at == end && name == start && *name == '-';
+            *next = at == end && name == start && option;
             continue;
         }
         char quote = value < end && is_quote(*value) ? *value++ : 0;

@@ -42,6 +42,7 @@ Test(secret, variables)
 {
     expect("env|PGPASSWORD=hunter2|psql", "env|PGPASSWORD=***|psql");
     expect("env|AWS_SECRET_ACCESS_KEY=abcd", "env|AWS_SECRET_ACCESS_KEY=***");
+    expect("cmd|--password=hunter2|API_KEY=abcd|TOKEN=abcd", "cmd|--password=***|API_KEY=***|TOKEN=***");
     expect("env|PATH=/bin|HOME=/root", "env|PATH=/bin|HOME=/root");
 }
 
