@@ -27,23 +27,29 @@ static const char *handler(char *buffer, size_t size, const struct timeline *t, 
 static void line(FILE *out, const struct timeline *t, const struct event *e)
 {
     struct ft_sigaction record = FT_GET(sigaction, e->record);
-    char signal[TEXT_SHORT], time[TEXT_SHORT], old[NAMES_TEXT], new[NAMES_TEXT], caller[NAMES_TEXT];
+    char signal[TEXT_SHORT], time[TEXT_SHORT], old[NAMES_TEXT], new[NAMES_TEXT];
+    struct python_function python = timeline_python_handler(t, e);
     handler(old, sizeof old, t, e, record.old_handler);
     handler(new, sizeof new, t, e, record.new_handler);
-    struct python_function python = timeline_python_handler(t, e);
     if (python.name) names_python(new, sizeof new, &python);
-    names_caller(caller, sizeof caller, t, e);
-    text_signal(signal, record.signal);
-    const char *arrow = text_unicode() ? "→" : "->";
-    fprintf(out, "  %12s  %-9s ", text_time(time, e->ns), signal);
-    size_t columns = 25 + text_columns(old) + text_columns(new) + text_columns(arrow) + 2;
-    fprintf(out, "%s %s %s", old, arrow, new);
-    if (!*caller)
-        fputc('\n', out);
-    else if (columns + text_columns(caller) + 7 <= 80)
-        fprintf(out, "  %sfrom %s%s\n", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
-    else
-        fprintf(out, "\n%25s%sfrom %s%s\n", "", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
+    fprintf(out, "    %12s  %-9s %s %s %s\n", text_time(time, e->ns), text_signal(signal, record.signal), old,
+            text_unicode() ? "→" : "->", new);
+}
+
+/* In order; those that follow each other from one caller stand under its name. */
+static void lines(FILE *out, const struct timeline *t, const event_id *list, size_t count)
+{
+    char caller[NAMES_TEXT], before[NAMES_TEXT] = "";
+    for (size_t i = 0; i < count && i < REPORT_MANY; i++) {
+        const struct event *e = &t->events[list[i]];
+        names_caller(caller, sizeof caller, t, e);
+        if (!i || strcmp(caller, before))
+            fprintf(out, "  %sby %s%s\n", text_ink(INK_DIM), *caller ? caller : "an unknown caller",
+                    text_ink(INK_PLAIN));
+        memcpy(before, caller, sizeof before);
+        line(out, t, e);
+    }
+    if (count > REPORT_MANY) fprintf(out, "    ... and %zu more\n", count - REPORT_MANY);
 }
 
 /* The installs of a process, in order; the caller frees. */
@@ -94,8 +100,7 @@ void report_signals(FILE *out, const struct timeline *t)
             continue;
         }
         fputc('\n', out);
-        for (size_t i = 0; i < count && i < REPORT_MANY; i++) line(out, t, &t->events[list[i]]);
-        if (count > REPORT_MANY) fprintf(out, "  ... and %zu more\n", count - REPORT_MANY);
+        lines(out, t, list, count);
         free(shown);
         shown = list, shown_count = count, shown_of = p;
     }
