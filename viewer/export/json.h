@@ -25,11 +25,12 @@ void json_bool(cJSON *object, const char *key, bool value);
 void json_null(cJSON *object, const char *key);
 void json_id(cJSON *object, const char *key, char letter, uint32_t id); /* "p3" */
 void json_time(cJSON *object, const char *key, int64_t ns);             /* NEVER: null */
-void json_python(cJSON *object, const char *key, const struct python_function *f); /* "tick (app.py:12)" or null */
-void json_hex(cJSON *object, const char *key, uint64_t address);        /* "0x7f12"; 0: null */
-void json_signal(cJSON *object, const char *key, int signal);           /* "SIGTERM"; below 1: null */
-void json_mask(cJSON *object, const char *key, uint64_t mask);          /* ["SIGTERM"] */
-cJSON *json_array_string(const char *string);                           /* an item for an array */
+void json_python(cJSON *object, const char *key,
+                 const struct python_function *f);               /* "tick (app.py:12)" or null */
+void json_hex(cJSON *object, const char *key, uint64_t address); /* "0x7f12"; 0: null */
+void json_signal(cJSON *object, const char *key, int signal);    /* "SIGTERM"; below 1: null */
+void json_mask(cJSON *object, const char *key, uint64_t mask);   /* ["SIGTERM"] */
+cJSON *json_array_string(const char *string);                    /* an item for an array */
 
 /* What stands before the arrays: schema, run, host, clock, losses. */
 cJSON *json_trace(const struct loaded *l);

@@ -36,7 +36,7 @@ struct thread_more {
     thread_id next;                     /* of the process, by birth */
     thread_id alive_next, alive_before; /* living ones of the process */
     event_id exec;                      /* an exec that has not failed (yet) */
-    event_id wait;   /* its last */
+    event_id wait;                      /* its last */
     event_id system;                    /* its last system() */
     event_id daemon;                    /* called daemon() and has done nothing since */
     uint16_t image;
@@ -135,7 +135,7 @@ uint32_t task_index(struct build *b, ft_ref ref);    /* made if new */
 struct task *task_find(struct build *b, ft_ref ref); /* NULL if nobody mentioned it */
 struct task *task_of(struct build *b,
                      const struct item *it); /* with its thread, made up if its birth is lost */
-process_id process_of(struct build *b, const struct item *it);    /* of task_of */
+process_id process_of(struct build *b, const struct item *it); /* of task_of */
 void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 
 /* events.c */

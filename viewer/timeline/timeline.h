@@ -148,13 +148,13 @@ struct copy {
     enum copy_birth birth;
     int64_t born, end; /* end NEVER: the process still runs */
     struct value at_birth, last;
-    int64_t written; /* the last write in this process; NEVER: none */
-    uint64_t writes; /* in this process */
+    int64_t written;  /* the last write in this process; NEVER: none */
+    uint64_t writes;  /* in this process */
     thread_id writer; /* of the last one */
     const char *file; /* where, NULL if there was none */
     uint32_t line;
-    bool by_module;  /* bound by the module's own top level only */
-    bool torn_down;  /* cleared by the interpreter's shutdown, which is not counted */
+    bool by_module; /* bound by the module's own top level only */
+    bool torn_down; /* cleared by the interpreter's shutdown, which is not counted */
 };
 
 struct global {
@@ -168,7 +168,8 @@ struct global {
 /* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
 #define EVENT_TYPES(X)                                                                                   \
     X(FORK, "fork", 'Y')                                                                                 \
-    X(EXEC, "exec", 'X') X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') X(WAIT, "wait", 'w')    \
+    X(EXEC, "exec", 'X')                                                                                 \
+    X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') X(WAIT, "wait", 'w')                         \
         X(THREAD_CREATE, "thread-create", '+') X(THREAD_START, "thread-start", 't')                      \
             X(THREAD_END, "thread-end", 'e') X(THREAD_JOIN, "thread-join", 'j')                          \
                 X(THREAD_DETACH, "thread-detach", 'd') X(THREAD_CANCEL, "thread-cancel", 'c')            \
@@ -176,7 +177,7 @@ struct global {
                         X(SIGMASK, "sigmask", 'm') X(KILL, "kill", 'k') X(SIGNAL, "signal", '!')         \
                             X(LOCK_WAIT, "lock-wait", '=') X(LOCK_HELD, "lock-held", 'h')                \
                                 X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') X(SESSION, "session", 'S') \
-                                    X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')      \
+                                    X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')              \
                                         X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z')
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
