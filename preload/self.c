@@ -57,17 +57,23 @@ static struct {
     ft_ref task;
 } shared[64];
 
+/* A tid may have been a child's before, or be that of one that is gone: its entry serves again. */
+static bool take_entry(unsigned i, uint32_t tid, bool gone_too)
+{
+    uint32_t old = __atomic_load_n(&shared[i].tid, __ATOMIC_ACQUIRE);
+    if (old && old != tid && !(gone_too && ft_syscall(SYS_kill, old, 0) == -ESRCH)) return false;
+    return __atomic_compare_exchange_n(&shared[i].tid, &old, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 void self_register_tid(uint32_t tid, ft_ref task)
 {
-    for (unsigned i = 0; i < sizeof shared / sizeof *shared; i++) {
-        uint32_t none = 0;
-        if (!__atomic_compare_exchange_n(&shared[i].tid, &none, tid, false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_RELAXED))
-            continue;
-        __atomic_store_n(&shared[i].task, task, __ATOMIC_RELEASE);
-        self_shared_tls = true;
-        return;
-    }
+    for (int pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < sizeof shared / sizeof *shared; i++) {
+            if (!take_entry(i, tid, pass)) continue;
+            __atomic_store_n(&shared[i].task, task, __ATOMIC_RELEASE);
+            self_shared_tls = true;
+            return;
+        }
 }
 
 static ft_ref registered(void)
