@@ -18,7 +18,7 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,n
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
 SO_SRC   := trace/writer.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
-VIEW_SRC := $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
+VIEW_SRC := trace/writer.c $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
 

@@ -374,7 +374,7 @@ struct ft_exit { /* asked for, with where; FT_EXIT_end: the very last thing exit
     int32_t status; /* as the parent will see it: & 0xff */
 };
 
-struct ft_reap {
+struct ft_reap { /* task 0: somebody outside the run waited, as `forktrace record` does for the first process */
     struct ft_head head;
     uint64_t site;
     int32_t pid;

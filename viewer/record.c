@@ -23,6 +23,7 @@
 #include "command.h"
 #include "text.h"
 #include "trace/format.h"
+#include "trace/writer.h"
 #include "trim.h"
 
 #ifndef FORKTRACE_PREFIX
@@ -203,6 +204,28 @@ static void tell(const struct recording *r)
                 (double)st.st_blocks / 2);
 }
 
+/*
+ * Nobody in the run waits for its first process: we do, and say how it ended.
+ * In a child, because a writer's mappings stay, and trim() asks that there be none.
+ */
+static void record_end(const char *path, pid_t command, int status)
+{
+    pid_t writer = fork();
+    if (writer) {
+        while (writer > 0 && waitpid(writer, NULL, 0) < 0 && errno == EINTR) {
+        }
+        return;
+    }
+    static struct ft_writer w;
+    struct ft_reap *record = ft_writer_join(&w, path) ? NULL : ft_begin(&w, FT_REAP, sizeof *record, 0);
+    if (!record) _exit(0);
+    record->pid = command;
+    record->status = status;
+    record->api = FT_REAP_waitpid;
+    ft_commit(record);
+    _exit(0);
+}
+
 static int run(struct recording *r)
 {
     sigset_t ours, mask;
@@ -219,6 +242,7 @@ static int run(struct recording *r)
     close(report[1]);
     read_path(report[0], r->path, sizeof r->path);
     int status = wait_for(child, &ours);
+    record_end(r->path, child, status);
     trim(r->path);
     tell(r);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -79,6 +79,21 @@ Test(timeline_processes, killed_by_a_signal_ends_at_its_reaping)
     cr_expect_eq(t->processes[0].how, END_VANISHED);
 }
 
+Test(timeline_processes, who_started_the_run_says_how_it_ended)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_forked(root, 101);
+    trace_reap(0, 100, SIGKILL);
+    trace_reap(0, 999, SIGKILL);
+    struct timeline *t = trace_timeline((uint32_t[]){101, 0});
+    cr_assert_eq(t->process_count, 2);
+    cr_expect_eq(count(t, EVENT_WAIT), 0);
+    cr_expect_eq(t->processes[0].how, END_SIGNAL);
+    cr_expect_eq(t->processes[0].signal, SIGKILL);
+    cr_expect_eq(t->processes[0].reaped_by, NONE);
+    cr_expect_eq(t->processes[1].how, END_RUNNING);
+}
+
 Test(timeline_processes, a_stop_is_no_end)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");

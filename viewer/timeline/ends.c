@@ -65,24 +65,38 @@ static process_id reaped_child(struct build *b, const struct item *it, const str
     return p != NONE ? p : unseen(b, it, (uint32_t)record->pid);
 }
 
+/* Whoever started the run waited for its first process: `forktrace record` is no part of it. */
+static process_id reaped_outside(struct build *b, const struct ft_reap *record)
+{
+    process_id p = record->pid > 0 ? process_latest(b, (uint32_t)record->pid) : NONE;
+    return p != NONE && !b->processes[p].reaped ? p : NONE;
+}
+
+/* The status of a wait is the last word on how a process ended; when, it may have said itself. */
+static void end_by_wait(struct build *b, process_id p, int64_t ns, int status)
+{
+    struct process *process = &b->t->processes[p];
+    bool own_word = b->processes[p].ended;
+    b->processes[p].reaped = true;
+    if (own_word) ns = process->end;
+    if (WIFEXITED(status))
+        end(b, p, ns, END_EXIT, WEXITSTATUS(status));
+    else
+        end(b, p, ns, END_SIGNAL, WTERMSIG(status));
+    process->end_inferred = !own_word;
+}
+
 void ends_reap(struct build *b, const struct item *it)
 {
     struct ft_reap record = FT_GET(reap, it->record);
-    process_id p = reaped_child(b, it, &record);
-    event_id e = event_add(b, it, EVENT_WAIT);
-    b->t->events[e].child = p;
+    bool outside = !it->record->task;
+    process_id p = outside ? reaped_outside(b, &record) : reaped_child(b, it, &record);
+    event_id e = outside ? NONE : event_add(b, it, EVENT_WAIT);
+    if (!outside) b->t->events[e].child = p;
     if (p == NONE || (!WIFEXITED(record.status) && !WIFSIGNALED(record.status))) return;
-    struct process *process = &b->t->processes[p];
-    process->reap = e;
-    process->reaped_by = b->t->events[e].process;
-    b->processes[p].reaped = true;
-    bool own_word = b->processes[p].ended;
-    int64_t ns = own_word ? process->end : it->ns;
-    if (WIFEXITED(record.status))
-        end(b, p, ns, END_EXIT, WEXITSTATUS(record.status));
-    else
-        end(b, p, ns, END_SIGNAL, WTERMSIG(record.status));
-    process->end_inferred = !own_word;
+    b->t->processes[p].reap = e;
+    b->t->processes[p].reaped_by = outside ? NONE : b->t->events[e].process;
+    end_by_wait(b, p, it->ns, record.status);
 }
 
 /* --- when everything has been read ------------------------------------------------------------ */
