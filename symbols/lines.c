@@ -6,6 +6,7 @@
 #include "private.h"
 
 #include <dwarf.h>
+#include <string.h>
 
 void lines_free(struct symbols *s)
 {
@@ -33,12 +34,38 @@ static bool line_in(Dwarf *dwarf, uint64_t address, const char **file, int *line
     return found && (*file = dwarf_linesrc(found, NULL, NULL)) && !dwarf_lineno(found, line) && *line > 0;
 }
 
+/*
+ * libdw (seen in 0.188) reads beyond a string section whose last string has no
+ * end: an object like that was not made by a compiler, and gets no lines.
+ */
+static bool strings_end(Elf *elf)
+{
+    size_t names;
+    GElf_Shdr header;
+    if (elf_getshdrstrndx(elf, &names)) return false;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+        const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+        if (!name || header.sh_type == SHT_NOBITS || header.sh_flags & SHF_COMPRESSED ||
+            (strcmp(name, ".debug_str") && strcmp(name, ".debug_line_str")))
+            continue;
+        Elf_Data *data = elf_getdata(section, NULL);
+        if (data && data->d_size && (!data->d_buf || ((const char *)data->d_buf)[data->d_size - 1]))
+            return false;
+    }
+    return true;
+}
+
+static Dwarf *read_dwarf(Elf *elf)
+{
+    return elf && strings_end(elf) ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
+}
+
 bool symbols_line(struct symbols *s, uint64_t address, const char **file, int *line)
 {
     if (!s->lines_read) {
         s->lines_read = true;
-        s->dwarf = dwarf_begin_elf(s->file.elf, DWARF_C_READ, NULL);
-        if (s->debug.elf) s->debug_dwarf = dwarf_begin_elf(s->debug.elf, DWARF_C_READ, NULL);
+        s->dwarf = read_dwarf(s->file.elf);
+        s->debug_dwarf = read_dwarf(s->debug.elf);
     }
     return line_in(s->dwarf, address, file, line) || line_in(s->debug_dwarf, address, file, line);
 }
