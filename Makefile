@@ -32,9 +32,12 @@ all: $(B)/libforktrace.so $(B)/forktrace ## build everything
 lib: $(B)/libforktrace.so
 view: $(B)/forktrace
 
+# p_align of the first segment becomes 64 KiB: the kernel maps 16 file pages a fault, at such an address, so what a
+# fork child needs of us (the symbol table and the first 40 KB of code) costs it one fault, not three.
 $(B)/libforktrace.so: $(SO_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SO_LDFLAGS) -o $@ $^
+	$(Q)printf '\0\0\1' | dd of=$@ bs=1 seek=112 conv=notrunc status=none
 
 $(B)/forktrace: $(VIEW_OBJ)
 	$(call say,LD,$@)
