@@ -110,7 +110,7 @@ static char32_t decode(const char **text)
 static char32_t spelled_plainly(char32_t ch)
 {
     static const char32_t from[] = U"·µ†→←×";
-    static const char to[] = "-u+><x";
+    static const char to[] = "-u#><x";
     for (size_t i = 0; from[i]; i++)
         if (from[i] == ch) return (char32_t)to[i];
     return ch;

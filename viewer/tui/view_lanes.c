@@ -59,7 +59,7 @@ static void draw_label(struct pane *p, size_t i)
     } else if (row->kind == ROW_THREAD) {
         snprintf(number, sizeof number, "%u", p->t->threads[row->thread].tid);
     } else {
-        grid_put(g, x, y, U'†', '+', STYLE_GHOST);
+        grid_put(g, x, y, U'†', '#', STYLE_GHOST);
         x += 2;
     }
     const char *name = row->kind == ROW_PROCESS ? process_name(p->t, row->process)
@@ -226,7 +226,7 @@ static void draw_ghost_words(struct pane *p, size_t i)
     int start = lane_x(p, row_start(p->t, row)), x = start, y = row_y(p, i), left = p->lanes.x;
     int room = lane_x(p, row_end(p->t, row, p->tui->end)) - (x < left ? left : x);
     if (row->kind != ROW_GHOST) return;
-    if (x >= left && x < left + p->lanes.width) grid_put(p->g, x, y, U'†', '+', STYLE_GHOST);
+    if (x >= left && x < left + p->lanes.width) grid_put(p->g, x, y, U'†', '#', STYLE_GHOST);
     if (x < left) x = left;
     const char *text = " lost at this fork ", *brief = " lost ";
     if (start < left) text = brief;
