@@ -41,11 +41,12 @@
 #define PAGE_FREE 0x46505446u /* "FTPF" */
 #define PAGE_BUSY 0x42505446u /* "FTPB" */
 
-#define CLOSED   (1u << 24) /* added to a cursor: nobody can claim here any more */
-#define RUN_MASK (FT_PAGE - 1)
-#define MAP_BUSY 1ull        /* added to the address of a later mapping */
-#define TRIES    64          /* bounds every loop over shared state */
-#define RETRY_NS 50000000ull /* after a run could not be had */
+#define CLOSED    (1u << 24) /* added to a cursor: nobody can claim here any more */
+#define RUN_MASK  (FT_PAGE - 1)
+#define MAP_BUSY  1ull        /* added to the address of a later mapping */
+#define TRIES     64          /* bounds every loop over shared state */
+#define RETRY_NS  50000000ull /* after a run could not be had */
+#define FAR_PAGES 16384u      /* 64 MiB: rings smaller than this go round too fast to prefill */
 
 #define load(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
@@ -460,6 +461,15 @@ static void release_map(struct ft_writer *w, const struct ft_page *base)
 }
 
 /*
+ * Zeros written to a fresh run wipe what others put there if they went round
+ * the whole ring since we claimed it: only while that would take them long.
+ */
+static bool far_from_lapping(const struct ft_writer *w)
+{
+    return w->capacity >= FAR_PAGES && load(&w->file->next) <= w->capacity / 2;
+}
+
+/*
  * Make sure that stores to fresh pages cannot fault. Populating pages that were
  * written before is 3 times cheaper than populating holes (ext4 allocates
  * block by block), but needs an fd for a moment: only worth it for the large
@@ -472,7 +482,7 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
     off_t at = (off_t)(physical(w, seq) * FT_PAGE);
     struct rlimit limit;
     int fd = -1;
-    if (private && !sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) &&
+    if (private && far_from_lapping(w) && !sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) &&
         limit.rlim_cur >= (uint64_t)at + size) /* past it: SIGXFSZ */
         fd = open_file(w);
     if (fd >= 0) {
