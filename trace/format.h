@@ -98,7 +98,8 @@ enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
     X(TOO_LONG, "too-long", "longer than a page")                                                 \
     X(NO_SLOT, "no-slot", "more threads at once than there is room to follow")                   \
     X(UNREACHABLE, "unreachable", "a process could not open the trace file")                     \
-    X(KERNEL, "kernel-buffer", "the kernel's ring buffer was full")
+    X(KERNEL, "kernel-buffer", "the kernel's ring buffer was full")                               \
+    X(PYTHON, "python", "more Python globals than there is room to follow")
 enum ft_lost {
 #define X(id, name, text) FT_LOST_##id,
     FT_LOST_REASONS(X)
@@ -262,7 +263,8 @@ struct ft_clock { /* head.time and this were read together */
     X(6, SLOW_BACKING, "no MADV_POPULATE_WRITE: pages are backed by writing")                                   \
     X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it") \
     X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only") \
-    X(9, PYTHON_UNPATCHED, "this CPython's functions are not as we know them: writes to globals are not seen")
+    X(9, PYTHON_UNPATCHED, "this CPython's functions are not as we know them: writes to globals are not seen") \
+    X(10, PYTHON_FULL, "more of the program's own Python modules or globals than can be followed: the others are not")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)

@@ -1,10 +1,12 @@
 /*
  * entry.S: what the patched entries of CPython's functions jump to. The
- * common path, a dict nobody watches, costs two jumps and two compares.
+ * common path, a dict nobody watches, costs two jumps and a compare.
  *
- * Static functions may be called with knowledge of which registers they leave
- * alone (gcc -fipa-ra): everything is preserved, also caller-saved registers;
- * the C side is compiled without SSE.
+ * All general registers are preserved, also the caller-saved ones: the moved
+ * instructions go on with what their caller left there. The vector registers
+ * carry nothing at these entries (no floating-point arguments; and a caller
+ * that knows what the function itself clobbers, gcc -fipa-ra, must assume all
+ * of them: each of these calls through pointers).
  */
 #if defined __x86_64__
         .text
@@ -57,13 +59,10 @@
         .if \filtered
         mov     %rdi, %rax
         shr     $4, %rax
-        and     $255, %eax
-        shl     $4, %eax
-        lea     python_dicts(%rip), %r11
-        cmp     %rdi, (%r11,%rax)       /* two ways */
-        je      1f
-        cmp     %rdi, 8(%r11,%rax)
-        jne     2f
+        and     $4095, %eax             /* MODULE_BUCKETS - 1 */
+        lea     python_modules(%rip), %r11
+        cmpw    $0, (%r11,%rax,2)
+        je      2f
         .endif
 1:      save
         call    \function

@@ -13,39 +13,42 @@
 #include <string.h>
 
 #include "preload/python/elf.h"
+#include "preload/python/modules.h"
 #include "preload/python/patch.h"
 #include "preload/python/value.h"
 #include "preload/secret.h"
 
-#define MODULES 64
-#define NAMES   2048
+#define NAMES 16384
+#define INDEX (2 * NAMES)
+#define PROBE 32
 
-/* A name of a watched dict, in this address space; its slot belongs to one process. */
+/* A name of a module, in this address space; its slot belongs to one process. */
 struct name {
-    const void *dict, *key; /* keys of modules are interned: one address */
+    const void *dict; /* NULL: the module is gone */
+    int64_t hash;     /* of the str: keys that are equal need not be identical */
     struct ft_py_global *slot;
-    uint32_t pid;     /* whose slot that is */
+    uint64_t process; /* whose slot that is */
     uint32_t version; /* odd: being written */
-    uint64_t told;    /* writes at the last fork */
+    bool watched, secret;
+    uint64_t told; /* writes at the last fork */
+    struct module *owner;
     ft_ref module, name, file;
     uint32_t line;
     const void *code, *instruction; /* file and line belong to them */
-    bool watched, secret;
+    struct ft_string *text;         /* of the slot: overwritten in place like it */
+    ft_ref text_ref;
 };
 
-static struct module {
-    const void *dict;
-    ft_ref name;
-    char text[64];
-} modules[MODULES];
-static unsigned module_count;
 static struct name names[NAMES];
+static unsigned name_count;
+static uint16_t name_index[INDEX]; /* by dict and hash: 0 free, else index + 1 */
+static bool any_gone;
+static struct name *last; /* a loop binds the same name again and again */
 static const char *watch; /* FORKTRACE_WATCH */
 
 /* clang-format off */
-#define FUNCTIONS(X)                                                                        \
-    X(void *, _PyDict_GetItem_KnownHash, (void *dict, void *key, int64_t hash))             \
-    X(int, _Py_IsFinalizing, (void))
+#define FUNCTIONS(X)                                        \
+    X(int64_t, PyObject_Hash, (void *object))
 /* clang-format on */
 static struct {
 #define X(result, name, parameters) result(*name) parameters;
@@ -53,89 +56,47 @@ static struct {
 #undef X
 } api;
 
-/* Read by entry.S: two ways of 256, by bits 4-11 of the dict's address. */
-const void *python_dicts[256][2] __attribute__((visibility("hidden")));
+/* For entry.S. */
 void *python_back_insert0, *python_back_insert1, *python_back_delete, *python_back_eval;
 void python_entry_insert0(void), python_entry_insert1(void), python_entry_delete(void),
     python_entry_eval(void);
 
 void globals_watch(const char *list) { watch = list; }
 
-/* --- which modules -------------------------------------------------------------------------- */
-
-/* The program's own: not the standard library, not what a package manager installed. */
-static bool own(const char *file)
+/* Stands for this process: pids are used again. Kept where a fork empties it; words 0 and 1 are self.h's. */
+static uint64_t this_process(void)
 {
-    if (*file == '<') return !strcmp(file, "<string>"); /* python -c */
-    return !strstr(file, "/lib/python") && !strstr(file, "/site-packages/") &&
-           !strstr(file, "/dist-packages/");
+    volatile uint64_t *word = (volatile uint64_t *)(self_alive + 2);
+    if (unlikely(!*word)) *word = ft_now(&ft) | 1;
+    return *word;
 }
 
-/* "/srv/app.py" -> "app", "/srv/shop/__init__.py" -> "shop". uWSGI renames modules: the file says more. */
-static void stem(const char *file, char *out, size_t room)
+/* Around each change of a name: a fork in another thread must not tell half of it. Its child may be forked in
+ * between. */
+static void change(struct name *n)
 {
-    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
-    size_t length = strcspn(base, ".");
-    if (*file == '<') base = "__main__", length = 8;
-    if (slash && !strcmp(base, "__init__.py")) {
-        const char *start = slash;
-        while (start > file && start[-1] != '/') start--;
-        base = start, length = (size_t)(slash - start);
-    }
-    if (length >= room) length = room - 1;
-    memcpy(out, base, length);
-    out[length] = 0;
+    n->version |= 1;
+    __atomic_signal_fence(
+        __ATOMIC_SEQ_CST); /* forked in between: the child's memory is what x86 had stored */
 }
-
-static bool known_dict(const void *dict)
+static void changed(struct name *n)
 {
-    const void *const *ways = python_dicts[(uintptr_t)dict >> 4 & 255];
-    return ways[0] == dict || ways[1] == dict;
-}
-
-static void add_dict(const void *dict)
-{
-    const void **ways = python_dicts[(uintptr_t)dict >> 4 & 255];
-    ways[ways[0] ? 1 : 0] = dict;
-}
-
-static struct module *module_of(const void *dict)
-{
-    for (unsigned i = 0; i < module_count; i++)
-        if (modules[i].dict == dict) return &modules[i];
-    return NULL;
-}
-
-/* PyEval_EvalCode: a module's body is about to run in its dict. */
-__attribute__((visibility("hidden"))) void python_eval(const void *code, const void *globals,
-                                                       const void *locals)
-{
-    if (globals != locals || known_dict(globals) || module_count == MODULES || !me()) return;
-    char name[16], file[512];
-    if (py_text(py_read(code, python.layout->co_qualname), name, sizeof name) != 8 ||
-        memcmp(name, "<module>", 8))
-        return;
-    file[py_text(py_read(code, python.layout->co_filename), file, sizeof file - 1)] = 0;
-    if (!own(file)) return;
-    struct module *module = &modules[module_count];
-    stem(file, module->text, sizeof module->text);
-    module->dict = globals;
-    module->name = ft_string(&ft, module->text, strlen(module->text), self.task);
-    module_count++;
-    add_dict(globals);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    n->version = (n->version | 1) + 1;
 }
 
 /* --- names ---------------------------------------------------------------------------------- */
 
 /* Is "module.name" or "module.*" in the list of -w py: ... */
-static bool is_watched(const char *module, const char *name, size_t length)
+static bool listed(const char *module, const char *name, size_t length)
 {
-    size_t stem_length = strlen(module);
+    size_t module_length = strlen(module);
     for (const char *at = watch; at && *at; at += strcspn(at, ";"), at += *at == ';') {
         size_t size = strcspn(at, ";");
-        if (size < 4 + stem_length || strncmp(at, "py:", 3) || strncmp(at + 3, module, stem_length)) continue;
-        const char *rest = at + 3 + stem_length;
-        size_t left = size - 3 - stem_length;
+        if (size < 4 + module_length || strncmp(at, "py:", 3) || strncmp(at + 3, module, module_length))
+            continue;
+        const char *rest = at + 3 + module_length;
+        size_t left = size - 3 - module_length;
         if (*rest != '.') continue;
         if ((left == 2 && rest[1] == '*') || (left == length + 1 && !memcmp(rest + 1, name, length)))
             return true;
@@ -143,27 +104,85 @@ static bool is_watched(const char *module, const char *name, size_t length)
     return false;
 }
 
-static struct name *find(const void *dict, const void *key)
+static bool is_watched(const struct module *module, const char *name, size_t length)
 {
-    if (!py_is(key, python.PyUnicode_Type)) return NULL;
-    uint64_t h = ((uintptr_t)dict >> 4) * 0x9e3779b97f4a7c15u ^ ((uintptr_t)key >> 4) * 0xc2b2ae3d27d4eb4fu;
-    for (unsigned i = 0; i < 16; i++) {
-        struct name *n = &names[((h >> 40) + i) & (NAMES - 1)];
-        if (n->key == key && n->dict == dict) return n;
-        if (n->key) continue;
-        const struct module *module = module_of(dict);
-        char text[128];
-        size_t length = py_text(key, text, sizeof text);
-        if (!module || !length || (length > 2 && text[0] == '_' && text[1] == '_')) return NULL;
-        n->module = module->name;
-        n->name = ft_string(&ft, text, length, self.task);
-        n->secret = secret_name(text, length);
-        n->watched = is_watched(module->text, text, length);
-        n->dict = dict;
-        n->key = key;
-        return n;
+    return watch && (listed(module->text, name, length) || listed(module->called, name, length));
+}
+
+/* "key" as a word: API_KEY, key, private_key_2; not monkey. */
+static bool key_word(const char *name, size_t length)
+{
+    for (size_t at = 0; at + 3 <= length; at++)
+        if ((name[at] | 32) == 'k' && (name[at + 1] | 32) == 'e' && (name[at + 2] | 32) == 'y' &&
+            (!at || name[at - 1] == '_') && (at + 3 == length || name[at + 3] == '_'))
+            return true;
+    return false;
+}
+
+static uint16_t *index_at(const void *dict, int64_t hash, unsigned i)
+{
+    uint64_t h = ((uintptr_t)dict >> 4) * 0x9e3779b97f4a7c15u ^ (uint64_t)hash * 0xc2b2ae3d27d4eb4fu;
+    return &name_index[((h >> 40) + i) & (INDEX - 1)];
+}
+
+/* NULL: none yet; *place, if not NULL, is where its index belongs. */
+static struct name *find(const void *dict, int64_t hash, uint16_t **place)
+{
+    *place = NULL;
+    for (unsigned i = 0; i < PROBE; i++) {
+        uint16_t *at = index_at(dict, hash, i);
+        struct name *n = *at ? &names[*at - 1] : NULL;
+        if (n && n->hash == hash && n->dict == dict) return n;
+        if (!*place && (!n || !n->dict)) *place = at;
+        if (!n) return NULL;
     }
     return NULL;
+}
+
+/* A module that was imported anew: its names go on where they were, in the same slots. */
+static struct name *gone(ft_ref module, ft_ref name)
+{
+    for (struct name *n = names; any_gone && n < names + name_count; n++)
+        if (!n->dict && n->module == module && n->name == name) return n;
+    return NULL;
+}
+
+static struct name *add(struct module *module, int64_t hash, const char *text, size_t length, uint16_t *place)
+{
+    ft_ref name = ft_string(&ft, text, length, self.task);
+    struct name *n = gone(module->name, name);
+    if (!n && (!place || name_count == NAMES)) {
+        self_note(FT_NOTE_PYTHON_FULL, "names");
+        ft_count_lost(&ft, FT_LOST_PYTHON, 1);
+        return NULL;
+    }
+    bool fresh = !n;
+    if (fresh) n = &names[name_count];
+    change(n);
+    n->module = module->name;
+    n->name = name;
+    n->owner = module;
+    n->secret = secret_name(text, length) || key_word(text, length);
+    n->watched = is_watched(module, text, length);
+    n->hash = hash;
+    n->dict = module->dict;
+    n->code = NULL;
+    changed(n);
+    if (fresh) __atomic_store_n(&name_count, name_count + 1, __ATOMIC_RELEASE);
+    if (place) *place = (uint16_t)(n - names + 1);
+    return n;
+}
+
+void globals_forget(const void *dict)
+{
+    last = NULL;
+    for (struct name *n = names; n < names + name_count; n++)
+        if (n->dict == dict) {
+            any_gone = true;
+            change(n);
+            n->dict = NULL;
+            changed(n);
+        }
 }
 
 /* The binding's line: the innermost Python frame's, looked up again only when the instruction is another one.
@@ -182,39 +201,84 @@ static void locate(struct name *n, uint16_t *flags)
     n->instruction = instruction;
 }
 
-static void set_value(struct ft_py_global *slot, struct value value)
+/* --- slots ---------------------------------------------------------------------------------- */
+
+/*
+ * The text of a slot is a string of its own, overwritten with it: a loop that
+ * binds a name to a million texts shall not write a million records.
+ */
+static uint64_t text_in_place(struct name *n, const struct value *value)
 {
-    if (slot->kind != value.kind)
+    if (!n->text) {
+        n->text = ft_begin(&ft, FT_STRING, sizeof *n->text + VALUE_TEXT, n->slot->head.task);
+        if (!n->text) return 0;
+        n->text_ref = ft_ref_of(n->text);
+        ft_publish(n->text);
+    }
+    memcpy(n->text->bytes, value->text, value->length);
+    n->text->length = value->length;
+    return n->text_ref;
+}
+
+static void set_value(struct name *n, struct ft_py_global *slot, const struct value *value)
+{
+    bool text = value_is_text(value->kind);
+    if (slot->kind != value->kind || text)
         slot->kind = FT_PY_KIND_unset; /* killed in between: nothing, not nonsense */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    slot->value = value.bits;
+    slot->value = text ? text_in_place(n, value) : value->bits;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    slot->kind = value.kind;
+    slot->kind = value->kind;
 }
 
-static struct ft_py_global *slot_of(struct name *n, ft_ref task, struct value old)
+static void hide(const struct name *n, struct value *value)
 {
-    if (n->slot && n->pid == self.pid) return n->slot;
+    if (n->secret && value->kind > FT_PY_KIND_none) *value = (struct value){.kind = FT_PY_KIND_secret};
+}
+
+/* The slot of this process, made at its first binding. `dict` still has the value before. */
+static bool slot_for(struct name *n, const void *dict, const void *key, ft_ref task)
+{
     struct ft_py_global *slot = ft_slot_new(&ft, task);
-    if (!slot) return NULL;
+    if (!slot) return false;
+    struct value old;
+    value_of(dict_get(dict, key, n->hash), &old);
+    hide(n, &old);
     slot->module = n->module;
     slot->name = n->name;
-    slot->old = old.bits;
+    slot->old = value_bits(&old);
     slot->old_kind = old.kind;
     slot->flags = FT_PY_BY_MODULE;
-    n->pid = self.pid;
+    change(n);
+    n->slot = slot;
+    n->process = this_process();
     n->told = 0;
-    return n->slot = slot;
+    n->text = NULL;
+    changed(n);
+    return true;
 }
 
-static void write_event(const struct name *n, ft_ref task, struct value value, uint16_t flags)
+/* In a flight recorder that has come round, what the slot refers to may be overwritten: written anew. */
+static void refresh(struct name *n, const void *key)
 {
+    char text[128];
+    if (ft_stale(&ft, n->module))
+        n->module = ft_string(&ft, n->owner->text, strlen(n->owner->text), self.task);
+    if (ft_stale(&ft, n->name)) n->name = ft_string(&ft, text, py_text(key, text, sizeof text), self.task);
+    if (ft_stale(&ft, n->file)) n->code = NULL;
+    n->slot->module = n->module;
+    n->slot->name = n->name;
+}
+
+static void write_event(const struct name *n, ft_ref task, const struct value *value, uint16_t flags)
+{
+    uint64_t bits = value_bits(value);
     struct ft_py_write *record = ft_begin(&ft, FT_PY_WRITE, sizeof *record, task);
     if (!record) return;
     record->module = n->module;
     record->name = n->name;
-    record->value = value.bits;
-    record->kind = value.kind;
+    record->value = bits;
+    record->kind = value->kind;
     record->flags = (uint8_t)flags;
     record->file = n->file;
     record->line = n->line;
@@ -226,70 +290,94 @@ static bool definition(uint8_t kind)
     return kind == FT_PY_KIND_function || kind == FT_PY_KIND_type || kind == FT_PY_KIND_module;
 }
 
-/* At the end the interpreter sets every global to None: that is no write of the program's. */
-static bool torn_down(struct ft_py_global *slot, struct name *n, struct value value)
+/* --- a binding ------------------------------------------------------------------------------ */
+
+/*
+ * At its end an interpreter (each of them) sets every global to None, from C:
+ * that is no write of the program's. One by a __del__ or an atexit handler is.
+ */
+static bool torn_down(struct name *n, const struct value *value)
 {
-    if (value.kind != FT_PY_KIND_none || !api._Py_IsFinalizing()) return false;
-    slot->flags |= FT_PY_TEARDOWN;
+    if (value->kind != FT_PY_KIND_none) return false;
+    const void *state = python.current();
+    if (!python.finalizing() && !py_read32(py_read(state, TS_INTERP_311), INTERP_FINALIZING_311))
+        return false;
+    if (py_frame(state)) return false;
+    n->slot->flags |= FT_PY_TEARDOWN;
     if (n->watched) write_event(n, self.task, value, FT_PY_TEARDOWN);
     return true;
 }
 
-static struct value before(const void *dict, const void *key)
-{
-    int64_t hash = (int64_t)(intptr_t)py_read(key, STR_HASH);
-    if (hash == -1) return (struct value){0, FT_PY_KIND_unset};
-    return value_of(api._PyDict_GetItem_KnownHash((void *)(uintptr_t)dict, (void *)(uintptr_t)key, hash));
-}
-
 /* The name of this binding with a slot of this process; NULL: not one we keep. */
-static struct name *name_of(const void *dict, const void *key, struct value value, ft_ref task)
+static struct name *name_of(const void *dict, const void *key, int64_t hash, const struct value *value,
+                            ft_ref task)
 {
-    static struct name *last; /* a loop binds the same name again and again */
     struct name *n = last;
-    if (!n || n->key != key || n->dict != dict) n = find(dict, key);
-    if (!n) return NULL;
-    if (n->slot && n->pid == self.pid) return last = n;
-    if (!n->slot && definition(value.kind) && !n->watched) return NULL; /* def, class, import */
-    struct value old = before(dict, key);
-    if (n->secret && old.kind > FT_PY_KIND_none) old = (struct value){0, FT_PY_KIND_secret};
-    return slot_of(n, task, old) ? n : NULL;
+    bool again = n && n->hash == hash && n->dict == dict && module_intact(n->owner);
+    if (!again) {
+        struct module *module = module_of(dict);
+        char text[128];
+        uint16_t *place;
+        if (!module) return NULL;
+        n = find(dict, hash, &place);
+        if (!n) {
+            size_t length = py_text(key, text, sizeof text);
+            if (!length) return NULL;
+            if (length == 8 && !memcmp(text, "__name__", 8) && module->dict)
+                module_renamed(module, value->kind ? value->object : NULL);
+            if (length > 2 && text[0] == '_' && text[1] == '_') return NULL;
+            /* def, class, import */
+            if (definition(value->kind) && !is_watched(module, text, length)) return NULL;
+            n = add(module, hash, text, length, place);
+            if (!n) return NULL;
+        }
+    }
+    if (n->slot && n->process == this_process()) return last = n;
+    return slot_for(n, dict, key, task) ? last = n : NULL;
 }
 
-static void bound(const void *dict, const void *key, const void *object)
+static inline __attribute__((always_inline)) void bound(const void *dict, const void *key, int64_t hash,
+                                                        const void *object)
 {
     ft_ref task = me();
-    if (!task) return;
-    struct value value = value_of(object);
-    struct name *n = name_of(dict, key, value, task);
-    if (!n || torn_down(n->slot, n, value)) return;
-    if (n->secret && value.kind > FT_PY_KIND_none) value = (struct value){0, FT_PY_KIND_secret};
+    if (!task || !py_is(key, python.PyUnicode_Type)) return;
+    struct value value;
+    value_of(object, &value);
+    struct name *n = name_of(dict, key, hash, &value, task);
+    if (!n || torn_down(n, &value)) return;
+    hide(n, &value);
+    if (unlikely(ft.current[FT_LINEAGE] && ft.current[FT_LINEAGE]->seq > ft.capacity)) refresh(n, key);
     struct ft_py_global *slot = n->slot;
     uint16_t flags = 0;
     locate(n, &flags);
-    n->version++;
-    set_value(slot, value);
+    change(n);
+    set_value(n, slot, &value);
     slot->writer = task;
     slot->file = n->file;
     slot->line = n->line;
     slot->flags &= flags | (uint16_t)~FT_PY_BY_MODULE;
     slot->writes++;
     ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, ft_now(&ft));
-    n->version++;
-    if (n->watched) write_event(n, task, value, flags);
+    changed(n);
+    if (n->watched) write_event(n, task, &value, flags);
 }
 
 /* --- the hooks ------------------------------------------------------------------------------ */
 
-__attribute__((visibility("hidden"))) void python_insert(const void *dict, const void *key, int64_t hash,
-                                                         const void *value)
+void python_insert(const void *dict, const void *key, int64_t hash, const void *value)
+    __attribute__((visibility("hidden")));
+void python_insert(const void *dict, const void *key, int64_t hash, const void *value)
 {
-    bound(dict, key, value);
+    bound(dict, key, hash, value);
 }
 
-__attribute__((visibility("hidden"))) void python_delete(const void *dict, const void *key)
+/* PyDict_DelItem has not looked yet whether there is such a key. */
+void python_delete(const void *dict, const void *key) __attribute__((visibility("hidden")));
+void python_delete(const void *dict, const void *key)
 {
-    bound(dict, key, NULL);
+    if (!py_is(key, python.PyUnicode_Type) || !module_of(dict)) return;
+    int64_t hash = api.PyObject_Hash((void *)(uintptr_t)key); /* of a str: runs no code, is kept in it */
+    if (dict_get(dict, key, hash)) bound(dict, key, hash, NULL);
 }
 
 /* --- at a fork ------------------------------------------------------------------------------ */
@@ -297,19 +385,28 @@ __attribute__((visibility("hidden"))) void python_delete(const void *dict, const
 /* The GIL may be somebody else's: a name being bound right now is left out (its last value told stands). */
 void python_at_fork(ft_ref fork)
 {
-    if (!module_count) return;
-    for (struct name *n = names; n < names + NAMES; n++) {
-        struct ft_py_global *slot = n->slot;
-        if (!slot || n->pid != self.pid) continue;
+    unsigned count = __atomic_load_n(&name_count, __ATOMIC_ACQUIRE);
+    uint64_t process = count ? this_process() : 0;
+    for (struct name *n = names; n < names + count; n++) {
         uint32_t version = __atomic_load_n(&n->version, __ATOMIC_ACQUIRE);
+        const struct ft_py_global *slot = n->slot;
+        if (version & 1 || !slot || !n->dict || n->process != process) continue;
         struct ft_py_value copy = {.module = n->module,
                                    .name = n->name,
                                    .fork = fork,
                                    .kind = slot->kind,
                                    .value = slot->value,
                                    .writes = slot->writes};
+        char text[VALUE_TEXT];
+        size_t length = 0;
+        bool in_place = value_is_text(slot->kind) && n->text;
+        if (in_place) {
+            length = n->text->length < VALUE_TEXT ? n->text->length : VALUE_TEXT;
+            memcpy(text, n->text->bytes, length);
+        }
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if (version & 1 || n->version != version || copy.writes == n->told) continue;
+        if (n->version != version || copy.writes == n->told) continue;
+        if (in_place) copy.value = ft_string(&ft, text, length, self.task);
         struct ft_py_value *record = ft_begin(&ft, FT_PY_VALUE, sizeof *record, self.task);
         if (!record) return;
         copy.head = record->head;
@@ -321,26 +418,57 @@ void python_at_fork(ft_ref fork)
 
 /* --- start ---------------------------------------------------------------------------------- */
 
-#if defined __x86_64__
-void globals_start(const struct link_map *map, const void *start)
+static struct patch_set patches;
+static bool pending;
+
+/*
+ * Nobody else may be in the functions that are patched: no other thread is
+ * there, or the GIL keeps them out. Until then nothing is watched.
+ */
+void globals_arm(void)
 {
-    struct patch_object object;
+    if (likely(!__atomic_load_n(&pending, __ATOMIC_ACQUIRE)) || self.vforked || self_shared_tls) return;
+    bool alone = patch_alone();
+    if (!alone && !py_holds_gil()) {
+        self_note(FT_NOTE_PYTHON_UNPATCHED, "not before a thread that holds the GIL calls us");
+        return;
+    }
+    if (!__atomic_exchange_n(&pending, false, __ATOMIC_ACQ_REL)) return;
+    if (!patch_commit(&patches, alone)) self_note(FT_NOTE_PYTHON_UNPATCHED, "its code cannot be written to");
+}
+
+#if defined __x86_64__
+static bool prepare(const struct patch_object *object, const struct link_map *map)
+{
     const uint8_t *inserts[4],
         *set = elf_symbol(map, "PyDict_SetItem"), *hashed = elf_symbol(map, "_PyDict_SetItem_KnownHash"),
         *delete = elf_symbol(map, "PyDict_DelItem"), *eval = elf_symbol(map, "PyEval_EvalCode");
-    if (python.layout->version != 0x030b || !set || !hashed || !delete || !eval || !value_init(map)) return;
+    if (!set || !hashed || !delete || !eval || patch_tails(object, set, hashed, inserts, 4) != 2)
+        return false;
+    return patch_prepare(&patches, object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
+           patch_prepare(&patches, object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
+           patch_prepare(&patches, object, delete, (void *)python_entry_delete, &python_back_delete) &&
+           patch_prepare(&patches, object, eval, (void *)python_entry_eval, &python_back_eval);
+}
+
+void globals_start(const struct link_map *map, const void *start)
+{
+    struct patch_object object;
+    if (python.layout->version != 0x030b) return;
+    if (((uintptr_t)self_alive & (FT_PAGE - 1)) != 0)
+        return; /* no MADV_WIPEONFORK: whose slot, we could not tell */
 #define X(result, name, parameters) \
     if (!(api.name = (result(*) parameters)elf_symbol(map, #name))) return;
     FUNCTIONS(X)
 #undef X
-    if (!patch_object(&object, map, start)) return;
-    unsigned found = patch_tails(&object, set, hashed, inserts, 4);
-    bool done = found == 2 &&
-                patch_entry(&object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
-                patch_entry(&object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
-                patch_entry(&object, eval, (void *)python_entry_eval, &python_back_eval);
-    if (done) done = patch_entry(&object, delete, (void *)python_entry_delete, &python_back_delete);
-    if (!done) self_note(FT_NOTE_PYTHON_UNPATCHED, NULL);
+    if (!value_init(map) || !modules_init(map)) return;
+    if (!patch_object(&object, map, start) || !prepare(&object, map)) {
+        patch_drop(&patches);
+        self_note(FT_NOTE_PYTHON_UNPATCHED, NULL);
+        return;
+    }
+    __atomic_store_n(&pending, true, __ATOMIC_RELEASE);
+    globals_arm();
 }
 #else
 void globals_start(const struct link_map *map, const void *start) {}

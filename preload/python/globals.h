@@ -11,8 +11,13 @@
 
 #include "preload/python/runtime.h"
 
-/* The interpreter has just been found. Patches it if it is one we know to the byte; otherwise does nothing. */
+/* The interpreter has just been found. Patches it if it is one we know to the byte; otherwise does nothing.
+ */
 void globals_start(const struct link_map *map, const void *start);
+
+/* Patch it now if it could not be done at the start (other threads, none with the GIL). One load when there
+ * is nothing to do. */
+void globals_arm(void);
 
 /* FORKTRACE_WATCH, kept by the caller: "py:module.name;py:module.*"; may be NULL. */
 void globals_watch(const char *list);

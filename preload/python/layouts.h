@@ -15,12 +15,12 @@
 #define NO_CFRAME (-1)
 
 struct py_layout {
-    uint32_t version;                                 /* PY_VERSION_HEX >> 16 */
-    int16_t ts_cframe, ts_frame, ts_thread_id;        /* PyThreadState; ts_frame: in the cframe if there is one */
-    int16_t f_code, f_instr, f_previous, f_owner, f_locals; /* _PyInterpreterFrame */
+    uint32_t version;                          /* PY_VERSION_HEX >> 16 */
+    int16_t ts_cframe, ts_frame, ts_thread_id; /* PyThreadState; ts_frame: in the cframe if there is one */
+    int16_t f_code, f_instr, f_previous, f_owner, f_locals;    /* _PyInterpreterFrame */
     int16_t co_filename, co_qualname, co_firstlineno, co_code; /* PyCodeObject */
-    int16_t str_ascii, str_compact;                   /* where the characters of a compact str begin */
-    int16_t owner_cstack;                             /* f_owner of a frame that is no Python frame; -1 none */
+    int16_t str_ascii, str_compact; /* where the characters of a compact str begin */
+    int16_t owner_cstack;           /* f_owner of a frame that is no Python frame; -1 none */
 };
 
 /* clang-format off */
@@ -33,9 +33,17 @@ static const struct py_layout py_layouts[] = {
 /* clang-format on */
 
 /* PyObject, PyUnicode, PyMethodObject, PyFunctionObject: the same in all of them */
-enum { OB_TYPE = 8, STR_LENGTH = 16, STR_HASH = 24, STR_STATE = 32, METHOD_FUNCTION = 16, METHOD_SELF = 24, FUNCTION_CODE = 48 };
+enum {
+    OB_TYPE = 8,
+    STR_LENGTH = 16,
+    STR_HASH = 24,
+    STR_STATE = 32,
+    METHOD_FUNCTION = 16,
+    METHOD_SELF = 24,
+    FUNCTION_CODE = 48
+};
 
 /* 3.11 only, where globals are watched by patching */
-enum { F_GLOBALS_311 = 8, F_LOCALS_311 = 24 };
+enum { F_GLOBALS_311 = 8, F_LOCALS_311 = 24, TS_INTERP_311 = 16, INTERP_FINALIZING_311 = 84 };
 
 #endif

@@ -12,29 +12,41 @@ static bool from_python(uint64_t site)
 
 ft_ref python_stack_from(uint64_t site) { return from_python(site) ? python_stack() : 0; }
 
+static void *key(const char *name) { return python.PyUnicode_InternFromString(name); }
+
 /*
- * An attribute as object.__getattribute__ finds it: runs no code of the
- * program's (its own __getattr__ is not asked). GIL held. A bound method is
- * made for us and gone again at once, so the function in it is returned, which
- * its class keeps; anything else is kept by the object.
+ * What an object's own attribute is, unless its class has one of that name,
+ * which might be a property: then finding out would run code of the program's.
+ * GIL held. The object keeps it.
  */
-static const void *attribute(const void *object, const char *name)
+static const void *own_attribute(const void *object, const char *name)
 {
     void *type, *value, *traceback;
     python.PyErr_Fetch(&type, &value, &traceback);
-    void *key = python.PyUnicode_InternFromString(name);
-    void *found = key ? python.PyObject_GenericGetAttr((void *)(uintptr_t)object, key) : NULL;
+    void *attribute = key(name);
+    void *found = NULL;
+    if (attribute && !python._PyType_Lookup((void *)(uintptr_t)py_read(object, OB_TYPE), attribute))
+        found = python.PyObject_GenericGetAttr((void *)(uintptr_t)object, attribute);
     python.PyErr_Restore(type, value, traceback);
-    const void *result = py_is(found, python.PyMethod_Type) ? py_read(found, METHOD_FUNCTION) : found;
-    if (key) python.Py_DecRef(key);
+    if (attribute) python.Py_DecRef(attribute);
     if (found) python.Py_DecRef(found);
-    return result;
+    return found;
+}
+
+/* A function of its class, as it stands there. */
+static const void *method(const void *object, const char *name)
+{
+    void *attribute = key(name);
+    const void *found =
+        attribute ? python._PyType_Lookup((void *)(uintptr_t)py_read(object, OB_TYPE), attribute) : NULL;
+    if (attribute) python.Py_DecRef(attribute);
+    return found;
 }
 
 /* CPython 3.11-3.13: pthread_create's argument is {function, boot}, boot is {state, callable, ...}. */
 void python_thread(ft_ref thread, uint64_t site, void *argument)
 {
-    if (!thread || !from_python(site) || !argument || self.vforked || !py_holds_gil()) return;
+    if (!thread || !from_python(site) || !argument || self.vforked || !py_here() || !py_holds_gil()) return;
     const void *boot = py_read(argument, 8);
     const void *callable = boot ? py_read(boot, 8) : NULL;
     if (!callable) return;
@@ -47,10 +59,10 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
         if (py_is(code, python.PyCode_Type))
             qualname[py_text(py_read(code, python.layout->co_qualname), qualname, sizeof qualname - 1)] = 0;
         if (!strcmp(qualname, "Thread._bootstrap")) {
-            name = py_string(attribute(object, "_name"));
-            callable = attribute(object, "_target");
-            if (!py_is(callable, python.PyFunction_Type))
-                callable = attribute(object, "run"); /* a subclass */
+            name = py_string(own_attribute(object, "_name"));
+            callable = own_attribute(object, "_target");
+            if (!py_is(callable, python.PyFunction_Type) && !py_is(callable, python.PyMethod_Type))
+                callable = method(object, "run"); /* a subclass */
         }
     }
     ft_ref function = callable ? py_function(callable) : 0;
@@ -68,7 +80,7 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
  */
 ft_ref python_handler(uint64_t site)
 {
-    if (!from_python(site)) return 0;
+    if (!from_python(site) || !py_here()) return 0;
     const void *state = py_thread_state();
     const void *frame = state ? py_frame(state) : NULL;
     const void *code = frame ? py_frame_code(frame) : NULL;

@@ -10,10 +10,14 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #define JUMP 5 /* bytes of jmp rel32 */
 
@@ -127,43 +131,33 @@ static unsigned movable(const uint8_t *p)
     return 0;
 }
 
-/* One page within 2 GiB of the function: tried outwards from it in steps. */
-static uint8_t *near_page(const uint8_t *function)
+/* A page within 2 GiB of the object, tried outwards from it in steps; writable until patch_commit. */
+static uint8_t *near_page(const struct patch_object *o)
 {
-    static uint8_t *page;
-    static size_t used;
-    if (page && used + 64 <= FT_PAGE && (uint64_t)(page - function + 0x70000000) < 0xe0000000u) {
-        used += 64;
-        return page + used - 64;
-    }
-    uintptr_t from = (uintptr_t)function & ~(uintptr_t)(FT_PAGE - 1);
+    uintptr_t from = (uintptr_t)o->text & ~(uintptr_t)(FT_PAGE - 1);
     for (uintptr_t step = 1u << 20; step < 0x70000000u; step += 1u << 20)
         for (int side = 0; side < 2; side++) {
             uintptr_t at = side ? from + step : from - step;
             if (!side && step > from) continue;
-            long r = sys(SYS_mmap, at, FT_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+            long r = sys(SYS_mmap, at, FT_PAGE, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
-            if (r == (long)at) {
-                page = (uint8_t *)at;
-                used = 64;
-                return page;
-            }
+            if (r == (long)at) return (uint8_t *)at;
             if (r != -1) sys(SYS_munmap, r, FT_PAGE);
         }
     return NULL;
 }
 
-static void put_jump(uint8_t *at, const uint8_t *target)
+static void make_jump(uint8_t jump[JUMP], const uint8_t *at, const uint8_t *target)
 {
     int32_t distance = (int32_t)(target - (at + JUMP));
-    *at = 0xe9;
-    memcpy(at + 1, &distance, 4);
+    jump[0] = 0xe9;
+    memcpy(jump + 1, &distance, 4);
 }
 
-static bool write_text(uint8_t *at, const uint8_t *bytes)
+/* Only inside one aligned word, so that it is one atomic store. */
+static bool write_text(uint8_t *at, const uint8_t bytes[JUMP])
 {
     uint8_t *word_at = (uint8_t *)((uintptr_t)at & ~(uintptr_t)7);
-    if (at + JUMP > word_at + 8) return false; /* not one atomic store */
     uint64_t word;
     memcpy(&word, word_at, 8);
     memcpy((uint8_t *)&word + (at - word_at), bytes, JUMP);
@@ -174,22 +168,17 @@ static bool write_text(uint8_t *at, const uint8_t *bytes)
     return true;
 }
 
-/*
- * The stub near the function:
- *     jmp *hook          (6 bytes, the address behind it)
- *     .quad hook
- *     the moved instructions, jmp to the rest of the function   <- *back
- */
-bool patch_entry(const struct patch_object *o, const uint8_t *function, void *hook, void **back)
+/* How many bytes of whole, movable instructions the jump replaces; 0: it cannot be put there. */
+static unsigned replaced(const struct patch_object *o, const uint8_t *function)
 {
     unsigned length = 0;
     while (length < JUMP) {
         unsigned one = movable(function + length);
-        if (!one) return false;
+        if (!one) return 0;
         length += one;
     }
     const uint8_t *end = patch_function_end(o, function);
-    if (!end || end - function < 32) return false;
+    if (!end || end - function < 32 || ((uintptr_t)function & 7) + JUMP > 8) return 0;
     /* a branch of the function itself back into the moved bytes */
     for (const uint8_t *p = function + length; p + JUMP < end; p++) {
         const uint8_t *near = p + JUMP + read32(p + 1), *near2 = p + 6 + read32(p + 2),
@@ -197,21 +186,81 @@ bool patch_entry(const struct patch_object *o, const uint8_t *function, void *ho
         bool into = (*p == 0xe9 && near > function && near < function + length) ||
                     (*p == 0x0f && (p[1] & 0xf0) == 0x80 && near2 > function && near2 < function + length) ||
                     (((*p & 0xf0) == 0x70 || *p == 0xeb) && small > function && small < function + length);
-        if (into) return false;
+        if (into) return 0;
     }
-    uint8_t *stub = near_page(function);
-    if (!stub) return false;
+    return length;
+}
+
+/*
+ * The stub near the function:
+ *     jmp *hook          (6 bytes, the address behind it)
+ *     .quad hook
+ *     the moved instructions, jmp to the rest of the function   <- *back
+ */
+bool patch_prepare(struct patch_set *set, const struct patch_object *o, const uint8_t *function, void *hook,
+                   void **back)
+{
+    unsigned length = replaced(o, function);
+    if (!length || set->count == PATCHES) return false;
+    if (!set->page && !(set->page = near_page(o))) return false;
+    uint8_t *stub = set->page + set->count * 64;
     const uint8_t indirect[] = {0xff, 0x25, 0, 0, 0, 0};
     memcpy(stub, indirect, 6);
     memcpy(stub + 6, &hook, 8);
     memcpy(stub + 14, function, length);
-    put_jump(stub + 14 + length, function + length);
+    make_jump(stub + 14 + length, stub + 14 + length, function + length);
+    set->patch[set->count++] = (struct patch){(uint8_t *)(uintptr_t)function, stub, length};
     *back = stub + 14;
-    uint8_t jump[JUMP];
-    int32_t distance = (int32_t)(stub - (function + JUMP));
-    jump[0] = 0xe9;
-    memcpy(jump + 1, &distance, 4);
-    return write_text((uint8_t *)(uintptr_t)function, jump);
+    return true;
+}
+
+void patch_drop(struct patch_set *set)
+{
+    if (set->page) sys(SYS_munmap, set->page, FT_PAGE);
+    memset(set, 0, sizeof *set);
+}
+
+/* --- is anybody inside? --------------------------------------------------------------------- */
+
+/* A frame of this very thread that a signal interrupted in the middle of the moved instructions. */
+static _Unwind_Reason_Code inside(struct _Unwind_Context *context, void *argument)
+{
+    const struct patch_set *set = argument;
+    const uint8_t *pc = (const uint8_t *)(uintptr_t)_Unwind_GetIP(context);
+    for (unsigned i = 0; i < set->count; i++)
+        if (pc >= set->patch[i].function && pc < set->patch[i].function + set->patch[i].length)
+            return _URC_NORMAL_STOP; /* reads as an end that was not the end of the stack */
+    return _URC_NO_REASON;
+}
+
+bool patch_alone(void)
+{
+    struct stat status;
+    return !sys(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0) && status.st_nlink == 3;
+}
+
+/* Other cores forget what they had fetched of the old instructions. */
+static bool synchronise(void)
+{
+    return !sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0) &&
+           !sys(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+}
+
+bool patch_commit(struct patch_set *set, bool alone)
+{
+    if (_Unwind_Backtrace(inside, set) != _URC_END_OF_STACK) return false;
+    if (!alone && !synchronise()) return false;
+    if (sys(SYS_mprotect, set->page, FT_PAGE, PROT_READ | PROT_EXEC)) return false;
+    for (unsigned i = 0; i < set->count; i++) {
+        const struct patch *p = &set->patch[i];
+        uint8_t jump[JUMP];
+        make_jump(jump, p->function, p->stub);
+        if (write_text(p->function, jump)) continue;
+        while (i-- > 0) write_text(set->patch[i].function, set->patch[i].stub + 14); /* as it was */
+        return false;
+    }
+    if (!alone) synchronise();
+    return true;
 }
 
 #endif

@@ -27,16 +27,39 @@ const uint8_t *patch_function_end(const struct patch_object *object, const uint8
  * The functions that both `a` and `b` jump to as their last act (at most
  * `room`); their number. How static functions are found by their exported callers.
  */
-unsigned patch_tails(const struct patch_object *object, const uint8_t *a, const uint8_t *b, const uint8_t **found,
-                     unsigned room);
+unsigned patch_tails(const struct patch_object *object, const uint8_t *a, const uint8_t *b,
+                     const uint8_t **found, unsigned room);
+
+#define PATCHES 8
+struct patch_set { /* all zero: empty */
+    uint8_t *page; /* of stubs */
+    unsigned count;
+    struct patch {
+        uint8_t *function, *stub;
+        unsigned length; /* of the moved instructions */
+    } patch[PATCHES];
+};
 
 /*
- * Make `function` begin with a jump to `hook`, and store in *back where the
- * hook has to jump to go on with the original. False, and nothing changed, if
- * its first instructions are not of the few kinds that can be moved, or memory
- * near it cannot be had. The caller sees to it that nobody else is inside those
- * first instructions: the store itself is atomic.
+ * Get ready to make `function` begin with a jump to `hook`; *back is where the
+ * hook has to jump to go on with the original. Nothing is changed yet. False
+ * if its first instructions are not of the few kinds that can be moved (a
+ * debugger's breakpoint is not), or memory near it cannot be had.
  */
-bool patch_entry(const struct patch_object *object, const uint8_t *function, void *hook, void **back);
+bool patch_prepare(struct patch_set *set, const struct patch_object *object, const uint8_t *function,
+                   void *hook, void **back);
+
+/* The kernel knows no other thread of this process. */
+bool patch_alone(void);
+
+/*
+ * Patch all of the set, or nothing (false). The caller is alone, or holds what
+ * keeps every other thread out of these functions (the GIL); that this thread
+ * itself was not interrupted in them is checked here.
+ */
+bool patch_commit(struct patch_set *set, bool alone);
+
+/* Give back the memory of a set that was not committed. */
+void patch_drop(struct patch_set *set);
 
 #endif

@@ -21,16 +21,20 @@
 
 #include "preload/self.h"
 
-/* Constructor only. `mode` is FORKTRACE_PYTHON, `watch` FORKTRACE_WATCH; both kept by the caller, may be NULL. */
+/* Constructor only. `mode` is FORKTRACE_PYTHON, `watch` FORKTRACE_WATCH; both kept by the caller, may be
+ * NULL. */
 void python_init(const char *mode, const char *watch);
 
 /* Is the interpreter in this object? Called once for each object that is met. */
 void python_look(const struct link_map *map, uint64_t start, uint64_t end);
 
 /* FT_PY_STACK of the calling thread, 0 if it runs no Python. Async-signal-safe; no lock, no allocation. */
-ft_ref python_stack(void);
+ft_ref python_stack_walk(void);
+extern bool python_found;
+static inline ft_ref python_stack(void) { return python_found ? python_stack_walk() : 0; }
 
-/* The same if `site` is in the interpreter, else 0: for cheap calls, most of which do not come from Python. */
+/* The same if `site` is in the interpreter, else 0: for cheap calls, most of which do not come from Python.
+ */
 ft_ref python_stack_from(uint64_t site);
 
 /* pthread_create(start, argument) called from `site`: if that is CPython starting a thread, write

@@ -2,8 +2,10 @@
  * runtime.c: finding the interpreter, and reading frames, strings and
  * functions of it.
  */
+#define _GNU_SOURCE
 #include "preload/python/runtime.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include "preload/python/globals.h"
 
 struct python python;
+bool python_found;
 static bool off, names_only, declined;
 
 void python_init(const char *mode, const char *watch)
@@ -26,6 +29,8 @@ static bool fill(struct python *p, const struct link_map *map)
 {
     p->current = (void *(*)(void))elf_symbol(map, "_PyThreadState_UncheckedGet");
     if (!p->current) p->current = (void *(*)(void))elf_symbol(map, "PyThreadState_GetUnchecked"); /* 3.13 */
+    p->finalizing = (int (*)(void))elf_symbol(map, "_Py_IsFinalizing");
+    if (!p->finalizing) p->finalizing = (int (*)(void))elf_symbol(map, "Py_IsFinalizing"); /* 3.13 */
 #define X(result, name, parameters) \
     if (!(p->name = (result(*) parameters)elf_symbol(map, #name))) return false;
     PY_FUNCTIONS(X)
@@ -34,7 +39,7 @@ static bool fill(struct python *p, const struct link_map *map)
     if (!(p->name = elf_symbol(map, #name))) return false;
     PY_TYPES(X)
 #undef X
-    return p->current != NULL;
+    return p->current && p->finalizing;
 }
 
 void python_look(const struct link_map *map, uint64_t start, uint64_t end)
@@ -47,7 +52,7 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end)
         self_note(FT_NOTE_PYTHON_UNKNOWN, "before 3.11");
         return;
     }
-    struct python found = {.start = start, .end = end};
+    struct python found = {.start = start, .end = end, .map = map};
     const struct py_layout *layout = NULL;
     for (size_t i = 0; i < sizeof py_layouts / sizeof *py_layouts; i++)
         if (py_layouts[i].version == *version >> 16) layout = &py_layouts[i];
@@ -58,7 +63,20 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end)
     }
     python = found;
     __atomic_store_n(&python.layout, layout, __ATOMIC_RELEASE); /* last: from now on it is used */
+    python_found = true;
     if (!names_only) globals_start(map, (const void *)(uintptr_t)start);
+}
+
+/* Stopped for good when it is gone: what comes back at the same place is a fresh copy, without our jumps. */
+bool py_here(void)
+{
+    struct dl_find_object object;
+    if (!__atomic_load_n(&python.layout, __ATOMIC_ACQUIRE)) return false;
+    if (!_dl_find_object((void *)(uintptr_t)python.start, &object) && object.dlfo_link_map == python.map)
+        return true;
+    declined = true;
+    __atomic_store_n(&python.layout, NULL, __ATOMIC_RELEASE);
+    return false;
 }
 
 /* --- threads and frames --------------------------------------------------------------------- */
@@ -67,6 +85,8 @@ const void *py_thread_state(void)
 {
     const void *state = python.PyGILState_GetThisThreadState();
     if (!state) return NULL;
+    /* a finalising interpreter frees the states of other threads, which still remember theirs */
+    if (python.finalizing() && python.current() != state) return NULL;
     return (uintptr_t)py_read(state, python.layout->ts_thread_id) == (uintptr_t)pthread_self() ? state : NULL;
 }
 

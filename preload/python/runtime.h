@@ -15,6 +15,7 @@
     X(void *, PyGILState_GetThisThreadState, (void))                        \
     X(int, PyCode_Addr2Line, (void *code, int byte))                        \
     X(void *, PyObject_GenericGetAttr, (void *object, void *name))          \
+    X(void *, _PyType_Lookup, (void *type, void *name))                     \
     X(void *, PyUnicode_InternFromString, (const char *text))               \
     X(void, PyErr_Fetch, (void **type, void **value, void **traceback))     \
     X(void, PyErr_Restore, (void *type, void *value, void *traceback))      \
@@ -26,6 +27,8 @@ struct python {
     const struct py_layout *layout; /* NULL: no interpreter, or not one we know */
     uint64_t start, end;            /* of the object it lies in */
     void *(*current)(void);         /* the thread state that holds the GIL, unchecked */
+    int (*finalizing)(void);
+    const struct link_map *map;
 #define X(result, name, parameters) result(*name) parameters;
     PY_FUNCTIONS(X)
 #undef X
@@ -34,6 +37,9 @@ struct python {
 #undef X
 };
 extern struct python python;
+
+/* An interpreter we know, still loaded (a plugin's may be unloaded with it). Async-signal-safe. */
+bool py_here(void);
 
 static inline const void *py_read(const void *object, int offset)
 {

@@ -2,6 +2,7 @@
  * stack.c: the Python stack of the calling thread. Walking costs 2-4 ns a
  * frame; names and lines are only looked up for a stack not seen before.
  */
+#include "preload/python/globals.h"
 #include "preload/python/runtime.h"
 
 #define FRAMES_MAX 48
@@ -27,9 +28,10 @@ static ft_ref write_stack(const void *frame, unsigned count, bool cut)
     return ref;
 }
 
-ft_ref python_stack(void)
+ft_ref python_stack_walk(void)
 {
-    if (!__atomic_load_n(&python.layout, __ATOMIC_ACQUIRE)) return 0;
+    if (!py_here()) return 0;
+    globals_arm();
     const void *state = py_thread_state();
     const void *first = state ? py_frame(state) : NULL;
     if (!first) return 0;

@@ -9,8 +9,6 @@
 
 #include "preload/python/elf.h"
 
-#define TEXT_MAX 80
-
 /* clang-format off */
 #define TYPES(X) X(PyLong_Type) X(PyFloat_Type) X(PyBool_Type) X(PyBytes_Type) X(PyList_Type) X(PyTuple_Type) \
     X(PyDict_Type) X(PySet_Type) X(PyModule_Type) X(PyType_Type) X(PyCFunction_Type) X(_Py_NoneStruct)
@@ -40,19 +38,33 @@ bool value_init(const struct link_map *map)
     return true;
 }
 
-static struct value text(uint8_t kind, const char *bytes, size_t length)
+static void text(struct value *v, uint8_t kind, const char *bytes, size_t length)
 {
-    return (struct value){ft_string(&ft, bytes, length, self.task), kind};
+    v->kind = kind;
+    v->length = length < VALUE_TEXT ? (uint32_t)length : VALUE_TEXT;
+    memcpy(v->text, bytes, v->length);
+}
+
+static void plain(struct value *v, uint8_t kind, uint64_t bits)
+{
+    v->kind = kind;
+    v->bits = bits;
+}
+
+uint64_t value_bits(const struct value *v)
+{
+    return value_is_text(v->kind) ? ft_string(&ft, v->text, v->length, self.task) : v->bits;
 }
 
 /* More than 63 bits, in decimal: schoolbook division of the 30-bit digits by 10^9. */
-static struct value large_int(const uint32_t *digits, size_t count, bool negative)
+static void large_int(struct value *v, const uint32_t *digits, size_t count, bool negative)
 {
-    char out[TEXT_MAX];
+    char out[VALUE_TEXT];
     if (count > 8) {
         int n = snprintf(out, sizeof out, "%san integer of %zu bits", negative ? "minus " : "",
                          count * 30 - (size_t)__builtin_clz(digits[count - 1]) + 2);
-        return text(FT_PY_KIND_long_int, out, (size_t)n);
+        text(v, FT_PY_KIND_long_int, out, (size_t)n);
+        return;
     }
     uint32_t rest[8];
     memcpy(rest, digits, count * sizeof *rest);
@@ -68,52 +80,71 @@ static struct value large_int(const uint32_t *digits, size_t count, bool negativ
         while (count && !rest[count - 1]) count--;
     }
     if (negative) *--at = '-';
-    return text(FT_PY_KIND_long_int, at, (size_t)(out + sizeof out - at));
+    text(v, FT_PY_KIND_long_int, at, (size_t)(out + sizeof out - at));
 }
 
-static struct value integer(const void *object)
+static void integer(struct value *v, const void *object)
 {
     int64_t size = (int64_t)(intptr_t)py_read(object, OB_SIZE);
+    if (likely(size == 1)) {
+        plain(v, FT_PY_KIND_int, py_read32(object, DIGITS));
+        return;
+    }
     size_t count = (size_t)(size < 0 ? -size : size);
-    if (size == 1) return (struct value){py_read32(object, DIGITS), FT_PY_KIND_int};
     const uint32_t *digits = (const void *)((const char *)object + DIGITS);
-    if (count > 3 || (count == 3 && digits[2] >= 8)) return large_int(digits, count, size < 0);
+    if (count > 3 || (count == 3 && digits[2] >= 8)) {
+        large_int(v, digits, count, size < 0);
+        return;
+    }
     uint64_t value = 0;
     for (size_t i = count; i-- > 0;) value = value << 30 | digits[i];
-    return (struct value){size < 0 ? -value : value, FT_PY_KIND_int};
+    plain(v, FT_PY_KIND_int, size < 0 ? -value : value);
 }
 
-static struct value named(uint8_t kind, const void *type)
+/* The names of types are few: interned at once. */
+static void named(struct value *v, uint8_t kind, const void *type)
 {
     const char *name = py_read(type, TYPE_NAME);
-    return text(kind, name, strnlen(name, TEXT_MAX));
+    plain(v, kind, ft_string(&ft, name, strnlen(name, VALUE_TEXT), self.task));
 }
 
-struct value value_of(const void *object)
+static uint64_t size_at(const void *object, int offset) { return (uint64_t)py_read(object, offset); }
+
+void value_of(const void *object, struct value *v)
 {
-    char buffer[TEXT_MAX];
-    if (!object) return (struct value){0, FT_PY_KIND_unset};
-    const void *type = py_read(object, OB_TYPE);
-    if (type == types.PyLong_Type) return integer(object);
-    if (object == types._Py_NoneStruct) return (struct value){0, FT_PY_KIND_none};
-    if (type == types.PyBool_Type) return (struct value){py_read(object, OB_SIZE) != NULL, FT_PY_KIND_bool};
-    if (type == types.PyFloat_Type)
-        return (struct value){(uint64_t)py_read(object, FLOAT_VALUE), FT_PY_KIND_float};
-    if (type == python.PyUnicode_Type)
-        return text(FT_PY_KIND_text, buffer, py_text(object, buffer, sizeof buffer));
-    if (type == types.PyBytes_Type) {
-        size_t size = (size_t)py_read(object, OB_SIZE);
-        return text(FT_PY_KIND_bytes, (const char *)object + BYTES_DATA, size < TEXT_MAX ? size : TEXT_MAX);
+    v->object = object;
+    if (!object) {
+        plain(v, FT_PY_KIND_unset, 0);
+        return;
     }
-    if (type == types.PyList_Type) return (struct value){(uint64_t)py_read(object, OB_SIZE), FT_PY_KIND_list};
-    if (type == types.PyTuple_Type)
-        return (struct value){(uint64_t)py_read(object, OB_SIZE), FT_PY_KIND_tuple};
-    if (type == types.PyDict_Type)
-        return (struct value){(uint64_t)py_read(object, DICT_USED), FT_PY_KIND_dict};
-    if (type == types.PySet_Type) return (struct value){(uint64_t)py_read(object, SET_USED), FT_PY_KIND_set};
-    if (type == python.PyFunction_Type || type == types.PyCFunction_Type)
-        return (struct value){0, FT_PY_KIND_function};
-    if (type == types.PyType_Type) return named(FT_PY_KIND_type, object);
-    if (type == types.PyModule_Type) return (struct value){0, FT_PY_KIND_module};
-    return named(FT_PY_KIND_object, type);
+    const void *type = py_read(object, OB_TYPE);
+    if (likely(type == types.PyLong_Type))
+        integer(v, object);
+    else if (object == types._Py_NoneStruct)
+        plain(v, FT_PY_KIND_none, 0);
+    else if (type == types.PyBool_Type)
+        plain(v, FT_PY_KIND_bool, size_at(object, OB_SIZE) != 0);
+    else if (type == types.PyFloat_Type)
+        plain(v, FT_PY_KIND_float, size_at(object, FLOAT_VALUE));
+    else if (type == python.PyUnicode_Type) {
+        v->kind = FT_PY_KIND_text;
+        v->length = (uint32_t)py_text(object, v->text, VALUE_TEXT);
+    } else if (type == types.PyBytes_Type)
+        text(v, FT_PY_KIND_bytes, (const char *)object + BYTES_DATA, (size_t)size_at(object, OB_SIZE));
+    else if (type == types.PyList_Type)
+        plain(v, FT_PY_KIND_list, size_at(object, OB_SIZE));
+    else if (type == types.PyTuple_Type)
+        plain(v, FT_PY_KIND_tuple, size_at(object, OB_SIZE));
+    else if (type == types.PyDict_Type)
+        plain(v, FT_PY_KIND_dict, size_at(object, DICT_USED));
+    else if (type == types.PySet_Type)
+        plain(v, FT_PY_KIND_set, size_at(object, SET_USED));
+    else if (type == python.PyFunction_Type || type == types.PyCFunction_Type)
+        plain(v, FT_PY_KIND_function, 0);
+    else if (type == types.PyType_Type)
+        named(v, FT_PY_KIND_type, object);
+    else if (type == types.PyModule_Type)
+        plain(v, FT_PY_KIND_module, 0);
+    else
+        named(v, FT_PY_KIND_object, type);
 }

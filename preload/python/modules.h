@@ -1,0 +1,50 @@
+/*
+ * modules.h: the dicts of the program's own modules. Inside preload/python/
+ * only, CPython 3.11; GIL held.
+ */
+#ifndef PYTHON_MODULES_H
+#define PYTHON_MODULES_H
+
+#include "preload/python/runtime.h"
+
+struct module {
+    const void *dict;        /* NULL: it is gone */
+    const void *name_object; /* what its __name__ is bound to: by this it is known again */
+    uint32_t name_at;        /* which entry of the dict that is */
+    uint16_t next;           /* with the same hash: index + 1 */
+    ft_ref name;
+    char text[64];   /* the stem of its file */
+    char called[64]; /* its __name__ */
+};
+
+/*
+ * By bits 4-15 of a dict's address: 0, or the first module with such a dict:
+ * index + 1. entry.S looks here first, and goes on at once for most dicts.
+ */
+#define MODULE_BUCKETS 4096
+extern uint16_t python_modules[MODULE_BUCKETS] __attribute__((visibility("hidden")));
+
+/*
+ * The own module this dict is of, or NULL. Never asked in vain: a dict that was
+ * freed, and whose address another one has now, is noticed and forgotten.
+ */
+struct module *module_of(const void *dict);
+
+/* Is that still the dict it was? A few loads. */
+bool module_intact(const struct module *module);
+
+/* __name__ is bound to something else, or unbound (NULL). */
+void module_renamed(struct module *module, const void *name_object);
+
+/* A module's body is about to run in its dict. */
+void python_eval(const void *code, const void *globals, const void *locals)
+    __attribute__((visibility("hidden")));
+
+/* The bound value of an exact str in a dict, NULL if unbound. Runs no code of the program's. */
+const void *dict_get(const void *dict, const void *key, int64_t hash);
+bool modules_init(const struct link_map *map);
+
+/* For globals.c: names of this dict will not be bound any more. */
+void globals_forget(const void *dict);
+
+#endif
