@@ -93,6 +93,7 @@ struct build {
     size_t task_count;
     uint32_t last_task; /* the one looked up last */
     struct map by_task, by_pid, by_tid, by_pthread, by_site;
+    struct map early_names; /* (process, pthread) named before it started -> the event */
     struct map starts; /* (pid, tid) that start before our eyes */
     struct hidden *hiddens;
     size_t hidden_count;

@@ -116,7 +116,7 @@ void build_free(struct build *b)
     }
     free(b->items), free(b->tasks), free(b->hiddens);
     for (size_t i = 0; i < b->text_count; i++) free(b->texts[i]);
-    free(b->texts), map_free(&b->strings), map_free(&b->starts);
+    free(b->texts), map_free(&b->strings), map_free(&b->starts), map_free(&b->early_names);
     free(b->processes), free(b->threads), free(b->objects), free(b->by_process);
     map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
     map_free(&b->by_pthread), map_free(&b->by_site);

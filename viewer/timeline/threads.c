@@ -145,6 +145,18 @@ static thread_id unseen(struct build *b, const struct item *it, const struct ft_
     return t;
 }
 
+/* pthread_create may be followed by pthread_setname_np before the thread has said who it is. */
+static void name_early(struct build *b, thread_id t, uint64_t pthread)
+{
+    uint32_t *named = map_get(&b->early_names, b->t->threads[t].process, pthread);
+    if (!named || *named == NONE) return;
+    struct event *e = &b->t->events[*named];
+    struct ft_thread_name record = FT_GET(thread_name, e->record);
+    e->child = t;
+    b->t->threads[t].name = build_text(b, record.name, strnlen(record.name, sizeof record.name));
+    *named = NONE;
+}
+
 void threads_start(struct build *b, const struct item *it)
 {
     struct ft_thread_start record = FT_GET(thread_start, it->record);
@@ -161,6 +173,7 @@ void threads_start(struct build *b, const struct item *it)
     b->threads[t].started = true;
     thread_tid(b, t, record.tid);
     thread_pthread(b, t, record.pthread);
+    name_early(b, t, record.pthread);
 }
 
 static enum thread_end end_of(uint32_t how)
@@ -197,6 +210,8 @@ void threads_name(struct build *b, const struct item *it)
     event_id e = event_add(b, it, EVENT_THREAD_NAME);
     thread_id target = thread_by_pthread(b, b->t->events[e].process, record.pthread);
     b->t->events[e].child = target;
-    if (target == NONE) return;
-    b->t->threads[target].name = build_text(b, record.name, strnlen(record.name, sizeof record.name));
+    if (target == NONE) /* named by its creator before it began */
+        build_map_put(b, &b->early_names, b->t->events[e].process, record.pthread, e);
+    else
+        b->t->threads[target].name = build_text(b, record.name, strnlen(record.name, sizeof record.name));
 }
