@@ -69,6 +69,7 @@ static void prepare(void)
     call.time = call.record->head.time;
     self.child = ft_ref_of(call.record);
     inventory_at_fork(self.task, self.child);
+    origin_before_fork();
     python_at_fork(self.child);
     call.error = error;
     call.armed = true;

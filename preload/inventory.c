@@ -75,7 +75,7 @@ static uint32_t list_threads(uint32_t *tids, uint32_t room)
 }
 
 /* The list is read straight into the record: the stack may be a signal handler's small one. */
-static void record_unseen(const struct visit *visit)
+static __attribute__((noinline)) void record_unseen(const struct visit *visit)
 {
     struct stat status;
     if (syscall(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0)) return;

@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unwind.h>
@@ -33,21 +34,33 @@ extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 #define SITES      1024
 #define REMEMBERED 64
 
+#define REMEMBERED_FRAMES 62 /* a stack remembered takes 1 KiB, and lies on one page */
+
 struct remembered {
     uint32_t version; /* odd: being written */
     uint32_t count;
     ft_ref ref;
     uint64_t site, sp;
-    uint64_t pc[FRAMES_MAX];
-    uint32_t slot[FRAMES_MAX]; /* from sp */
-};
+    struct {
+        uint64_t pc;
+        uint32_t slot; /* from sp */
+    } frame[REMEMBERED_FRAMES];
+} __attribute__((aligned(1024)));
 
 static struct caches {
     struct ft_interned interned[FT_INTERNED];
     uint64_t known[KNOWN]; /* hashes of objects written, 0 free */
     uint64_t sites[SITES]; /* call sites whose object is written; top bit: whose stack is */
+    uint32_t changes;      /* of remembered */
     struct remembered remembered[REMEMBERED];
 } * caches;
+
+/*
+ * To a fork child the shared caches cost a page fault, its own memory nothing:
+ * each process has a copy of the stacks of its family, renewed before a fork.
+ */
+static struct remembered own[REMEMBERED];
+static uint32_t own_changes; /* caches->changes then */
 
 /* Remember a non-zero value in a small set, open-addressed. True if it is new. Inlined: a constant size saves 20 ns. */
 static inline __attribute__((always_inline)) bool remember(uint64_t *set, unsigned size, uint64_t value)
@@ -180,9 +193,9 @@ static ft_ref write_stack(const struct frames *frames)
 /* --- stacks seen before --------------------------------------------------------------------- */
 
 #if defined __x86_64__
-static struct remembered *entry_of(uint64_t site, uint64_t sp)
+static unsigned entry_of(uint64_t site, uint64_t sp)
 {
-    return &caches->remembered[(site * 0x9e3779b97f4a7c15u ^ sp * 0xc2b2ae3d27d4eb4fu) >> 58];
+    return (site * 0x9e3779b97f4a7c15u ^ sp * 0xc2b2ae3d27d4eb4fu) >> 58;
 }
 
 /*
@@ -190,45 +203,82 @@ static struct remembered *entry_of(uint64_t site, uint64_t sp)
  * still where it was: the same stack. The slots lie above sp in live frames:
  * if the inner ones match, so is the next one.
  */
-static ft_ref recall(uint64_t site, uint64_t sp)
+static ft_ref recall(const struct remembered *e, uint64_t site, uint64_t sp)
 {
-    struct remembered *e = entry_of(site, sp);
     uint32_t version = __atomic_load_n(&e->version, __ATOMIC_ACQUIRE);
-    if (version & 1 || e->site != site || e->sp != sp || !e->count || e->count > FRAMES_MAX) return 0;
+    if (version & 1 || e->site != site || e->sp != sp || !e->count || e->count > REMEMBERED_FRAMES) return 0;
     for (uint32_t i = 0; i < e->count; i++)
-        if (*(const uint64_t *)(uintptr_t)(sp + e->slot[i]) != e->pc[i]) return 0;
+        if (*(const uint64_t *)(uintptr_t)(sp + e->frame[i].slot) != e->frame[i].pc) return 0;
     ft_ref ref = e->ref;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return __atomic_load_n(&e->version, __ATOMIC_RELAXED) == version ? ref : 0;
+    return __atomic_load_n(&e->version, __ATOMIC_RELAXED) == version && !ft_stale(&ft, ref) ? ref : 0;
+}
+
+static ft_ref known_stack(uint64_t site, uint64_t sp)
+{
+    unsigned i = entry_of(site, sp);
+    ft_ref ref = recall(&own[i], site, sp);
+    return ref ? ref : recall(&caches->remembered[i], site, sp);
+}
+
+/* Nobody else writes to it until version + 2 is stored there. */
+static bool claim(struct remembered *e, uint32_t version)
+{
+    return !(version & 1) && __atomic_compare_exchange_n(&e->version, &version, version + 1, false,
+                                                         __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static void keep(const struct frames *frames, uint64_t sp, ft_ref ref)
 {
-    struct remembered *e = entry_of(frames->site, sp);
+    struct remembered *e = &caches->remembered[entry_of(frames->site, sp)];
     uint32_t version = __atomic_load_n(&e->version, __ATOMIC_RELAXED);
-    if (version & 1 || !ref || !frames->cacheable || frames->cut) return;
+    if (!ref || !frames->cacheable || frames->cut || frames->count > REMEMBERED_FRAMES) return;
     for (unsigned i = 0; i < frames->count; i++)
         if (frames->slot[i] - sp > 1u << 20) return;
-    if (!__atomic_compare_exchange_n(&e->version, &version, version + 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED))
-        return;
+    if (!claim(e, version)) return;
     e->site = frames->site;
     e->sp = sp;
     e->ref = ref;
     e->count = frames->count;
     for (unsigned i = 0; i < frames->count; i++) {
-        e->pc[i] = frames->pc[i];
-        e->slot[i] = (uint32_t)(frames->slot[i] - sp);
+        e->frame[i].pc = frames->pc[i];
+        e->frame[i].slot = (uint32_t)(frames->slot[i] - sp);
     }
     __atomic_store_n(&e->version, version + 2, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&caches->changes, 1, __ATOMIC_RELEASE);
+}
+
+/* A copy torn by a change of `from` gets a count of 0, which recalls nothing. */
+static void copy(struct remembered *to, const struct remembered *from)
+{
+    uint32_t version = __atomic_load_n(&from->version, __ATOMIC_ACQUIRE);
+    uint32_t mine = __atomic_load_n(&to->version, __ATOMIC_RELAXED), count = from->count;
+    if (version & 1 || count > REMEMBERED_FRAMES || (to->ref == from->ref && to->sp == from->sp)) return;
+    if (!claim(to, mine)) return;
+    memcpy((char *)to + sizeof to->version, (const char *)from + sizeof from->version,
+           offsetof(struct remembered, frame) - sizeof to->version + count * sizeof *to->frame);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    to->count = __atomic_load_n(&from->version, __ATOMIC_RELAXED) == version ? count : 0;
+    __atomic_store_n(&to->version, mine + 2, __ATOMIC_RELEASE);
+}
+
+void origin_before_fork(void)
+{
+    if (!caches) return;
+    uint32_t changes = __atomic_load_n(&caches->changes, __ATOMIC_ACQUIRE);
+    if (likely(changes == own_changes)) return;
+    own_changes = changes;
+    for (unsigned i = 0; i < REMEMBERED; i++)
+        if (caches->remembered[i].count) copy(&own[i], &caches->remembered[i]);
 }
 #else
-static ft_ref recall(uint64_t site, uint64_t sp) { return 0; }
+static ft_ref known_stack(uint64_t site, uint64_t sp) { return 0; }
+void origin_before_fork(void) {}
 static void keep(const struct frames *frames, uint64_t sp, ft_ref ref) {}
 #endif
 
 /* Apart from origin_full: its kilobyte of stack is a page that a fork would have to copy. */
-static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp)
+static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp, bool *interrupted)
 {
     struct frames frames;
     frames.site = site;
@@ -236,6 +286,7 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp)
     frames.started = frames.cut = false;
     frames.cacheable = true;
     _Unwind_Backtrace(frame, &frames);
+    *interrupted = !frames.cacheable;
     if (!frames.count) {
         origin_object(site);
         return 0;
@@ -247,11 +298,14 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp)
 
 __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
 {
-    struct ft_origin origin = {.site = site, .py_stack = python_stack()};
+    struct ft_origin origin = {.site = site};
     if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;
     uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-    origin.stack = recall(site, sp);
-    if (!origin.stack || ft_stale(&ft, origin.stack)) origin.stack = unwind(site, sp);
+    origin.stack = known_stack(site, sp);
+    bool interrupted = false;
+    if (!origin.stack) origin.stack = unwind(site, sp, &interrupted);
+    /* a signal handler may have interrupted the interpreter in the middle of changing its frames */
+    if (!interrupted) origin.py_stack = python_stack();
     return origin;
 }
 

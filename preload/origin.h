@@ -22,6 +22,9 @@ bool origin_unwinds(void);
 /* The whole stack, from `site` outwards. */
 struct ft_origin origin_full(uint64_t site);
 
+/* In the parent: spares the child a page fault at its first origin_full. */
+void origin_before_fork(void);
+
 /* Write an FT_SITE with the full stack the first time this call site is seen in this address space. */
 void origin_first(uint64_t site);
 

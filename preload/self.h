@@ -32,7 +32,7 @@ struct lane {
     } wait[WAITS_MAX];
     uint64_t pthread;
     uint32_t tid;
-} __attribute__((aligned(64))); /* each thread its own cache lines */
+} __attribute__((aligned(512))); /* each thread its own cache lines, and one page: each costs a copy after a fork */
 
 /* Of this thread. Initial-exec TLS: no allocation, safe in signal handlers. */
 struct self {
