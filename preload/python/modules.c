@@ -13,6 +13,7 @@
 
 #define MODULES 1024
 
+bool modules_all;
 uint16_t python_modules[MODULE_BUCKETS];
 static struct module modules[MODULES];
 static unsigned module_count;
@@ -135,8 +136,8 @@ static bool own(const char *file, const char *name)
     /* python -c, or typed in; namedtuple and the like evaluate "<string>" too */
     if (*file == '<')
         return (!strcmp(file, "<string>") || !strcmp(file, "<stdin>")) && !strcmp(name, "__main__");
-    return !strstr(file, "/lib/python") && !strstr(file, "/site-packages/") &&
-           !strstr(file, "/dist-packages/");
+    return modules_all || (!strstr(file, "/lib/python") && !strstr(file, "/site-packages/") &&
+                           !strstr(file, "/dist-packages/"));
 }
 
 /* "/srv/app.py" -> "app", "/srv/shop/__init__.py" -> "shop". uWSGI renames modules: the file says more. */

@@ -24,6 +24,9 @@ struct module {
 #define MODULE_BUCKETS 4096
 extern uint16_t python_modules[MODULE_BUCKETS] __attribute__((visibility("hidden")));
 
+/* Those of the standard library and of installed packages count as own too. */
+extern bool modules_all;
+
 /*
  * The own module this dict is of, or NULL. Never asked in vain: a dict that was
  * freed, and whose address another one has now, is noticed and forgotten.

@@ -12,7 +12,8 @@
  * touched while their thread runs them, references never counted. Anything
  * that may run Python code happens only with the GIL held.
  *
- * FORKTRACE_PYTHON=off switches all of this off, =names leaves globals alone.
+ * FORKTRACE_PYTHON=off switches all of this off, =names leaves globals alone, =all
+ * takes the standard library's and installed packages' modules for the program's own too.
  */
 #ifndef PYTHON_H
 #define PYTHON_H

@@ -11,6 +11,7 @@
 
 #include "preload/python/elf.h"
 #include "preload/python/globals.h"
+#include "preload/python/modules.h"
 
 struct python python;
 bool python_found;
@@ -20,6 +21,7 @@ void python_init(const char *mode, const char *watch)
 {
     off = mode && !strcmp(mode, "off");
     names_only = mode && !strcmp(mode, "names");
+    modules_all = mode && !strcmp(mode, "all");
     globals_watch(watch);
 }
 
