@@ -107,6 +107,7 @@ static void born_unseen(uint32_t pid)
     record->ppid = raw(SYS_getppid);
     record->birth = FT_BIRTH_UNSEEN_FORK;
     record->parent_task = self.task;
+    record->pthread = (uint64_t)pthread_self();
     self.task = record->head.task;
     self.pid = pid;
     ft_commit(record);

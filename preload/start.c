@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,7 @@ static void birth(int argc, char **argv, enum ft_birth how)
     record->ppid = (uint32_t)syscall(SYS_getppid);
     record->start_ticks = start_ticks();
     record->birth = how;
+    record->pthread = (uint64_t)pthread_self();
     record->blocked = status_mask(status, "\nSigBlk:");
     record->ignored = status_mask(status, "\nSigIgn:");
     record->exe = ft_string(&ft, program, strlen(program), self.task);

@@ -290,7 +290,7 @@ struct ft_process { /* birth certificate: a new image, or a child whose creation
     uint64_t blocked, ignored; /* signals: bit n-1 for signal n */
     ft_ref exe, argv, cwd;
     ft_ref parent_task; /* FT_BIRTH_UNSEEN_FORK: whose memory it was copied from */
-    uint64_t reserved;
+    uint64_t pthread;     /* pthread_t of the main thread; 0 unknown */
 };
 
 #define FT_FORK_APIS(X)                                                                   \

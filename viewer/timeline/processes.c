@@ -167,6 +167,8 @@ void processes_child(struct build *b, const struct item *it)
     process_id p = b->t->threads[t].process;
     process_pid(b, p, child.pid);
     thread_tid(b, t, child.tid);
+    thread_id forker = b->t->processes[p].created_by; /* whose descriptor is copied with the rest */
+    if (forker != NONE) thread_pthread(b, t, b->threads[forker].pthread);
 }
 
 /* --- images --------------------------------------------------------------------------------- */
@@ -241,6 +243,7 @@ void processes_process(struct build *b, const struct item *it)
     if (record.start_ticks) process->start_ticks = record.start_ticks;
     if (!process->image_count) process->mask_at_birth = record.blocked;
     thread_tid(b, main, record.tid);
+    thread_pthread(b, main, record.pthread);
     more->spoke = true, more->exec = NONE;
     if (record.birth != FT_BIRTH_UNSEEN_FORK) {
         threads_end_all(b, p, main, it->ns, THREAD_EXEC);

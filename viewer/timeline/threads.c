@@ -209,6 +209,7 @@ void threads_name(struct build *b, const struct item *it)
     struct ft_thread_name record = FT_GET(thread_name, it->record);
     event_id e = event_add(b, it, EVENT_THREAD_NAME);
     thread_id target = thread_by_pthread(b, b->t->events[e].process, record.pthread);
+    if (target != NONE && !b->threads[target].alive) target = NONE; /* its pthread_t is somebody else's now */
     b->t->events[e].child = target;
     if (target == NONE) /* named by its creator before it began */
         build_map_put(b, &b->early_names, b->t->events[e].process, record.pthread, e);
