@@ -33,6 +33,7 @@ class Work:
     calls: str = ""  # the library calls and ...
     syscalls: str = ""  # ... system calls and ...
     probe: str = ""  # ... the kernel event a peer has to follow
+    line: str = r"\S+"  # of what the program prints, the one that counts
 
 
 def works(build):
@@ -47,8 +48,9 @@ def works(build):
                probe='tracepoint:syscalls:sys_enter_rt_sigaction /comm == "storm"/')
     yield Work("tree", [tree, "timed"], (540 + 250 + 26) // 5, False, "≤ 1.20", calls="fork+pthread_create+signal",
                syscalls="fork,vfork,clone,clone3,rt_sigaction", probe=task)
-    if os.path.exists(lock):
-        yield Work("mutex lock+unlock", [lock], 0, True, "≤ +3 ns", per_call=True)
+    for kind in ("mutex", "mutex+thread", "sem_wait", "rdlock"):
+        yield Work(f"free {kind}", [lock], 0, True, "≤ +3 ns" if kind.startswith("mutex") else "none", per_call=True,
+                   line=re.escape(kind))
 
 
 class Tool:
@@ -201,7 +203,7 @@ class Run:
             try:
                 run = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
                                      check=False, timeout=180, stdin=subprocess.DEVNULL, start_new_session=True)
-                parts = [l.split() for l in run.stdout.splitlines() if re.fullmatch(r"\S+ \d+ \d+", l)]
+                parts = [l.split() for l in run.stdout.splitlines() if re.fullmatch(work.line + r" \d+ \d+", l)]
                 self.status = run.returncode
             except subprocess.TimeoutExpired:
                 parts, self.status = [], "hangs"
@@ -269,7 +271,7 @@ def table(options, work, tools):
         return [f"## {work.name}", "", f"does not run: {' '.join(work.argv)}", ""]
     each = statistics.median(b.ns / b.count for b in base)
     out = [f"## {work.name}", "", f"`{' '.join([os.path.basename(work.argv[0]), *work.argv[1:]])}`, untraced "
-           f"{each / 1000:.2f} µs each; target {work.target}", "",
+           f"{each / 1000:.3f} µs each; target {work.target}", "",
            f"| tool | {'cost a call' if work.per_call else 'ratio'}, median (quartiles) | bytes an event | lost | page faults |",
            "|---|---|---|---|---|"]
     for tool in tools:
