@@ -21,10 +21,12 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "load.h"
 #include "text.h"
 #include "trace/format.h"
 #include "trace/writer.h"
 #include "trim.h"
+#include "watch.h"
 
 #ifndef FORKTRACE_PREFIX
 #define FORKTRACE_PREFIX "/usr/local"
@@ -33,6 +35,7 @@
 struct recording {
     const char *output;
     bool verbose;
+    char *watch; /* "py:app.i;py:app.cache", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
     char path[PATH_MAX]; /* of the trace */
@@ -135,6 +138,7 @@ static void set_environment(const struct recording *r)
     value[used] = 0;
     setenv("FORKTRACE_OUT", value, 1);
     unsetenv("FORKTRACE_RUN"); /* of a run around this one */
+    if (r->watch) setenv("FORKTRACE_WATCH", r->watch, 1);
     char *preload;
     if (asprintf(&preload, "%s%s%s", r->library, before && *before ? ":" : "", before ? before : "") > 0)
         setenv("LD_PRELOAD", preload, 1);
@@ -204,6 +208,22 @@ static void tell(const struct recording *r)
                 (double)st.st_blocks / 2);
 }
 
+/* A name of the watch nobody bound is most likely misspelt: that is no trace of zero writes. */
+static void tell_unbound(const struct recording *r)
+{
+    struct loaded l;
+    if (!r->watch || access(r->path, R_OK) || load(&l, r->path, false)) return;
+    for (const char *at = r->watch; *at; at += strcspn(at, ";"), at += *at == ';') {
+        size_t length = strcspn(at, ";");
+        if (!length || watch_bound(l.timeline, r->watch, at, length)) continue;
+        char *name = strndup(at, length);
+        if (name)
+            command_error(name, "never bound in this run: is it module.name, and of the program's own?");
+        free(name);
+    }
+    unload(&l);
+}
+
 /*
  * Nobody in the run waits for its first process: we do, and say how it ended.
  * In a child, because a writer's mappings stay, and trim() asks that there be none.
@@ -245,6 +265,7 @@ static int run(struct recording *r)
     record_end(r->path, child, status);
     trim(r->path);
     tell(r);
+    tell_unbound(r);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -255,14 +276,34 @@ static const struct option options[] = {
     {"watch", required_argument, NULL, 'w'},  {"ebpf", no_argument, NULL, 'e'},
     {"color", required_argument, NULL, 'c'},  {0}};
 
+static int add_watch(struct recording *r, const char *watch)
+{
+    const char *before = r->watch ? r->watch : getenv("FORKTRACE_WATCH");
+    if (strncmp(watch, "py:", 3))
+        return command_error("record", "-w %s: this version watches Python globals only: -w py:module.name",
+                             watch);
+    const char *dot = strrchr(watch, '.');
+    if (!dot || !dot[1] || dot == watch + 3 || strchr(watch, ';'))
+        return command_usage("record", "-w %s: it is py:module.name or py:module.*", watch);
+    char *all;
+    if (asprintf(&all, "%s%s%s", before ? before : "", before && *before ? ";" : "", watch) < 0)
+        return command_error("record", "out of memory");
+    free(r->watch);
+    r->watch = all;
+    return 0;
+}
+
 static int parse(struct recording *r, int argc, char **argv)
 {
+    int error;
     opterr = 0;
     for (int letter; (letter = getopt_long(argc, argv, "+:o:vw:", options, NULL)) != -1;) {
         switch (letter) {
         case 'o': r->output = optarg; break;
         case 'v': r->verbose = true; break;
-        case 'w': return command_error("record", "-w: this version does not record writes to globals");
+        case 'w':
+            if ((error = add_watch(r, optarg))) return error;
+            break;
         case 'e': return command_error("record", "--ebpf: this version has only the preloaded library");
         case 'c':
             if (!text_set_color(optarg)) return command_usage("record", "--color is auto, always or never");
