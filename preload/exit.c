@@ -11,6 +11,7 @@
 #include "fork.h"
 #include "init.h"
 #include "origin.h"
+#include "python/python.h"
 
 static uint64_t started; /* this image, in units of the trace's clock */
 
@@ -19,7 +20,10 @@ HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
     ft_ref task = me_leaving();
     if (!task) return;
     struct ft_origin origin = {.site = site};
-    if (site) origin = origin_full(site);
+    if (site) {
+        python_at_exit();
+        origin = origin_full(site);
+    }
     struct ft_exit *record = ft_begin(&ft, FT_EXIT, sizeof *record, task);
     if (!record) return;
     record->origin = origin;

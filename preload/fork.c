@@ -116,6 +116,7 @@ HOT static void in_child(void)
     self.vforked = 0;                              /* forked by a vfork child: this memory is its own */
     if (self.child) self_become_child(self.child); /* 0: a signal handler was faster */
     self.child = 0;
+    python_in_child();
     *call.errno_at = call.error;
 }
 

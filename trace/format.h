@@ -206,7 +206,8 @@ struct ft_origin {
     X(62, PY_THREAD, py_thread, LINEAGE)     \
     X(63, PY_GLOBAL, py_global, SLOTS)       \
     X(64, PY_VALUE, py_value, LINEAGE)       \
-    X(65, PY_WRITE, py_write, EVENTS)
+    X(65, PY_WRITE, py_write, EVENTS)        \
+    X(66, PY_THREADS, py_threads, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -612,6 +613,15 @@ struct ft_py_write { /* of a watched global */
     uint16_t pad;
     uint32_t pad2;
 };
+
+/* The threads that Python's threading module believes to be alive in this process (threading._active). */
+struct ft_py_threads {
+    struct ft_head head;
+    uint32_t when;    /* FT_PY_AT_* */
+    uint32_t count;
+    uint64_t ident[]; /* pthread_t */
+};
+enum { FT_PY_AT_FORK = 1, FT_PY_AT_EXIT = 2 };
 
 /* --- network -------------------------------------------------------------------------------- */
 

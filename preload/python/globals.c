@@ -57,9 +57,10 @@ static struct {
 } api;
 
 /* For entry.S. */
-void *python_back_insert0, *python_back_insert1, *python_back_delete, *python_back_eval;
+void *python_back_insert0, *python_back_insert1, *python_back_delete, *python_back_eval,
+    *python_back_finalize;
 void python_entry_insert0(void), python_entry_insert1(void), python_entry_delete(void),
-    python_entry_eval(void);
+    python_entry_eval(void), python_entry_finalize(void);
 
 void globals_watch(const char *list) { watch = list; }
 
@@ -445,6 +446,9 @@ static bool prepare(const struct patch_object *object, const struct link_map *ma
         *delete = elf_symbol(map, "PyDict_DelItem"), *eval = elf_symbol(map, "PyEval_EvalCode");
     if (!set || !hashed || !delete || !eval || patch_tails(object, set, hashed, inserts, 4) != 2)
         return false;
+    const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx"); /* not vital */
+    if (finalize)
+        patch_prepare(&patches, object, finalize, (void *)python_entry_finalize, &python_back_finalize);
     return patch_prepare(&patches, object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
            patch_prepare(&patches, object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
            patch_prepare(&patches, object, delete, (void *)python_entry_delete, &python_back_delete) &&

@@ -22,4 +22,7 @@ void globals_arm(void);
 /* FORKTRACE_WATCH, kept by the caller: "py:module.name;py:module.*"; may be NULL. */
 void globals_watch(const char *list);
 
+/* Py_FinalizeEx begins: the last moment to ask Python anything. */
+void python_finalize(void) __attribute__((visibility("hidden")));
+
 #endif

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "preload/python/dict.h"
 #include "preload/python/elf.h"
 
 #define MODULES 1024
@@ -28,53 +29,25 @@ bool modules_init(const struct link_map *map)
 
 /* --- reading a dict ------------------------------------------------------------------------- */
 
-/* CPython 3.11: PyDictObject and PyDictKeysObject. */
-enum { MA_KEYS = 32, DK_LOG2_INDEX_BYTES = 9, DK_KIND = 10, DK_NENTRIES = 24, DK_INDICES = 32 };
-enum { GENERAL = 0, UNICODE = 1 }; /* dk_kind: {hash, key, value}, {key, value} */
-
-struct entry {
-    const void *key, *value;
-};
-
-static const struct entry *entry_at(const void *dict, uint32_t i)
-{
-    const char *keys = py_read(dict, MA_KEYS);
-    const char *entries = keys + DK_INDICES + (1u << (uint8_t)keys[DK_LOG2_INDEX_BYTES]);
-    return (const void *)(keys[DK_KIND] == UNICODE ? entries + (size_t)i * 16 : entries + (size_t)i * 24 + 8);
-}
-
-static uint32_t entries(const void *dict)
-{
-    const char *keys = py_read(dict, MA_KEYS);
-    if (keys[DK_KIND] != UNICODE && keys[DK_KIND] != GENERAL) return 0; /* an instance's attributes */
-    int64_t count = (int64_t)(intptr_t)py_read(keys, DK_NENTRIES);
-    return count < 0 ? 0 : count > 4096 ? 4096 : (uint32_t)count;
-}
-
 /* A dict with keys other than str compares by calling their __eq__: there only the very same key is found. */
 const void *dict_get(const void *dict, const void *key, int64_t hash)
 {
     const char *keys = py_read(dict, MA_KEYS);
-    if (keys[DK_KIND] != GENERAL)
+    struct dict_entries entries;
+    if (keys[DK_KIND] != DICT_GENERAL)
         return get_known_hash((void *)(uintptr_t)dict, (void *)(uintptr_t)key, hash);
-    uint32_t count = entries(dict);
-    for (uint32_t i = 0; i < count; i++)
-        if (entry_at(dict, i)->key == key) return entry_at(dict, i)->value;
+    if (!dict_entries_of(keys, &entries)) return NULL;
+    for (uint32_t i = 0; i < entries.count; i++)
+        if (dict_entry(&entries, i)->key == key) return dict_entry(&entries, i)->value;
     return NULL;
 }
 
-/* Where __name__ is; the number of entries: nowhere. */
-static uint32_t find_name(const void *dict)
+/* What the entry's key is bound to; NULL: there is no such entry any more. */
+static const void *value_at(const void *dict, uint32_t i)
 {
-    uint32_t i = 0, count = entries(dict);
-    if (count > 64) count = 64;
-    for (; i < count; i++) {
-        char text[16];
-        const struct entry *entry = entry_at(dict, i);
-        if (entry->value && py_text(entry->key, text, sizeof text) == 8 && !memcmp(text, "__name__", 8))
-            return i;
-    }
-    return UINT32_MAX;
+    struct dict_entries entries;
+    if (!dict_entries_of(py_read(dict, MA_KEYS), &entries) || i >= entries.count) return NULL;
+    return dict_entry(&entries, i)->value;
 }
 
 /* --- the modules ---------------------------------------------------------------------------- */
@@ -86,10 +59,7 @@ static uint16_t *bucket(const void *dict)
 
 bool module_intact(const struct module *module)
 {
-    const void *dict = module->dict;
-    const char *keys = py_read(dict, MA_KEYS);
-    return module->name_at < *(const uint64_t *)(const void *)(keys + DK_NENTRIES) &&
-           entry_at(dict, module->name_at)->value == module->name_object;
+    return value_at(module->dict, module->name_at) == module->name_object;
 }
 
 static void forget(struct module *module)
@@ -104,8 +74,8 @@ static void forget(struct module *module)
 /* Entries move when a dict grows after something was deleted from it. */
 static bool found_again(struct module *module)
 {
-    uint32_t at = find_name(module->dict);
-    if (at == UINT32_MAX || entry_at(module->dict, at)->value != module->name_object) return false;
+    uint32_t at = dict_find(module->dict, "__name__");
+    if (at == DICT_NONE || value_at(module->dict, at) != module->name_object) return false;
     module->name_at = at;
     return true;
 }
@@ -173,11 +143,11 @@ void python_eval(const void *code, const void *globals, const void *locals)
         py_text(py_read(code, python.layout->co_qualname), name, sizeof name) != 8 ||
         memcmp(name, "<module>", 8))
         return;
-    uint32_t name_at = find_name(globals);
-    if (name_at == UINT32_MAX) return; /* exec() in a dict of somebody's own */
+    uint32_t name_at = dict_find(globals, "__name__");
+    if (name_at == DICT_NONE) return; /* exec() in a dict of somebody's own */
     file[py_text(py_read(code, python.layout->co_filename), file, sizeof file - 1)] = 0;
     struct module found = {.dict = globals, .name_at = name_at};
-    found.name_object = entry_at(globals, name_at)->value;
+    found.name_object = value_at(globals, name_at);
     found.called[py_text(found.name_object, found.called, sizeof found.called - 1)] = 0;
     if (!own(file, found.called)) return;
     stem(file, found.text, sizeof found.text);

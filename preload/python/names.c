@@ -59,6 +59,7 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
         if (py_is(code, python.PyCode_Type))
             qualname[py_text(py_read(code, python.layout->co_qualname), qualname, sizeof qualname - 1)] = 0;
         if (!strcmp(qualname, "Thread._bootstrap")) {
+            alive_module(function, python.current());
             name = py_string(own_attribute(object, "_name"));
             callable = own_attribute(object, "_target");
             if (!py_is(callable, python.PyFunction_Type) && !py_is(callable, python.PyMethod_Type))

@@ -48,4 +48,14 @@ ft_ref python_handler(uint64_t site);
 /* Before a fork: what the globals bound so far are now, for the child starts with that. Async-signal-safe. */
 void python_at_fork(ft_ref fork);
 
+/* In a new child, once it has a task: which threads Python believes alive in it. */
+static inline void python_in_child(void)
+{
+    void python_told_in_child(void);
+    if (python_found) python_told_in_child();
+}
+
+/* The same at exit() and _exit(). */
+void python_at_exit(void);
+
 #endif

@@ -33,6 +33,7 @@ static bool fill(struct python *p, const struct link_map *map)
     if (!p->current) p->current = (void *(*)(void))elf_symbol(map, "PyThreadState_GetUnchecked"); /* 3.13 */
     p->finalizing = (int (*)(void))elf_symbol(map, "_Py_IsFinalizing");
     if (!p->finalizing) p->finalizing = (int (*)(void))elf_symbol(map, "Py_IsFinalizing"); /* 3.13 */
+    p->runtime = elf_symbol(map, "_PyRuntime");
 #define X(result, name, parameters) \
     if (!(p->name = (result(*) parameters)elf_symbol(map, #name))) return false;
     PY_FUNCTIONS(X)

@@ -20,7 +20,7 @@
     X(void, PyErr_Fetch, (void **type, void **value, void **traceback))     \
     X(void, PyErr_Restore, (void *type, void *value, void *traceback))      \
     X(void, Py_DecRef, (void *object))
-#define PY_TYPES(X) X(PyCode_Type) X(PyMethod_Type) X(PyFunction_Type) X(PyUnicode_Type)
+#define PY_TYPES(X) X(PyCode_Type) X(PyMethod_Type) X(PyFunction_Type) X(PyUnicode_Type) X(PyLong_Type) X(PyDict_Type)
 /* clang-format on */
 
 struct python {
@@ -29,6 +29,7 @@ struct python {
     void *(*current)(void);         /* the thread state that holds the GIL, unchecked */
     int (*finalizing)(void);
     const struct link_map *map;
+    const char *runtime; /* _PyRuntime, or NULL */
 #define X(result, name, parameters) result(*name) parameters;
     PY_FUNCTIONS(X)
 #undef X
@@ -66,6 +67,10 @@ const void *py_frame_back(const void *frame);
 const void *py_frame_code(const void *frame);
 /* The line being executed, 0 unknown. */
 uint32_t py_frame_line(const void *frame, const void *code);
+
+/* A thread is about to be started by Thread._bootstrap, a function: from there on alive.c knows the module.
+ * GIL held. */
+void alive_module(const void *bootstrap, const void *state);
 
 /* A str in UTF-8, cut to `room`; returns the length. */
 size_t py_text(const void *string, char *buffer, size_t room);

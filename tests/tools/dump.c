@@ -319,6 +319,13 @@ static void print_python(const struct ft_head *head)
         print_value(v.kind, v.value);
         break;
     }
+    case FT_PY_THREADS: {
+        struct ft_py_threads t = FT_GET(py_threads, head);
+        const uint64_t *ident = ft_tail(head, sizeof t, &length);
+        printf(" at=%s count=%u", t.when == FT_PY_AT_EXIT ? "exit" : "fork", t.count);
+        for (size_t i = 0; i < t.count && i < length / sizeof *ident; i++) printf(" %" PRIx64, ident[i]);
+        break;
+    }
     case FT_PY_WRITE: {
         struct ft_py_write p = FT_GET(py_write, head);
         print_string("module", p.module);
