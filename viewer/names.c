@@ -102,7 +102,7 @@ static bool is_standard_library(const char *file)
     return lib && !strstr(lib, "-packages/");
 }
 
-static bool python_caller(const struct timeline *t, const struct event *e, struct python_function *caller)
+bool names_python_caller(const struct timeline *t, const struct event *e, struct python_function *caller)
 {
     struct python_function frame;
     if (!timeline_python_frame(t, e, 0, caller)) return false;
@@ -119,8 +119,24 @@ const char *names_caller(char *buffer, size_t size, const struct timeline *t, co
     struct python_function python;
     uint64_t site = timeline_site(e);
     buffer[0] = 0;
-    if (python_caller(t, e, &python)) return names_python(buffer, size, &python);
+    if (names_python_caller(t, e, &python)) return names_python(buffer, size, &python);
     if (!site) return buffer;
     struct named n = names_frame(t, e->process, e->ns, site);
     return names_function(buffer, size, &n);
+}
+
+/*
+ * _PyRuntime.ceval.gil of 3.11 on 64-bit Linux (pycore_gil.h): its condition, and the one on which who gave
+ * the GIL up waits until somebody else took it (drop_gil, FORCE_SWITCHING).
+ */
+enum { GIL_COND_311 = 0x188, GIL_SWITCH_COND_311 = 0x1e0 };
+
+const char *names_python_lock(const struct named *n)
+{
+    if (!n->symbol || strcmp(n->symbol, "_PyRuntime") || !strstr(n->object, "python3.11")) return NULL;
+    switch (n->offset) {
+    case GIL_COND_311: return "to take the GIL";
+    case GIL_SWITCH_COND_311: return "for another thread to take the GIL it gave up";
+    default: return NULL;
+    }
 }

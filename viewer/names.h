@@ -33,11 +33,16 @@ const char *names_function(char *buffer, size_t size, const struct named *n);
 
 /* "handler (app.py:12)"; escaped, returns buffer. */
 const char *names_python(char *buffer, size_t size, const struct python_function *f);
+/* The Python frame that made the call of an event, past Python's own library; false: there is none. */
+bool names_python_caller(const struct timeline *t, const struct event *e, struct python_function *caller);
 /*
  * Who made the call of an event: the Python line where there is one (past
  * Python's own library), else the C function; "" if unknown. Returns buffer.
  */
 const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
+
+/* What CPython means by waiting for this address: "the GIL", ...; NULL: not one we know. */
+const char *names_python_lock(const struct named *n);
 
 /* The source line of a frame, if there is DWARF. */
 bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64_t pc, const char **file,

@@ -179,7 +179,9 @@ static void sigaction_fields(cJSON *object, const struct timeline *t, const stru
     struct ft_sigaction r = FT_GET(sigaction, e->record);
     json_string(object, "api", text_sigaction_api(r.api));
     json_signal(object, "signal", r.signal);
-    disposition(object, "old", t, e, r.old_handler, (struct python_function){0});
+    struct python_function replaced =
+        e->child == NONE ? (struct python_function){0} : timeline_python_handler(t, &t->events[e->child]);
+    disposition(object, "old", t, e, r.old_handler, replaced);
     disposition(object, "new", t, e, r.new_handler, timeline_python_handler(t, e));
     flag_names(object, r.flags);
     json_mask(object, "mask", r.mask);
@@ -228,6 +230,7 @@ static void lock(cJSON *object, const struct timeline *t, const struct event *e,
     cJSON *l = cJSON_AddObjectToObject(object, "lock");
     json_hex(l, "address", address);
     json_string(l, "kind", text_wait_kind(kind));
+    json_string(l, "meaning", names_python_lock(&n));
     json_string(l, "symbol", n.symbol ? names_text(symbol, sizeof symbol, &n) : NULL);
     json_string(l, "object", n.path);
 }
@@ -254,6 +257,13 @@ static void lock_wait_fields(cJSON *object, const struct timeline *t, const stru
         json_null(object, "owner_alive_here");
     json_int(object, "waited_ns", e->duration);
     json_bool(object, "ended", !(e->flags & EVENT_UNFINISHED));
+    json_bool(object, "alone", timeline_alone(t, e)); /* no other thread of its process could end it */
+    cJSON *awaited = cJSON_AddArrayToObject(object, "waits_for");
+    for (thread_id a = NONE; (a = timeline_awaited(t, e, a)) != NONE;) {
+        char id[16];
+        snprintf(id, sizeof id, "t%u", a);
+        cJSON_AddItemToArray(awaited, json_array_string(id));
+    }
     if (r.kind == FT_WAIT_child)
         json_int(object, "child_pid", (int32_t)r.second);
     else
@@ -282,6 +292,12 @@ static void bind_fields(cJSON *object, const struct timeline *t, const struct ev
         json_int(object, "port", port);
     json_int(object, "fd", r.fd);
     json_int(object, "errno", r.error);
+    event_id before = timeline_bound_before(t, e);
+    json_id(object, "holder", 'p', before == NONE ? NONE : t->events[before].process);
+    if (before == NONE)
+        json_null(object, "held_by"); /* the event by which it was bound */
+    else
+        json_uint(object, "held_by", before);
 }
 
 /* --- globals ------------------------------------------------------------------------------------ */
@@ -297,8 +313,12 @@ static void write_fields(cJSON *object, const struct timeline *t, const struct e
     json_string(object, "value", text);
     json_string(object, "engine", "python");
     json_bool(object, "exact", true);
-    string_of(object, "file", t, r.file);
-    json_uint(object, "line", r.line);
+    bool line = r.file && e->type == EVENT_WRITE; /* a shutdown comes from no line */
+    string_of(object, "file", t, line ? r.file : 0);
+    if (line)
+        json_uint(object, "line", r.line);
+    else
+        json_null(object, "line");
 }
 
 /* --- all ---------------------------------------------------------------------------------------- */

@@ -12,16 +12,29 @@ static void put_value(cJSON *object, const char *key, struct value v)
     json_string(object, key, v.known ? text : NULL);
 }
 
+/* `writes` 0: its share is not known. */
+static void put_writer(cJSON *writers, thread_id thread, const char *file, uint32_t line, uint64_t writes)
+{
+    cJSON *writer = cJSON_CreateObject();
+    json_id(writer, "thread", 't', thread);
+    if (writes)
+        json_uint(writer, "writes", writes);
+    else
+        json_null(writer, "writes");
+    json_string(writer, "file", file);
+    json_uint(writer, "line", line);
+    cJSON_AddItemToArray(writers, writer);
+}
+
 static void put_writers(cJSON *object, const struct copy *c)
 {
     cJSON *writers = cJSON_AddArrayToObject(object, "writers");
-    if (c->writer == NONE) return;
-    cJSON *writer = cJSON_CreateObject(); /* the last one; each one's share is known for watched globals */
-    json_id(writer, "thread", 't', c->writer);
-    json_null(writer, "writes");
-    json_string(writer, "file", c->file);
-    json_uint(writer, "line", c->line);
-    cJSON_AddItemToArray(writers, writer);
+    for (size_t i = 0; i < c->writer_count; i++) {
+        const struct writer *w = &c->writers[i];
+        put_writer(writers, w->thread, w->file, w->line, w->writes);
+    }
+    if (!c->writer_count && c->writer != NONE) /* the last; each one's share is counted for watched globals */
+        put_writer(writers, c->writer, c->file, c->line, c->writes == 1 ? 1 : 0);
 }
 
 static cJSON *put_copy(const struct timeline *t, copy_id id)

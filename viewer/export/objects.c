@@ -89,8 +89,13 @@ static void ghosts(cJSON *object, const struct process *p)
             json_null(ghost, "fork");
         else
             json_uint(ghost, "fork", p->ghosts[i].fork);
-        json_null(ghost, "python_believes_alive");
-        json_null(ghost, "believes_at");
+        if (p->ghosts[i].python == BELIEF_UNKNOWN) {
+            json_null(ghost, "python_believes_alive");
+            json_null(ghost, "believes_at");
+        } else {
+            cJSON_AddBoolToObject(ghost, "python_believes_alive", p->ghosts[i].python == BELIEF_ALIVE);
+            cJSON_AddStringToObject(ghost, "believes_at", p->ghosts[i].at_exit ? "exit" : "fork");
+        }
         cJSON_AddItemToArray(array, ghost);
     }
 }
@@ -109,6 +114,9 @@ static void signals(cJSON *object, const struct timeline *t, process_id id)
         json_string(signal, "disposition", kinds[d->kind]);
         json_string(signal, "handler", d->kind == DISPOSITION_HANDLER ? n.symbol : NULL);
         json_string(signal, "object", d->kind == DISPOSITION_HANDLER ? n.path : NULL);
+        struct python_function python =
+            d->event == NONE ? (struct python_function){0} : timeline_python_handler(t, &t->events[d->event]);
+        json_python(signal, "python", &python);
         json_bool(signal, "inherited", d->inherited);
         cJSON_AddItemToArray(array, signal);
     }

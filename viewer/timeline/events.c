@@ -75,6 +75,8 @@ static void remap_all(struct build *b, const event_id *now)
         for (size_t k = 0; k < p->disposition_count; k++) remap(&p->dispositions[k].event, now);
     }
     for (size_t i = 0; i < t->thread_count; i++) remap(&t->threads[i].create, now);
+    for (size_t i = 0; i < t->event_count; i++)
+        if (t->events[i].type == EVENT_SIGACTION) remap(&t->events[i].child, now);
 }
 
 /* Some events are known only when everything has been read. They are at the end of the list: merge them in.

@@ -277,6 +277,35 @@ static void arrange(struct build *b)
             t->events[i].child = moved[t->events[i].child];
 }
 
+/* Who wrote a watched global how often, in each process; and a shutdown that a copy without a slot saw. */
+static void count_writers(struct build *b)
+{
+    struct timeline *t = b->t;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        copy_id id = e->type == EVENT_WRITE || e->type == EVENT_TEARDOWN
+                         ? timeline_copy(t, e->child, e->process)
+                         : NONE;
+        if (id == NONE) continue;
+        struct copy *copy = &t->copies[id];
+        if (e->type == EVENT_TEARDOWN) {
+            copy->torn_down = true;
+            continue;
+        }
+        struct writer *w = copy->writers;
+        while (w < copy->writers + copy->writer_count && w->thread != e->thread) w++;
+        if (w == copy->writers + copy->writer_count) {
+            copy->writers = build_grow(b, copy->writers, copy->writer_count, sizeof *w);
+            w = &copy->writers[copy->writer_count++];
+            *w = (struct writer){.thread = e->thread};
+        }
+        struct ft_py_write record = FT_GET(py_write, e->record);
+        w->writes++;
+        w->file = build_string_once(b, record.file);
+        w->line = record.line;
+    }
+}
+
 void globals_finish(struct build *b)
 {
     struct timeline *t = b->t;
@@ -289,6 +318,7 @@ void globals_finish(struct build *b)
         if (went_apart(b, copy)) t->globals[copy->global].diverged = true;
     }
     arrange(b);
+    count_writers(b);
 }
 
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process)
@@ -306,6 +336,7 @@ struct value timeline_written(const struct timeline *t, const struct event *e)
 
 void globals_free(struct build *b)
 {
+    for (copy_id c = 0; c < b->t->copy_count; c++) free(b->t->copies[c].writers);
     free(b->t->globals), free(b->t->copies), free(b->told);
     map_free(&b->by_name), map_free(&b->by_copy);
 }

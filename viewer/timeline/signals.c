@@ -45,11 +45,23 @@ static void set(struct build *b, process_id p, struct disposition new)
     list[at] = new;
 }
 
+/* The install this one takes the place of. */
+static event_id replaced(const struct build *b, process_id p, int signal, uint64_t old)
+{
+    const struct process *process = &b->t->processes[p];
+    for (size_t i = 0; i < process->disposition_count; i++) {
+        const struct disposition *d = &process->dispositions[i];
+        if (d->signal == signal) return d->handler == old ? d->event : NONE;
+    }
+    return NONE;
+}
+
 void signals_sigaction(struct build *b, const struct item *it)
 {
     struct ft_sigaction record = FT_GET(sigaction, it->record);
     event_id e = event_add(b, it, EVENT_SIGACTION);
     if (record.signal < 1 || record.signal > SIGNALS) return;
+    b->t->events[e].child = replaced(b, b->t->events[e].process, record.signal, record.old_handler);
     set(b, b->t->events[e].process, disposition(record.signal, record.new_handler, e));
 }
 

@@ -61,9 +61,13 @@ struct python_function {
     uint32_t line;
 };
 
+enum belief { BELIEF_UNKNOWN, BELIEF_DEAD, BELIEF_ALIVE };
+
 struct ghost {
     thread_id thread; /* the parent's thread that does not exist here */
     event_id fork;
+    enum belief python; /* does Python's threading module list it as alive? */
+    bool at_exit;       /* it did, or did not, at the end of the process; else just after the fork */
 };
 
 /* An ELF object in a process's address space. */
@@ -138,6 +142,14 @@ struct value {
 
 typedef uint32_t global_id, copy_id;
 
+/* A thread's share of the writes of a copy. */
+struct writer {
+    thread_id thread;
+    uint64_t writes;
+    const char *file; /* of its last */
+    uint32_t line;
+};
+
 enum copy_birth { COPY_BY_IMPORT, COPY_BY_FORK };
 
 /* One process's private instance of a global. */
@@ -155,6 +167,8 @@ struct copy {
     uint32_t line;
     bool by_module; /* bound by the module's own top level only */
     bool torn_down; /* cleared by the interpreter's shutdown, which is not counted */
+    struct writer *writers; /* of a watched global, by their first write; none: see `writer` */
+    size_t writer_count;
 };
 
 struct global {
@@ -192,8 +206,8 @@ enum event_type {
  * process, THREAD_CREATE its thread, WAIT the reaped process, JOIN/DETACH/
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
- * perhaps an ancestor's), EXEC_FAILED its errno, WRITE and TEARDOWN the global;
- * else NONE.
+ * perhaps an ancestor's), EXEC_FAILED its errno, WRITE and TEARDOWN the global,
+ * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * EXIT: duration is how long exit() took until its very end; UNFINISHED: it
  * never got there. The main thread of a process is the same through all its
@@ -255,7 +269,8 @@ const struct object *timeline_object(const struct timeline *t, process_id proces
 /* The Python frame number `i` of an event, innermost first; false beyond the last. */
 bool timeline_python_frame(const struct timeline *t, const struct event *e, size_t i,
                            struct python_function *frame);
-/* SIGACTION: the Python function that was installed; .name NULL if none. */
+/* SIGACTION: the Python function that was installed; .name NULL if none. For the one it replaced, pass the
+ * event in `child`. */
 struct python_function timeline_python_handler(const struct timeline *t, const struct event *e);
 /* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end.
  */
@@ -266,6 +281,17 @@ const event_id *timeline_events_of(const struct timeline *t, process_id process,
 uint64_t timeline_site(const struct event *e);
 /* LOCK_WAIT: whether the owner is a thread of the waiting process, alive when the wait began. */
 bool timeline_owner_alive(const struct timeline *t, const struct event *e);
+/* LOCK_WAIT: from its beginning to its end its process had no other thread: none that could end it. */
+bool timeline_alone(const struct timeline *t, const struct event *e);
+/*
+ * LOCK_WAIT in Python's Thread.join() or threading._shutdown(): the threads one of which it may wait to end,
+ * the next after `previous` (NONE: the first); NONE at the end, and for other waits. Ghosts only if there is
+ * none alive.
+ */
+thread_id timeline_awaited(const struct timeline *t, const struct event *e, thread_id previous);
+/* BIND that failed because the address is in use: who had bound it last before, of those not known to be
+ * gone with all their children. NONE: nobody in this run. */
+event_id timeline_bound_before(const struct timeline *t, const struct event *e);
 /* KILL: whether it was aimed at a thread: `child` is then a thread. */
 bool timeline_kill_thread(const struct event *e);
 /* WRITE: the value bound. */

@@ -2,6 +2,8 @@
  * waits.c: waits that were long, waits that never ended, and locks held when a
  * process forked.
  */
+#include <string.h>
+
 #include "build.h"
 
 #define ANCESTORS 64 /* looked through for the owner of a lock */
@@ -62,6 +64,76 @@ void waits_held(struct build *b, const struct item *it)
     event_id e = event_add(b, it, EVENT_LOCK_HELD);
     struct task *holder = task_find(b, record.holder);
     if (holder) b->t->events[e].child = holder->thread;
+}
+
+/* Until when this wait is known to have lasted; its process's end if it never ended. */
+static int64_t wait_end(const struct timeline *t, const struct event *e)
+{
+    const struct process *p = &t->processes[e->process];
+    if (!(e->flags & EVENT_UNFINISHED)) return e->ns + e->duration;
+    return p->end == NEVER ? INT64_MAX : p->end;
+}
+
+bool timeline_alone(const struct timeline *t, const struct event *e)
+{
+    if (e->type != EVENT_LOCK_WAIT) return false;
+    int64_t end = wait_end(t, e);
+    thread_id other = NONE;
+    while ((other = timeline_next_thread(t, e->process, other)) != NONE) {
+        const struct thread *th = &t->threads[other];
+        bool there = th->start <= end && (th->end == NEVER || th->end > e->ns);
+        if (other != e->thread && there) return false;
+    }
+    return true;
+}
+
+/* Python 3.3 to 3.14 wait for a thread's end in these functions of threading.py. */
+static bool waits_for_thread(const struct timeline *t, const struct event *e)
+{
+    static const char *const functions[] = {"_shutdown", "Thread._wait_for_tstate_lock", "Thread.join"};
+    static const char file[] = "/threading.py";
+    struct python_function frame;
+    if (e->type != EVENT_LOCK_WAIT || !timeline_python_frame(t, e, 0, &frame)) return false;
+    size_t length = frame.file ? strlen(frame.file) : 0;
+    if (length < sizeof file || strcmp(frame.file + length - (sizeof file - 1), file)) return false;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (frame.name && !strcmp(frame.name, functions[i])) return true;
+    return false;
+}
+
+/* The next Python thread that was alive all the time; Python frees the lock a little before the thread ends.
+ */
+static thread_id next_alive(const struct timeline *t, const struct event *e, thread_id previous)
+{
+    thread_id next = previous;
+    while ((next = timeline_next_thread(t, e->process, next)) != NONE) {
+        const struct thread *th = &t->threads[next];
+        bool finished = th->how != THREAD_RUNNING && th->how != THREAD_PROCESS_ENDED;
+        if (next == e->thread || !th->python_name || th->start > e->ns) continue;
+        if (th->end != NEVER && th->end <= e->ns) continue;
+        if (!(e->flags & EVENT_UNFINISHED) || !finished) return next;
+    }
+    return NONE;
+}
+
+static thread_id next_ghost(const struct timeline *t, const struct event *e, thread_id previous)
+{
+    const struct process *p = &t->processes[e->process];
+    bool after = previous == NONE;
+    for (size_t i = 0; i < p->ghost_count; i++) {
+        thread_id ghost = p->ghosts[i].thread;
+        if (after && t->threads[ghost].python_name) return ghost;
+        after |= ghost == previous;
+    }
+    return NONE;
+}
+
+thread_id timeline_awaited(const struct timeline *t, const struct event *e, thread_id previous)
+{
+    if (!waits_for_thread(t, e)) return NONE;
+    bool ghost = previous != NONE && t->threads[previous].process != e->process;
+    thread_id next = ghost ? NONE : next_alive(t, e, previous);
+    return next == NONE && (ghost || previous == NONE) ? next_ghost(t, e, previous) : next;
 }
 
 bool timeline_owner_alive(const struct timeline *t, const struct event *e)
