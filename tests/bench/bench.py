@@ -202,7 +202,7 @@ class Run:
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
             try:
                 run = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace",
-                                     check=False, timeout=180, stdin=subprocess.DEVNULL, start_new_session=True)
+                                     check=False, timeout=60, stdin=subprocess.DEVNULL, start_new_session=True)
                 parts = [l.split() for l in run.stdout.splitlines() if re.fullmatch(work.line + r" \d+ \d+", l)]
                 self.status = run.returncode
             except subprocess.TimeoutExpired:
