@@ -113,6 +113,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_PY_GLOBAL] = globals_slot,
     [FT_PY_VALUE] = globals_value,
     [FT_PY_WRITE] = globals_write,
+    [FT_PY_THREADS] = ghosts_believed,
 };
 
 static void show(struct build *b, const struct item *it)

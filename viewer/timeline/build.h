@@ -106,6 +106,7 @@ struct build {
     size_t in_order; /* events after these were added late */
     uint32_t family_count;
     uint64_t ghost_count;
+    size_t beliefs; /* comparisons made for ghosts_believed */
     uint64_t left_out;
     struct map by_name, by_copy; /* (hash of module.name) -> global; (global, process) -> copy */
     struct told *told;
@@ -198,6 +199,7 @@ void threads_name(struct build *b, const struct item *it);
 /* ghosts.c */
 void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_id fork);
 void ghosts_unseen(struct build *b, const struct item *it);
+void ghosts_believed(struct build *b, const struct item *it);
 
 /* signals.c */
 void signals_sigaction(struct build *b, const struct item *it);

@@ -9,6 +9,7 @@
  */
 #define GHOSTS_A_RECORD 64
 #define GHOSTS_ALWAYS   1000000
+#define BELIEFS         500000000
 
 static void add(struct build *b, process_id child, thread_id thread, event_id fork)
 {
@@ -59,5 +60,28 @@ void ghosts_unseen(struct build *b, const struct item *it)
             b->t->threads[t].birth_lost = true;
         }
         if (child != NONE) add(b, child, t, b->t->processes[child].fork);
+    }
+}
+
+/* threading._active of a process, by pthread_t: a child's ghosts have those of their parent's threads. */
+void ghosts_believed(struct build *b, const struct item *it)
+{
+    struct ft_py_threads record = FT_GET(py_threads, it->record);
+    process_id process = process_of(b, it);
+    if (process == NONE) return;
+    size_t length;
+    const uint64_t *idents = ft_tail(it->record, sizeof record, &length);
+    size_t count = length / sizeof *idents < record.count ? length / sizeof *idents : record.count;
+    struct process *p = &b->t->processes[process];
+    if (b->beliefs + p->ghost_count * count > BELIEFS) return; /* forged */
+    b->beliefs += p->ghost_count * count;
+    for (size_t i = 0; i < p->ghost_count; i++) {
+        struct ghost *ghost = &p->ghosts[i];
+        uint64_t pthread = b->threads[ghost->thread].pthread;
+        if (!pthread) continue;
+        ghost->python = BELIEF_DEAD;
+        for (size_t k = 0; k < count && ghost->python == BELIEF_DEAD; k++)
+            if (idents[k] == pthread) ghost->python = BELIEF_ALIVE;
+        ghost->at_exit = record.when == FT_PY_AT_EXIT;
     }
 }
