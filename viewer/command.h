@@ -6,6 +6,7 @@
 #define COMMAND_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #define FORKTRACE_VERSION "0.1.0"
 
@@ -18,6 +19,8 @@ int ps_main(int argc, char **argv);
 int report_main(int argc, char **argv);
 int view_main(int argc, char **argv);
 int export_main(int argc, char **argv);
+int check_main(int argc, char **argv);
+void check_help(FILE *out); /* the rules */
 
 /* "forktrace: SUBJECT: message" on stderr, SUBJECT escaped (NULL: left out). Returns EXIT_UNUSABLE. */
 int command_error(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));

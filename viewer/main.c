@@ -32,6 +32,12 @@ static const struct command {
      "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},
     {"report", report_main, "what happened, in words",
      "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},
+    {"check", check_main, "verdicts for CI: exit status 0 clean, 1 findings, 2 unusable",
+     "[--fail-on WHAT] [--allow RULE:PATTERN]... [--baseline OLD] [--format text|json] [--partial] FILE",
+     "  --fail-on WHAT             error, warning (default), any, or RULE[,RULE]...\n"
+     "  --allow RULE:PATTERN       not where the subject (thread, global, address, ...) matches this shell pattern\n"
+     "  --baseline OLD             only what is new since this trace\n"
+     "  --format text|json         (default text)\n" PARTIAL_OPTION COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
      "[--ascii] [--script KEYS --size COLSxROWS] [--dump] [--partial] FILE",
      "  --ascii                    no line drawing characters\n"
@@ -70,6 +76,7 @@ static void help(FILE *out)
 static void command_help(const struct command *c)
 {
     printf("forktrace %s: %s\n\nforktrace %s %s\n\n%s", c->name, c->summary, c->name, c->usage, c->options);
+    if (c->run == check_main) check_help(stdout);
     if (c->run == view_main) {
         puts("\nKeys:");
         key_help(stdout);

@@ -145,6 +145,7 @@ int report_main(int argc, char **argv)
     if (!error) error = load(&l, reading.file, reading.partial);
     if (error) return error;
     report_summary(stdout, &l);
+    report_findings(stdout, l.timeline);
     report_heading(stdout, "Processes and threads");
     tree_print(stdout, l.timeline, false);
     report_globals(stdout, l.timeline);

@@ -7,9 +7,13 @@
 
 #include <stdio.h>
 
+#include "findings/findings.h"
 #include "load.h"
 
 void report_summary(FILE *out, const struct loaded *l);
+/* Verdicts, worst first; one of them (brief: without explanation and remedy). */
+void report_findings(FILE *out, const struct timeline *t);
+void report_finding(FILE *out, const struct finding *x, bool brief);
 void report_globals(FILE *out, const struct timeline *t);
 void report_signals(FILE *out, const struct timeline *t);
 void report_waits(FILE *out, const struct timeline *t);

@@ -37,7 +37,13 @@ bool export_json(FILE *out, const struct loaded *l)
     fputs("],\n\"globals\":[", out);
     for (global_id i = 0; ok && i < t->global_count; i++)
         fputs(comma(i), out), ok = put(out, json_global(t, i), "", 0);
-    fputs("],\n\"findings\":[]}\n", out);
+    fputs("],\n\"findings\":[", out);
+    struct findings *f = ok ? findings_find(t) : NULL;
+    ok = f != NULL;
+    for (size_t i = 0; ok && i < f->count; i++)
+        fputs(comma(i), out), ok = put(out, json_finding(f, i), "", 0);
+    findings_free(f);
+    fputs("]}\n", out);
     json_frames_forget();
     return ok;
 }
@@ -61,6 +67,10 @@ bool export_ndjson(FILE *out, const struct loaded *l)
         ok = line(out, json_event(t, i), "\"object\":\"event\",");
     for (global_id i = 0; ok && i < t->global_count; i++)
         ok = line(out, json_global(t, i), "\"object\":\"global\",");
+    struct findings *f = ok ? findings_find(t) : NULL;
+    ok = f != NULL;
+    for (size_t i = 0; ok && i < f->count; i++) ok = line(out, json_finding(f, i), "\"object\":\"finding\",");
+    findings_free(f);
     json_frames_forget();
     return ok;
 }

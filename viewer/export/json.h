@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 #include <stdint.h>
 
+#include "viewer/findings/findings.h"
 #include "viewer/load.h"
 
 #define JSON_SCHEMA "forktrace-timeline/1"
@@ -38,6 +39,7 @@ cJSON *json_process(const struct timeline *t, process_id p);
 cJSON *json_thread(const struct timeline *t, thread_id id);
 cJSON *json_global(const struct timeline *t, global_id g);
 cJSON *json_event(const struct timeline *t, event_id i);
+cJSON *json_finding(const struct findings *f, size_t i);
 
 /* An array of frames of an event; of a stack whose process and time are those of the event. */
 cJSON *json_frames(const struct timeline *t, const struct event *e);

@@ -1,0 +1,77 @@
+/*
+ * find.h: what the rules share: adding findings, and saying things in words.
+ *
+ * A rule looks in two steps. find_RULE goes through the timeline and collects,
+ * under a subject, who is concerned and what proves it. tell_RULE then says it,
+ * once for each subject, knowing all of it.
+ */
+#ifndef FINDINGS_FIND_H
+#define FINDINGS_FIND_H
+
+#include "findings.h"
+#include "viewer/names.h"
+#include "viewer/text.h"
+
+#define MS       1000000ll
+#define LIVES_ON (50 * MS) /* a forked child that takes longer is more than a step to an exec or exit */
+
+struct say {
+    char text[2048];
+    size_t used;
+};
+
+#define X(id, name, severity, summary, fix) \
+    void find_##id(struct findings *f);     \
+    void tell_##id(const struct timeline *t, struct finding *x, struct say *title, struct say *why);
+FINDING_RULES(X)
+#undef X
+
+/* The finding of this rule and subject, new or known; never NULL (memory ran out: a scratch one). */
+struct finding *finding_of(struct findings *f, enum rule_id rule, const char *subject);
+void finding_worse(struct finding *x, enum severity severity); /* at least */
+void finding_process(struct findings *f, struct finding *x, process_id p);
+void finding_thread(struct findings *f, struct finding *x,
+                    thread_id t); /* NONE: nothing happens, in all of these */
+void finding_global(struct findings *f, struct finding *x, global_id g);
+void finding_event(struct findings *f, struct finding *x, event_id e);
+
+/* words.c. Those with a buffer of NAMES_TEXT bytes return it; all escape. */
+void say(struct say *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "uwsgi worker 1 and 2", "gunicorn arbiter and gunicorn worker 1", "uwsgi worker 1, 2, 3 and 9 others". */
+void say_processes(struct say *s, const struct timeline *t, const uint32_t *list, size_t count);
+/* "the thread `ticker`", "the threads `a` and `b`", "8 threads `pool`" */
+void say_threads(struct say *s, const struct timeline *t, const struct finding_ids *threads);
+void say_duration(struct say *s, int64_t ns);
+const char *word_process(char *buffer, const struct timeline *t, process_id p);
+/* Its name without a number at the end, its Python target if Python made the name up: names a group of alike.
+ */
+const char *word_thread(char *buffer, const struct timeline *t, thread_id thread);
+/* "ticker.py:18", "make_pool (libfoo.so)"; "" if unknown. */
+const char *word_place(char *buffer, const struct timeline *t, event_id e);
+/* "cache_lock (app)", or "mutex at offset 0x40 of libfoo.so", "a mutex on the heap". Stable from run to run.
+ */
+const char *word_lock(char *buffer, const struct timeline *t, const struct event *e, uint64_t address,
+                      unsigned kind);
+
+/* What LOCK_WAIT events wait for, from whichever record tells. */
+struct wait_of {
+    uint64_t address;
+    uint32_t kind;
+};
+struct wait_of wait_of(const struct event *e);
+/* Python's interpreter lock or its companions: they lie in _PyRuntime. */
+bool is_gil(const struct timeline *t, const struct event *e);
+/* A Python frame of this function in a file whose name ends so. */
+bool in_python(const struct timeline *t, const struct event *e, const char *function, const char *file);
+
+/* It was forked, has not executed anything, and was there for longer than a moment. */
+bool lives_on(const struct timeline *t, process_id p);
+int64_t process_end_ns(const struct timeline *t, process_id p); /* now, if it runs */
+bool is_ancestor(const struct timeline *t, process_id ancestor, process_id p);
+/* Made by Python's own library for itself (multiprocessing, concurrent.futures, ...): no consumer misses it.
+ */
+bool is_internal_thread(const struct timeline *t, thread_id thread);
+/* What tells threads that do the same from others; 0: cannot be told. */
+uint64_t thread_kind(const struct timeline *t, thread_id thread);
+
+#endif

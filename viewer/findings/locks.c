@@ -1,0 +1,201 @@
+/*
+ * locks.c: locks whose owner is lost: lock-held-at-fork, and child-deadlock
+ * where somebody waits for one.
+ *
+ * A mutex knows its owner. A semaphore does not: that a thread holds one is
+ * what the library saw at the fork. Every Python thread holds one for as long
+ * as it lives (its _tstate_lock, 3.11), and threading.Lock is one, too: which
+ * of them matters is known only when somebody waits.
+ */
+#include <string.h>
+
+#include "find.h"
+
+#define LONG_WAIT (1000 * MS)
+
+/* A thread of an ancestor that was not copied into this process. */
+static bool is_ghost(const struct timeline *t, process_id p, thread_id owner)
+{
+    const struct process *process = &t->processes[p];
+    for (size_t i = 0; i < process->ghost_count; i++)
+        if (process->ghosts[i].thread == owner) return true;
+    return process->image_count < 2 && process->image_inherited && process->parent != NONE &&
+           t->threads[owner].process != p && is_ghost(t, process->parent, owner);
+}
+
+/* What the fork that made this process told of a lock: the lock-held event, or NONE. */
+static event_id told_held(const struct timeline *t, process_id p, uint64_t address)
+{
+    const struct process *process = &t->processes[p];
+    if (process->fork == NONE || !t->events[process->fork].record) return NONE;
+    size_t count;
+    const event_id *events = timeline_events_of(t, process->parent, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct event *e = &t->events[events[i]];
+        if (e->type != EVENT_LOCK_HELD || !e->record || e->child == NONE) continue;
+        struct ft_held held = FT_GET(held, e->record);
+        if (held.address == address && is_ghost(t, p, e->child) &&
+            ft_reader_find(t->reader, held.fork, FT_FORK) == t->events[process->fork].record)
+            return events[i];
+    }
+    return NONE;
+}
+
+static bool is_python(const struct timeline *t, process_id p)
+{
+    for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i))
+        if (t->threads[i].python_name) return true;
+    return false;
+}
+
+/* --- child-deadlock --------------------------------------------------------------------------- */
+
+/* The thread that will never release it, and the event that told so; NONE: no proof. */
+static thread_id lost_owner(const struct timeline *t, event_id wait, event_id *held)
+{
+    const struct event *e = &t->events[wait];
+    struct wait_of w = wait_of(e);
+    *held = NONE;
+    if (w.kind != FT_WAIT_mutex && w.kind != FT_WAIT_rwlock_read && w.kind != FT_WAIT_rwlock_write &&
+        w.kind != FT_WAIT_spin && w.kind != FT_WAIT_sem)
+        return NONE;
+    *held = told_held(t, e->process, w.address);
+    if (e->child != NONE)
+        return !timeline_owner_alive(t, e) && is_ghost(t, e->process, e->child) ? e->child : NONE;
+    return *held == NONE ? NONE : t->events[*held].child;
+}
+
+/* The GIL of a process that has no other thread than this one, and had others before it was forked. */
+static thread_id gil_ghost(const struct timeline *t, event_id wait)
+{
+    const struct event *e = &t->events[wait];
+    const struct process *p = &t->processes[e->process];
+    if (!p->ghost_count || e->duration < LONG_WAIT || !is_gil(t, e)) return NONE;
+    for (thread_id i = timeline_next_thread(t, e->process, NONE); i != NONE;
+         i = timeline_next_thread(t, e->process, i))
+        if (i != e->thread && t->threads[i].start <= e->ns + e->duration &&
+            (t->threads[i].end == NEVER || t->threads[i].end > e->ns))
+            return NONE;
+    return p->ghosts[0].thread;
+}
+
+void find_child_deadlock(struct findings *f)
+{
+    const struct timeline *t = f->timeline;
+    char name[NAMES_TEXT];
+    for (event_id i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        bool endless = e->flags & EVENT_UNFINISHED;
+        if (e->type != EVENT_LOCK_WAIT || !e->record || (!endless && e->duration < LONG_WAIT)) continue;
+        if (!t->processes[e->process].image_inherited || e->image) continue;
+        event_id held = NONE;
+        thread_id owner = lost_owner(t, i, &held);
+        bool gil = owner == NONE && endless && (owner = gil_ghost(t, i)) != NONE;
+        if (owner == NONE) continue;
+        struct wait_of w = wait_of(e);
+        struct finding *x =
+            finding_of(f, RULE_child_deadlock, gil ? "GIL" : word_lock(name, t, e, w.address, w.kind));
+        if (!endless && !x->processes.count) x->severity = SEVERITY_WARNING; /* a timed wait that gave up */
+        if (endless) finding_worse(x, SEVERITY_ERROR);
+        finding_process(f, x, e->process);
+        finding_thread(f, x, e->thread);
+        finding_thread(f, x, owner);
+        finding_event(f, x, i);
+        finding_event(f, x, held);
+        finding_event(f, x, t->threads[owner].create);
+        finding_event(f, x, t->processes[e->process].fork);
+    }
+}
+
+static const struct event *first_wait(const struct timeline *t, const struct finding *x)
+{
+    for (size_t i = 0; i < x->evidence.count; i++)
+        if (t->events[x->evidence.list[i]].type == EVENT_LOCK_WAIT) return &t->events[x->evidence.list[i]];
+    return NULL;
+}
+
+/* Of the threads of a finding, one that is no thread of this process. */
+static thread_id stranger(const struct timeline *t, const struct finding *x, process_id p)
+{
+    for (size_t i = 0; i < x->threads.count; i++)
+        if (t->threads[x->threads.list[i]].process != p) return x->threads.list[i];
+    return NONE;
+}
+
+void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
+{
+    char name[NAMES_TEXT], place[NAMES_TEXT];
+    const struct event *e = first_wait(t, x);
+    if (!e) return;
+    thread_id owner = stranger(t, x, e->process);
+    bool gil = !strcmp(x->subject, "GIL"), endless = e->flags & EVENT_UNFINISHED;
+    say_processes(title, t, x->processes.list, x->processes.count);
+    say(title, "%s%s for %s%s", x->processes.count == 1 ? " waits" : " wait", endless ? " for ever" : "",
+        gil ? "Python's interpreter lock (GIL)" : "", gil ? "" : x->subject);
+    if (owner == NONE) return;
+    say(title,
+        gil ? ": the thread `%s`, which asked for it, does not exist there."
+            : ": its owner, the thread `%s`, does not exist there.",
+        word_thread(name, t, owner));
+    say(why, "`%s`", word_thread(name, t, owner));
+    if (*word_place(place, t, t->threads[owner].create)) say(why, ", started at %s,", place);
+    say(why, gil ? " was using Python" : " held the lock");
+    say(why, " when %s forked", word_process(name, t, t->threads[owner].process));
+    event_id fork = t->processes[e->process].fork;
+    if (*word_place(place, t, fork)) say(why, " in %s", place);
+    say(why, "; the fork copied the lock as it was, but not the thread. The wait %s ",
+        endless ? "lasted" : "took");
+    say_duration(why, e->duration);
+    if (*names_caller(place, sizeof place, t, e)) say(why, "%s, in %s", endless ? " to the end" : "", place);
+    say(why, ".");
+}
+
+/* --- lock-held-at-fork ------------------------------------------------------------------------ */
+
+/* The child of the fork a lock-held event tells of. */
+static process_id child_of(const struct timeline *t, ft_ref fork, process_id parent, process_id from)
+{
+    const struct ft_head *record = ft_reader_find(t->reader, fork, FT_FORK);
+    for (process_id p = from; record && p < t->process_count; p++)
+        if (t->processes[p].parent == parent && t->processes[p].fork != NONE &&
+            t->events[t->processes[p].fork].record == record)
+            return p;
+    return NONE;
+}
+
+void find_lock_held(struct findings *f)
+{
+    const struct timeline *t = f->timeline;
+    char name[NAMES_TEXT];
+    for (event_id i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        if (e->type != EVENT_LOCK_HELD || !e->record || e->child == NONE || e->child == e->thread) continue;
+        struct ft_held held = FT_GET(held, e->record);
+        if (held.kind == FT_WAIT_sem && is_python(t, e->process)) continue;
+        process_id child = child_of(t, held.fork, e->process, e->process + 1);
+        if (child == NONE || !lives_on(t, child) || !is_ghost(t, child, e->child)) continue;
+        struct named n = names_at(t, e->process, e->ns, held.address);
+        if (n.symbol && !strcmp(n.symbol, "_PyRuntime")) continue; /* CPython makes these anew in the child */
+        struct finding *x = finding_of(f, RULE_lock_held, word_lock(name, t, e, held.address, held.kind));
+        finding_process(f, x, child);
+        finding_thread(f, x, e->child);
+        finding_event(f, x, i);
+        finding_event(f, x, t->processes[child].fork);
+        finding_event(f, x, t->threads[e->child].create);
+    }
+}
+
+void tell_lock_held(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
+{
+    char name[NAMES_TEXT], place[NAMES_TEXT];
+    if (!x->threads.count) return;
+    const struct thread *th = &t->threads[x->threads.list[0]];
+    say(title, "%s was held by ", x->subject);
+    say_threads(title, t, &x->threads);
+    say(title, " of %s at the fork of ", word_process(name, t, th->process));
+    say_processes(title, t, x->processes.list, x->processes.count);
+    say(title, ", where nobody can release it.");
+    if (*word_place(place, t, th->create))
+        say(why, "`%s` was started at %s. ", word_thread(name, t, x->threads.list[0]), place);
+    say(why, "Whoever takes the lock in the child waits for ever.");
+}

@@ -1,0 +1,84 @@
+/*
+ * rules.h: the one table of rules: id, usual severity, meaning and remedy.
+ * Reports, JSON, `forktrace check --help` and the man page read it; each rule
+ * has a file here with a find_ and a tell_ function of its name.
+ *
+ * The order is that of findings of the same severity: causes come before what
+ * follows from them.
+ */
+#ifndef FINDING_RULES_H
+#define FINDING_RULES_H
+
+/* clang-format off */
+#define FINDING_RULES(X)                                                                                      \
+    X(child_deadlock, "child-deadlock", ERROR,                                                                 \
+      "A forked child waits for a lock whose owner is a thread that was not copied by the fork: nobody can "   \
+      "ever release it.",                                                                                      \
+      "Fork before the threads start, take the lock in pthread_atfork handlers (prepare locks, parent and "    \
+      "child unlock), or exec right after the fork.")                                                          \
+    X(thread_lost, "thread-lost-at-fork", WARNING,                                                             \
+      "A thread was running when its process forked. A fork copies only the thread that calls it: in the "     \
+      "child, which lives on without exec, the thread does not exist and its work is not done.",               \
+      "Start the thread after the fork, in each child that needs it (uWSGI: @postfork of uwsgidecorators, or " \
+      "--lazy-apps; gunicorn: the post_fork hook), or once, in a process of its own.")                         \
+    X(global_diverged, "global-diverged", WARNING,                                                             \
+      "A fork gives the child its own copy of every variable. One process went on writing this one, the "      \
+      "others kept what they were born with.",                                                                 \
+      "Keep the value where all processes see it (a database, Redis, uWSGI's cache, multiprocessing.Value "    \
+      "made before the fork), or write it in each process that reads it.")                                     \
+    X(bind_conflict, "bind-conflict", WARNING,                                                                 \
+      "A process could not listen at an address because another one already does.",                            \
+      "Let one process own the address: start the server in one place only (with a reloader: only if "         \
+      "WERKZEUG_RUN_MAIN is 'true'), choose another port, or use SO_REUSEPORT where sharing is meant.")        \
+    X(exit_blocked, "exit-blocked", WARNING,                                                                   \
+      "A process was asked to end and could not: something it waits for while leaving does not end.",          \
+      "Stop the thread that is waited for before leaving (server.shutdown(), an Event it looks at), or make "  \
+      "it daemon=True if it may be cut off anywhere.")                                                         \
+    X(never_ran, "thread-never-ran", WARNING,                                                                  \
+      "A thread was created and got no turn: it waits for Python's interpreter lock (GIL), which is not "      \
+      "given to it.",                                                                                          \
+      "uWSGI: add --enable-threads (or threads = N). Elsewhere: release the GIL around calls that block "      \
+      "(Py_BEGIN_ALLOW_THREADS).")                                                                             \
+    X(stale_thread, "stale-thread-object", WARNING,                                                            \
+      "Python still lists a thread as alive in a process in which it does not exist: is_alive() is true, "     \
+      "join() waits for ever.",                                                                                \
+      "Have Python told about the fork (uWSGI: --py-call-osafterfork), and start the thread in the child.")    \
+    X(handler_replaced, "handler-replaced", WARNING,                                                           \
+      "A signal has one handler a process. A handler was installed over that of somebody else, who is not "    \
+      "called any more.",                                                                                      \
+      "Install yours later (gunicorn: post_worker_init; uWSGI: @postfork), use the server's own hooks, or "    \
+      "call the handler that signal.signal() or sigaction() returned from yours.")                             \
+    X(lock_held, "lock-held-at-fork", WARNING,                                                                 \
+      "A lock was held by another thread at a fork. In the child it stays locked for ever: its owner does "    \
+      "not exist there.",                                                                                      \
+      "Fork before the threads start, or take the lock around the fork with pthread_atfork.")                  \
+    X(mask_inherited, "mask-inherited", WARNING,                                                               \
+      "A program was started with signals blocked: exec keeps the mask, and the program does not expect it. "  \
+      "The signals stay pending for ever.",                                                                    \
+      "Empty the mask between fork and exec (sigprocmask; posix_spawnattr_setsigmask; Python: "                \
+      "signal.pthread_sigmask in preexec_fn).")                                                                \
+    X(zombie, "zombie", NOTE,                                                                                  \
+      "A child that has ended keeps its entry in the process table until its parent waits for it; it was not " \
+      "waited for.",                                                                                           \
+      "Wait for every child (waitpid, Popen.wait), or ignore SIGCHLD if its status is of no interest.")        \
+    X(orphan, "orphan", NOTE,                                                                                  \
+      "A process outlived its parent, which did not wait for it: init takes it over, and nobody of the tree "  \
+      "can stop it.",                                                                                          \
+      "Wait for children before leaving, or tie them to the parent with prctl(PR_SET_PDEATHSIG).")             \
+    X(duplicate_thread, "duplicate-thread", NOTE,                                                              \
+      "The same thread runs in several related processes. That is what one worker each is for; a job that "    \
+      "should be done once is done several times.",                                                            \
+      "If it should run once: start it in one process only (werkzeug's reloader: if "                          \
+      "os.environ.get('WERKZEUG_RUN_MAIN') == 'true'; uWSGI: if uwsgi.worker_id() == 1).")                     \
+    X(multithreaded_fork, "multithreaded-fork", NOTE,                                                          \
+      "A process with several threads forked a child that does not exec: Python 3.12 warns of this, POSIX "    \
+      "allows only async-signal-safe calls in such a child.",                                                  \
+      "Fork first and start threads later, or use posix_spawn, subprocess, or multiprocessing's 'spawn' or "   \
+      "'forkserver' start method.")                                                                            \
+    X(unseen_child, "unseen-child", NOTE,                                                                      \
+      "A process of the tree could not be watched: what it did is missing here.",                              \
+      "Run a dynamically linked build of it without set-uid, with the library readable to it (in its root "    \
+      "directory too).")
+/* clang-format on */
+
+#endif
