@@ -84,6 +84,20 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
     return buffer;
 }
 
+const char *thread_label(const struct timeline *t, thread_id thread, char *buffer, size_t size)
+{
+    char name[200], place[300];
+    const char *text = thread_name(t, thread, name, sizeof name);
+    if (thread >= t->thread_count || t->threads[thread].is_main) return text;
+    const struct thread *it = &t->threads[thread];
+    struct python_function at = it->python;
+    if (it->create < t->event_count) names_python_caller(t, &t->events[it->create], &at);
+    if (!at.file || !*at.file) return text == name ? (snprintf(buffer, size, "%s", name), buffer) : text;
+    snprintf(place, sizeof place, "%s:%u", base_name(at.file), at.line);
+    snprintf(buffer, size, "%s (%s)", text, place);
+    return buffer;
+}
+
 const char *end_text(const struct process *p, char *buffer, size_t size)
 {
     if (p->how == END_EXIT && p->status >= 0)

@@ -44,12 +44,16 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
 void facts_event(struct facts *f, event_id event);
 void facts_process(struct facts *f, process_id process);
 void facts_thread(struct facts *f, thread_id thread);
+/* A global and all its copies; `copy` is the one looked at. */
+void facts_copy(struct facts *f, copy_id copy);
 void facts_ghost(struct facts *f, process_id process, uint32_t ghost);
 
 /* Short names for lanes; never empty. */
 const char *process_name(const struct timeline *t, process_id process);
 /* From its name, or its start routine, or its tid; in buffer or the timeline's. */
 const char *thread_name(const struct timeline *t, thread_id thread, char *buffer, size_t size);
+/* "ticker (app.py:18)": with the Python line that created it, where that is known. */
+const char *thread_label(const struct timeline *t, thread_id thread, char *buffer, size_t size);
 /* "exit 0", "SIGKILL", "vanished". */
 const char *end_text(const struct process *p, char *buffer, size_t size);
 /* What an event is about; NONE if nothing of that kind. */

@@ -200,6 +200,21 @@ static void of_credentials(struct facts *f, const struct event *e)
     error_fact(f, r.error);
 }
 
+static void of_write(struct facts *f, const struct event *e)
+{
+    char text[200];
+    if (e->child >= f->timeline->global_count) return;
+    const struct global *g = &f->timeline->globals[e->child];
+    value_format(timeline_written(f->timeline, e), text, sizeof text);
+    facts_add(f, "value", STYLE_VALUE, "%s", text);
+    facts_add(f, "global", STYLE_VALUE, "%s.%s", g->module, g->name);
+    facts_add_thread(f, "written by", e->thread);
+    struct ft_py_write w = FT_GET(py_write, e->record);
+    char *file = w.file ? string_of(f, w.file) : NULL;
+    if (file) facts_add(f, "at", STYLE_PYTHON, "%s:%u", file, w.line);
+    free(file);
+}
+
 static void of_note(struct facts *f, const struct event *e)
 {
     struct ft_note r = FT_GET(note, e->record);
@@ -234,6 +249,8 @@ static const struct {
     [EVENT_BIND] = {ABOUT_NOTHING, NULL, of_bind},
     [EVENT_SESSION] = {ABOUT_NOTHING, NULL, of_session},
     [EVENT_CREDENTIALS] = {ABOUT_NOTHING, NULL, of_credentials},
+    [EVENT_WRITE] = {ABOUT_NOTHING, NULL, of_write},
+    [EVENT_TEARDOWN] = {ABOUT_NOTHING, NULL, of_write},
     [EVENT_NOTE] = {ABOUT_NOTHING, NULL, of_note},
 };
 /* clang-format on */
@@ -277,6 +294,13 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
         n = append(buffer, size, n, " → ", process_name(t, e->child));
     else if (fact_thread_about(t, e) != NONE)
         n = append(buffer, size, n, " → ", thread_name(t, e->child, name, sizeof name));
+    if (e->type == EVENT_WRITE && e->child < t->global_count) {
+        char value[100];
+        value_format(timeline_written(t, e), value, sizeof value);
+        n = append(buffer, size, n, " ", t->globals[e->child].module);
+        n = append(buffer, size, n, ".", t->globals[e->child].name);
+        n = append(buffer, size, n, " = ", value);
+    }
     if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_LOCK_WAIT) return;
     struct facts f = {.timeline = t};
     record_facts(&f, e);

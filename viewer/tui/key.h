@@ -59,6 +59,7 @@ enum key {
     X(PAN_RIGHT,    "L<S-Right>", "later: half a screen to the right", NULL)                        \
     X(FOLD,         "<Space>",    "fold or unfold the threads and children below", "fold")          \
     X(FOLD_ALL,     "*",          "fold or unfold everything", NULL)                                \
+    X(VALUES,       "v",          "values of globals: those that matter, all, none", NULL)             \
     X(FOCUS,        "<Tab>",      "to the details and back: there the lane keys scroll", NULL)      \
     GROUP("Other")                                                                                  \
     X(HELP,         "?",          "this help", "help")                                              \

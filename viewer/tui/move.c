@@ -4,7 +4,7 @@
 
 thread_id lane_of_row(const struct tui *tui, size_t row)
 {
-    if (row >= tui->rows.count || tui->rows.row[row].kind == ROW_GHOST) return NONE;
+    if (row >= tui->rows.count || tui->rows.row[row].kind >= ROW_GHOST) return NONE;
     thread_id thread = tui->rows.row[row].thread;
     return thread < tui->timeline->thread_count ? thread : NONE;
 }
@@ -22,13 +22,24 @@ void move_settle(struct tui *tui)
     if (tui->now > tui->end) tui->now = tui->end > 0 ? tui->end : 0;
 }
 
+/* The last write of a watched copy under the time cursor. */
+static event_id write_here(const struct tui *tui, copy_id copy, int column)
+{
+    uint32_t before = values_before(&tui->values, copy, window_time(&tui->window, column + 1));
+    struct point point = values_point(&tui->values, copy, before - 1);
+    return before && point.ns >= window_time(&tui->window, column) ? point.event : NONE;
+}
+
 /* The strongest event under the time cursor. */
 static void select_here(struct tui *tui)
 {
     thread_id lane = lane_of_row(tui, tui->row);
     int column = window_column(&tui->window, tui->now);
     tui->event = NONE;
-    if (lane == NONE || column < 0 || column >= tui->window.columns) return;
+    if (column < 0 || column >= tui->window.columns || tui->row >= tui->rows.count) return;
+    if (tui->rows.row[tui->row].kind == ROW_COPY)
+        tui->event = write_here(tui, tui->rows.row[tui->row].copy, column);
+    if (lane == NONE) return;
     uint32_t from = index_at(&tui->index, lane, window_time(&tui->window, column));
     uint32_t to = index_at(&tui->index, lane, window_time(&tui->window, column + 1));
     if (from < to) tui->event = index_strongest(&tui->index, from, to);
@@ -78,14 +89,16 @@ void move_to_event(struct tui *tui, event_id event)
 static struct place here(const struct tui *tui)
 {
     const struct row *row = &tui->rows.row[tui->row];
-    return (struct place){tui->now, tui->event, row->kind, row->process, row->thread, tui->window};
+    global_id global = row->kind == ROW_COPY ? tui->timeline->copies[row->copy].global : NONE;
+    return (struct place){tui->now, tui->event, row->kind, row->process, row->thread, global, tui->window};
 }
 
 static uint32_t find_row(const struct tui *tui, const struct place *place)
 {
     for (uint32_t i = 0; i < tui->rows.count; i++) {
         const struct row *row = &tui->rows.row[i];
-        if (row->kind == place->kind && row->process == place->process && row->thread == place->thread)
+        if (row->kind == place->kind && row->process == place->process && row->thread == place->thread &&
+            (row->kind != ROW_COPY || tui->timeline->copies[row->copy].global == place->global))
             return i;
     }
     return place->process < tui->rows.process_count ? tui->rows.of_process[place->process] : 0;
@@ -125,6 +138,15 @@ void jump_to_event(struct tui *tui, event_id event)
     move_to_event(tui, event);
 }
 
+uint32_t row_of_copy(const struct tui *tui, copy_id copy)
+{
+    process_id p = tui->timeline->copies[copy].process;
+    uint32_t i = p < tui->rows.process_count ? tui->rows.of_process[p] : NONE;
+    for (; i < tui->rows.count && tui->rows.row[i].process == p; i++)
+        if (tui->rows.row[i].kind == ROW_COPY && tui->rows.row[i].copy == copy) return i;
+    return NONE;
+}
+
 /* --- jumps ------------------------------------------------------------------------------------ */
 
 static void jump_to_lane(struct tui *tui, process_id process, thread_id thread, int64_t ns)
@@ -134,6 +156,36 @@ static void jump_to_lane(struct tui *tui, process_id process, thread_id thread, 
     reveal(tui, process, !main);
     move_to(tui, main ? tui->rows.of_process[process] : tui->rows.of_thread[thread], ns, NONE);
     select_here(tui);
+}
+
+/* From a value to the thread that wrote it; where nobody did, to the copy it was forked from. */
+static void to_writer(struct tui *tui, const struct copy *copy)
+{
+    const struct timeline *t = tui->timeline;
+    if (tui->event < t->event_count) {
+        jump_to_event(tui, tui->event);
+    } else if (copy->writer < t->thread_count && copy->written != NEVER) {
+        jump_to_lane(tui, t->threads[copy->writer].process, copy->writer, copy->written);
+        tui_say(tui, "the thread that wrote it last");
+    } else if (copy->parent != NONE && row_of_copy(tui, copy->parent) != NONE) {
+        place_keep(tui);
+        move_to(tui, row_of_copy(tui, copy->parent), copy->born, NONE);
+        tui_say(tui, "never written here: this is the copy it was forked from");
+    } else {
+        tui_say(tui, "nobody was seen writing this");
+    }
+}
+
+/* From a write to the value it wrote. */
+static bool to_copy(struct tui *tui, const struct event *e)
+{
+    copy_id copy =
+        e->child < tui->timeline->global_count ? timeline_copy(tui->timeline, e->child, e->process) : NONE;
+    uint32_t row = copy == NONE ? NONE : row_of_copy(tui, copy);
+    if (row == NONE) return false;
+    place_keep(tui);
+    move_to(tui, row, e->ns, tui->event);
+    return true;
 }
 
 /* What the selected thing is about. */
@@ -146,7 +198,12 @@ static void follow(struct tui *tui)
         tui_say(tui, "the thread itself, in the process where it lives");
         return;
     }
+    if (row->kind == ROW_COPY) {
+        to_writer(tui, &t->copies[row->copy]);
+        return;
+    }
     const struct event *e = tui->event < t->event_count ? &t->events[tui->event] : NULL;
+    if (e && (e->type == EVENT_WRITE || e->type == EVENT_TEARDOWN) && to_copy(tui, e)) return;
     process_id process = e ? fact_process_about(t, e) : NONE;
     thread_id thread = e ? fact_thread_about(t, e) : NONE;
     if (process != NONE)
@@ -164,9 +221,9 @@ static void to_creator(struct tui *tui)
     const struct timeline *t = tui->timeline;
     const struct row *row = &tui->rows.row[tui->row];
     const struct process *p = &t->processes[row->process];
-    event_id event = row->kind == ROW_PROCESS  ? p->fork
-                     : row->kind == ROW_THREAD ? t->threads[row->thread].create
-                                               : p->ghosts[row->ghost].fork;
+    event_id event = row->kind == ROW_PROCESS || row->kind == ROW_COPY ? p->fork
+                     : row->kind == ROW_THREAD                         ? t->threads[row->thread].create
+                                                                       : p->ghosts[row->ghost].fork;
     if (event < t->event_count)
         jump_to_event(tui, event);
     else if (row->kind == ROW_PROCESS && p->parent < t->process_count)
@@ -198,8 +255,31 @@ static void to_child(struct tui *tui)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+/* The next or previous moment at which something is known of a value. */
+static void step_value(struct tui *tui, copy_id copy, int by)
+{
+    const struct values *v = &tui->values;
+    uint32_t before = values_before(v, copy, tui->now), count = values_count(v, copy);
+    if (by > 0)
+        while (before < count && values_point(v, copy, before).ns <= tui->now &&
+               values_point(v, copy, before).event != tui->event)
+            before++;
+    uint32_t at = by < 0                                                           ? before - 1
+                  : before < count && values_point(v, copy, before).ns <= tui->now ? before + 1
+                                                                                   : before;
+    struct point point = values_point(v, copy, at);
+    if (at < count ? false : by > 0 || tui->now <= point.ns)
+        tui_say(tui, by > 0 ? "nothing later is known of this value" : "here this copy begins");
+    else
+        move_to(tui, (uint32_t)tui->row, point.ns, point.event);
+}
+
 static void step_event(struct tui *tui, int by)
 {
+    if (tui->rows.row[tui->row].kind == ROW_COPY) {
+        step_value(tui, tui->rows.row[tui->row].copy, by);
+        return;
+    }
     thread_id lane = lane_of_row(tui, tui->row);
     if (lane == NONE) {
         tui_say(tui, "a ghost does nothing: Enter goes to where the thread lives");
@@ -280,6 +360,20 @@ static void fold_all(struct tui *tui)
     select_here(tui);
 }
 
+static void show_copies(struct tui *tui)
+{
+    static const char *const what[] = {"values: globals that diverged or are watched", "values: every global",
+                                       "values: none"};
+    struct place place = here(tui);
+    tui->rows.copies = (uint8_t)((tui->rows.copies + 1) % COPIES_COUNT);
+    rows_build(&tui->rows, tui->timeline);
+    move_to(tui, find_row(tui, &place), tui->now, NONE);
+    select_here(tui);
+    tui_say(tui, "%s",
+            tui->timeline->global_count ? what[tui->rows.copies]
+                                        : "no module global was recorded in this run");
+}
+
 static void to_end(struct tui *tui)
 {
     move_to(tui, (uint32_t)tui->row, tui->end, NONE);
@@ -314,6 +408,7 @@ bool move_act(struct tui *tui, enum action action)
     case ACTION_PAN_LEFT: pan(tui, -1); break;
     case ACTION_PAN_RIGHT: pan(tui, 1); break;
     case ACTION_FOLD: fold(tui); break;
+    case ACTION_VALUES: show_copies(tui); break;
     case ACTION_FOLD_ALL: fold_all(tui); break;
     default: return false;
     }

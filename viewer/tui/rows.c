@@ -30,9 +30,45 @@ static bool tree_build(struct tree *tree, const struct timeline *t)
     return true;
 }
 
+/* A copy worth a row. Functions and classes are watched only because a whole module is. */
+static bool notable(const struct timeline *t, const struct copy *copy)
+{
+    const struct global *g = &t->globals[copy->global];
+    unsigned kind = copy->last.kind;
+    bool code = kind == FT_PY_KIND_function || kind == FT_PY_KIND_module || kind == FT_PY_KIND_type;
+    return g->diverged || (g->watched && !code);
+}
+
+static bool shown(const struct rows *rows, const struct timeline *t, copy_id c)
+{
+    if (t->copies[c].process >= t->process_count || rows->copies == COPIES_NONE) return false;
+    return rows->copies == COPIES_ALL || notable(t, &t->copies[c]);
+}
+
+/* The copies to show, by process: a counting sort, which keeps the order of the globals. */
+struct shelf {
+    uint32_t *first; /* [process_count + 1] */
+    copy_id *copies;
+};
+
+static bool shelf_build(struct shelf *s, const struct rows *rows, const struct timeline *t)
+{
+    size_t n = t->process_count;
+    *s = (struct shelf){calloc(n + 2, sizeof *s->first), malloc((t->copy_count + 1) * sizeof *s->copies)};
+    if (!s->first || !s->copies) return false;
+    uint32_t *start = s->first + 1; /* one early: filling moves each start to its end */
+    for (copy_id c = 0; c < t->copy_count; c++)
+        if (shown(rows, t, c)) start[t->copies[c].process + 1]++;
+    for (size_t p = 1; p <= n; p++) start[p] += start[p - 1];
+    for (copy_id c = 0; c < t->copy_count; c++)
+        if (shown(rows, t, c)) s->copies[start[t->copies[c].process]++] = c;
+    return true;
+}
+
 struct walk {
     struct rows *rows;
     const struct timeline *t;
+    const struct shelf *shelf;
     size_t room;
     uint64_t open; /* of the row about to be added */
     unsigned depth;
@@ -81,6 +117,13 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
         w->rows->of_thread[t] = (uint32_t)w->rows->count;
         below = &w->rows->row[w->rows->count];
         add(w, (struct row){.kind = ROW_THREAD, .process = p, .thread = t});
+    }
+    for (uint32_t i = w->shelf->first[p]; i < w->shelf->first[p + 1]; i++) {
+        any = true;
+        if (folded) break;
+        below = &w->rows->row[w->rows->count];
+        add(w, (struct row){
+                   .kind = ROW_COPY, .process = p, .thread = process->main, .copy = w->shelf->copies[i]});
     }
     w->depth--;
     if (w->depth < 64) w->open &= ~(1ull << w->depth);
@@ -152,21 +195,24 @@ static bool keep_size(struct rows *rows, const struct timeline *t)
 
 bool rows_build(struct rows *rows, const struct timeline *t)
 {
-    size_t room = t->process_count + t->thread_count + 1;
+    size_t room = t->process_count + t->thread_count + t->copy_count + 1;
     for (process_id p = 0; p < t->process_count; p++) room += t->processes[p].ghost_count;
     struct tree tree = {0};
+    struct shelf shelf = {0};
     struct row *row = malloc(room * sizeof *row);
-    bool ok = row && tree_build(&tree, t) && keep_size(rows, t);
+    bool ok = row && tree_build(&tree, t) && shelf_build(&shelf, rows, t) && keep_size(rows, t);
     if (ok) {
         free(rows->row);
         rows->row = row;
         rows->count = 0;
-        walk(&(struct walk){.rows = rows, .t = t, .room = room}, &tree);
+        walk(&(struct walk){.rows = rows, .t = t, .shelf = &shelf, .room = room}, &tree);
     } else {
         free(row);
     }
     free(tree.child);
     free(tree.next);
+    free(shelf.first);
+    free(shelf.copies);
     return ok;
 }
 
@@ -184,6 +230,7 @@ int64_t row_start(const struct timeline *t, const struct row *row)
     const struct process *p = &t->processes[row->process];
     if (row->kind == ROW_PROCESS) return p->start;
     if (row->kind == ROW_THREAD) return t->threads[row->thread].start;
+    if (row->kind == ROW_COPY) return t->copies[row->copy].born;
     event_id fork = p->ghosts[row->ghost].fork;
     return fork < t->event_count && t->events[fork].ns > p->start ? t->events[fork].ns : p->start;
 }
@@ -199,6 +246,7 @@ int64_t row_end(const struct timeline *t, const struct row *row, int64_t now)
 {
     const struct process *p = &t->processes[row->process];
     int64_t end = p->end == NEVER ? now : p->end;
+    if (row->kind == ROW_COPY && t->copies[row->copy].end != NEVER) return t->copies[row->copy].end;
     if (row->kind != ROW_THREAD) return end;
     const struct thread *thread = &t->threads[row->thread];
     return thread->end == NEVER ? end : thread->end;

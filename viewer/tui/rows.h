@@ -1,14 +1,17 @@
 /*
  * rows.h: the tree at the left, flattened: one row for each process (which is
- * also the lane of its main thread), each other thread and each ghost, in
- * order, without what is folded away.
+ * also the lane of its main thread), each other thread, each ghost and each
+ * copy of a global worth a look, in order, without what is folded away.
  */
 #ifndef TUI_ROWS_H
 #define TUI_ROWS_H
 
 #include "viewer/timeline/timeline.h"
 
-enum row_kind { ROW_PROCESS, ROW_THREAD, ROW_GHOST };
+enum row_kind { ROW_PROCESS, ROW_THREAD, ROW_GHOST, ROW_COPY };
+
+/* Which copies of globals have a row: those that diverged or are watched, every one, none. */
+enum rows_copies { COPIES_NOTABLE, COPIES_ALL, COPIES_NONE, COPIES_COUNT };
 
 struct row {
     uint8_t kind;    /* enum row_kind */
@@ -17,15 +20,17 @@ struct row {
     bool parent;     /* a process that has something to fold */
     uint16_t depth;  /* 0: no parent here */
     uint32_t ghost;  /* index in its process's ghosts */
+    copy_id copy;    /* ROW_COPY: whose value over time it is */
     uint32_t hidden; /* lanes folded away below this one */
     uint64_t open;   /* bit d: a sibling of the ancestor at depth d is still to come (d < 64) */
     process_id process;
-    thread_id thread; /* main thread, thread, or the parent's thread that is lost here */
+    thread_id thread; /* main thread (also of a copy), thread, or the parent's thread that is lost here */
 };
 
 struct rows {
     struct row *row;
     size_t count;
+    uint8_t copies;      /* enum rows_copies; kept over rows_build */
     bool *folded;        /* by process; kept over rows_build */
     uint32_t *of_thread; /* row of a thread: its own, or that of the folded process it is hidden in */
     uint32_t *of_process;

@@ -22,6 +22,8 @@ enum look { LOOK_PLAIN, LOOK_BOLD = 1, LOOK_DIM = 2, LOOK_UNDERLINE = 4 };
     X(GHOST,     175,  5, LOOK_PLAIN)               \
     X(WAIT,      179,  3, LOOK_PLAIN)               \
     X(PYTHON,    110,  4, LOOK_PLAIN)               \
+    X(VALUE,     110,  4, LOOK_PLAIN)               \
+    X(APART,     220,  3, LOOK_BOLD)                \
     X(SIGNAL,    214,  3, LOOK_BOLD)                \
     X(TROUBLE,   202,  1, LOOK_BOLD)                \
     X(MARK,      252, -1, LOOK_PLAIN)               \

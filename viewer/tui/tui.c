@@ -43,6 +43,10 @@ static bool remake(struct tui *tui)
     if (!index_build(&index, tui->timeline)) return false;
     index_free(&tui->index);
     tui->index = index;
+    struct values values;
+    if (!values_build(&values, tui->timeline)) return false;
+    values_free(&tui->values);
+    tui->values = values;
     return rows_build(&tui->rows, tui->timeline) && trouble_find(tui);
 }
 
@@ -83,20 +87,36 @@ void tui_close(struct tui *tui)
 {
     grid_free(&tui->grid);
     index_free(&tui->index);
+    values_free(&tui->values);
     rows_free(&tui->rows);
     free(tui->troubles);
     tui->troubles = NULL;
 }
 
+/* Globals are ordered by interest, so their ids change as a run goes on; their names do not. */
+static global_id find_global(const struct timeline *t, const struct timeline *old, global_id global)
+{
+    if (global >= old->global_count) return NONE;
+    const struct global *was = &old->globals[global];
+    for (global_id g = 0; g < t->global_count; g++)
+        if (!strcmp(t->globals[g].module, was->module) && !strcmp(t->globals[g].name, was->name)) return g;
+    return NONE;
+}
+
 bool tui_renew(struct tui *tui, const struct timeline *t, bool live)
 {
     struct row row = tui->row < tui->rows.count ? tui->rows.row[tui->row] : (struct row){0};
+    global_id selected =
+        row.kind == ROW_COPY ? find_global(t, tui->timeline, tui->timeline->copies[row.copy].global) : NONE;
+    for (size_t i = 0; i < tui->place_count && i < PLACES; i++)
+        tui->places[i].global = find_global(t, tui->timeline, tui->places[i].global);
     tui->timeline = t;
     tui->live = live;
     if (!remake(tui)) return false;
     if (tui->event != NONE && tui->event >= t->event_count) tui->event = NONE;
     for (size_t i = 0; i < tui->rows.count; i++) {
         const struct row *r = &tui->rows.row[i];
+        if (r->kind == ROW_COPY && t->copies[r->copy].global != selected) continue;
         if (r->kind == row.kind && r->process == row.process && r->thread == row.thread) tui->row = i;
     }
     tui_reach(tui, t->end);

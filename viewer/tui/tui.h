@@ -10,6 +10,7 @@
 #include "index.h"
 #include "key.h"
 #include "rows.h"
+#include "values.h"
 #include "window.h"
 
 struct tui;
@@ -39,6 +40,7 @@ struct place {
     uint8_t kind; /* of the row: enum row_kind, and what it shows */
     process_id process;
     thread_id thread;
+    global_id global; /* of a copy; else NONE */
     struct window window;
 };
 #define PLACES 64
@@ -54,6 +56,7 @@ struct tui {
 
     /* made from it */
     struct index index;
+    struct values values;
     struct rows rows;
     struct trouble *troubles; /* by time */
     size_t trouble_count;
@@ -105,12 +108,14 @@ void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event);
 void move_to_event(struct tui *tui, event_id event);
 /* The row an event is on; unfolds nothing. */
 uint32_t row_of_event(const struct tui *tui, event_id event);
+/* The row of a copy of a global; NONE if it has none now. */
+uint32_t row_of_copy(const struct tui *tui, copy_id copy);
 /* move_to_event, remembering where we were. */
 void jump_to_event(struct tui *tui, event_id event);
 void place_keep(struct tui *tui);
 /* Keep row, window and cursor within what there is. */
 void move_settle(struct tui *tui);
-/* The thread whose lane the selected row is; NONE for a ghost, which does nothing. */
+/* The thread whose lane the row is; NONE for ghosts and values, which do nothing. */
 thread_id lane_of_row(const struct tui *tui, size_t row);
 
 /* search.c */

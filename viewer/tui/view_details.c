@@ -12,6 +12,8 @@ static void lane_facts(struct facts *f, const struct row *row)
         facts_ghost(f, row->process, row->ghost);
     else if (row->kind == ROW_THREAD)
         facts_thread(f, row->thread);
+    else if (row->kind == ROW_COPY)
+        facts_copy(f, row->copy);
     else
         facts_process(f, row->process);
 }

@@ -7,18 +7,10 @@
 #include <string.h>
 
 #include "facts.h"
+#include "lanes.h"
 #include "mark.h"
 #include "tui.h"
 #include "viewer/text.h"
-
-/* The part of the screen the lanes are in. */
-struct pane {
-    struct tui *tui;
-    struct grid *g;
-    const struct timeline *t;
-    const struct window *w;
-    struct area tree, axis, lanes;
-};
 
 static int row_y(const struct pane *p, size_t row) { return p->lanes.y + (int)(row - p->tui->top); }
 
@@ -49,23 +41,31 @@ static void draw_label(struct pane *p, size_t i)
     char text[300], number[16] = "";
     int y = row_y(p, i), end = p->tree.x + p->tree.width - 1;
     bool selected = i == p->tui->row;
+    const char *name = NULL;
     if (selected) grid_put(g, p->tree.x, y, U'▌', '>', STYLE_TITLE);
     int x = draw_guides(p, row, p->tree.x + 1, y);
-    enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
+    enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD,
+                                      STYLE_GHOST}[row->kind == ROW_COPY ? ROW_GHOST : row->kind];
     if (row->kind == ROW_PROCESS) {
         if (row->parent) grid_put(g, x, y, row->folded ? U'▸' : U'▾', row->folded ? '+' : '-', STYLE_NORMAL);
         snprintf(number, sizeof number, "%u", p->t->processes[row->process].pid);
         x += 2;
     } else if (row->kind == ROW_THREAD) {
         snprintf(number, sizeof number, "%u", p->t->threads[row->thread].tid);
-    } else {
+    } else if (row->kind == ROW_GHOST) {
         grid_put(g, x, y, U'†', '#', STYLE_GHOST);
         x += 2;
+    } else {
+        draw_strip_label(p, row, x, y, end);
+        name = "";
     }
-    const char *name = row->kind == ROW_PROCESS ? process_name(p->t, row->process)
-                                                : thread_name(p->t, row->thread, text, sizeof text);
+    if (!name && row->kind == ROW_PROCESS) name = process_name(p->t, row->process);
     int digits = (int)strlen(number), room = end - x - (digits ? digits + 1 : 0);
     if (room < 6) room = end - x, digits = 0;
+    if (row->kind == ROW_THREAD || row->kind == ROW_GHOST) { /* where it was created, if there is room */
+        name = thread_label(p->t, row->thread, text, sizeof text);
+        if (grid_width(g, name, room + 1) > room) name = thread_name(p->t, row->thread, text, sizeof text);
+    }
     x += grid_text(g, x, y, room, style, name);
     if (row->hidden) {
         snprintf(text, sizeof text, " +%u", row->hidden);
@@ -88,6 +88,7 @@ static void draw_lane(struct pane *p, size_t i)
     int y = row_y(p, i), first = lane_x(p, row_start(p->t, row)),
         last = lane_x(p, row_end(p->t, row, p->tui->end));
     int left = p->lanes.x, right = left + p->lanes.width - 1;
+    if (row->kind == ROW_COPY) return; /* view_strips.c */
     enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
     unsigned shape = row->kind == ROW_PROCESS ? LINE_HEAVY : row->kind == ROW_GHOST ? LINE_DASHED : 0;
     if (last < left || first > right) return;
@@ -196,7 +197,7 @@ static void draw_end(struct pane *p, size_t i)
 {
     const struct row *row = row_at(p, i);
     int x = lane_x(p, row_end(p->t, row, p->tui->end)), y = row_y(p, i);
-    if (x < p->lanes.x || x >= p->lanes.x + p->lanes.width || row->kind == ROW_GHOST) return;
+    if (x < p->lanes.x || x >= p->lanes.x + p->lanes.width || row->kind >= ROW_GHOST) return;
     if (row_running(p->t, row)) {
         grid_put(p->g, x, y, U'▸', '>', STYLE_LIVE);
         return;
@@ -243,7 +244,7 @@ static size_t creator_row(const struct pane *p, const struct row *row)
     thread_id by = row->kind == ROW_THREAD ? p->t->threads[row->thread].created_by
                                            : p->t->processes[row->process].created_by;
     process_id parent = row->kind == ROW_THREAD ? row->process : p->t->processes[row->process].parent;
-    if (row->kind == ROW_GHOST) return NONE;
+    if (row->kind >= ROW_GHOST) return NONE;
     if (by < rows->thread_count) return rows->of_thread[by];
     return parent < rows->process_count ? rows->of_process[parent] : NONE;
 }
@@ -379,6 +380,8 @@ static void draw(struct tui *tui, struct area a)
     for (size_t i = tui->top; i < end; i++) draw_lane(&p, i);
     for (size_t i = tui->top; i < end; i++) draw_waits(&p, i);
     draw_births(&p);
+    for (size_t i = tui->top; i < end; i++)
+        if (tui->rows.row[i].kind == ROW_COPY) draw_strip(&p, &tui->rows.row[i], row_y(&p, i));
     for (size_t i = tui->top; i < end; i++) draw_marks(&p, i);
     for (size_t i = tui->top; i < end; i++) draw_end(&p, i);
     for (size_t i = tui->top; i < end; i++) label_waits(&p, i), draw_ghost_words(&p, i);

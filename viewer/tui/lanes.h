@@ -1,0 +1,21 @@
+/* lanes.h: what the drawers of lanes (view_lanes.c) and of values (view_strips.c) share. */
+#ifndef TUI_LANES_H
+#define TUI_LANES_H
+
+#include "tui.h"
+
+/* The part of the screen the lanes are in. */
+struct pane {
+    struct tui *tui;
+    struct grid *g;
+    const struct timeline *t;
+    const struct window *w;
+    struct area tree, axis, lanes;
+};
+
+/* A copy's value over time, in the screen's row y. */
+void draw_strip(struct pane *p, const struct row *row, int y);
+/* Its name, and its value at the time cursor, in the columns from x to end. */
+void draw_strip_label(struct pane *p, const struct row *row, int x, int y, int end);
+
+#endif

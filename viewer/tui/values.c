@@ -1,0 +1,193 @@
+/* values.c: counting sort of writes and forks by copy; see values.h. */
+#define _GNU_SOURCE
+#include "values.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool watched(const struct timeline *t, copy_id c) { return t->globals[t->copies[c].global].watched; }
+
+/* The copy an event is a point of, or NONE. */
+static copy_id copy_written(const struct timeline *t, const struct event *e)
+{
+    if (e->type != EVENT_WRITE && e->type != EVENT_TEARDOWN) return NONE;
+    return e->child < t->global_count ? timeline_copy(t, e->child, e->process) : NONE;
+}
+
+static int64_t time_of(const struct values *v, copy_id copy, uint32_t ref)
+{
+    const struct timeline *t = v->timeline;
+    if (ref == NONE) return t->copies[copy].written;
+    return watched(t, copy) ? t->events[ref].ns : t->copies[ref].born;
+}
+
+struct order {
+    const struct values *v;
+    copy_id copy;
+};
+
+static int by_time(const void *x, const void *y, void *context)
+{
+    const struct order *o = context;
+    int64_t a = time_of(o->v, o->copy, *(const uint32_t *)x),
+            b = time_of(o->v, o->copy, *(const uint32_t *)y);
+    return a < b ? -1 : a > b;
+}
+
+/* Each point is given to `put` in a fixed order: writes, then children, then the last. */
+static void each(struct values *v, void (*put)(struct values *v, copy_id copy, uint32_t ref))
+{
+    const struct timeline *t = v->timeline;
+    for (event_id i = 0; t->copy_count && i < t->event_count; i++) {
+        copy_id c = copy_written(t, &t->events[i]);
+        if (c != NONE && watched(t, c)) put(v, c, i);
+    }
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        const struct copy *copy = &t->copies[c];
+        if (copy->parent != NONE && !watched(t, copy->parent) && copy->at_birth.known)
+            put(v, copy->parent, c);
+        if (!watched(t, c) && copy->written != NEVER && copy->last.known) put(v, c, NONE);
+    }
+}
+
+static void count(struct values *v, copy_id copy, uint32_t ref)
+{
+    (void)ref;
+    v->first[copy + 1]++;
+}
+
+static void fill(struct values *v, copy_id copy, uint32_t ref) { v->points[v->first[copy]++] = ref; }
+
+static void find_splits(struct values *v)
+{
+    const struct timeline *t = v->timeline;
+    for (copy_id c = 0; c < t->copy_count; c++) v->split[c] = NEVER;
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        const struct copy *copy = &t->copies[c];
+        if (copy->parent == NONE) continue;
+        if (v->split[c] == NEVER || copy->born < v->split[c]) v->split[c] = copy->born;
+        if (v->split[copy->parent] == NEVER || copy->born < v->split[copy->parent])
+            v->split[copy->parent] = copy->born;
+    }
+}
+
+static void find_ranges(struct values *v)
+{
+    const struct timeline *t = v->timeline;
+    bool *any = calloc(t->global_count + 1, sizeof *any);
+    for (copy_id c = 0; any && c < t->copy_count; c++) {
+        global_id g = t->copies[c].global;
+        struct value both[] = {t->copies[c].at_birth, t->copies[c].last};
+        double n;
+        for (int i = 0; i < 2; i++) {
+            if (!value_number(both[i], &n)) continue;
+            if (!any[g] || n < v->range[g][0]) v->range[g][0] = n;
+            if (!any[g] || n > v->range[g][1]) v->range[g][1] = n;
+            any[g] = true;
+        }
+    }
+    free(any);
+}
+
+bool values_build(struct values *v, const struct timeline *t)
+{
+    size_t n = t->copy_count;
+    *v = (struct values){.timeline = t,
+                         .first = calloc(n + 1, sizeof *v->first),
+                         .split = malloc((n + 1) * sizeof *v->split),
+                         .range = calloc(t->global_count + 1, sizeof *v->range)};
+    if (v->first && v->split && v->range) {
+        each(v, count);
+        for (size_t c = 0; c < n; c++) v->first[c + 1] += v->first[c];
+        v->points = malloc((v->first[n] + 1) * sizeof *v->points);
+    }
+    if (!v->points) {
+        values_free(v);
+        return false;
+    }
+    each(v, fill);
+    for (size_t c = n; c > 0; c--) v->first[c] = v->first[c - 1]; /* each start has become its end */
+    v->first[0] = 0;
+    for (copy_id c = 0; c < n; c++) {
+        uint32_t points = v->first[c + 1] - v->first[c];
+        if (points > 1 && !watched(t, c))
+            qsort_r(v->points + v->first[c], points, sizeof *v->points, by_time, &(struct order){v, c});
+    }
+    find_splits(v);
+    find_ranges(v);
+    return true;
+}
+
+void values_free(struct values *v)
+{
+    free(v->first);
+    free(v->points);
+    free(v->split);
+    free(v->range);
+    *v = (struct values){0};
+}
+
+uint32_t values_count(const struct values *v, copy_id copy) { return v->first[copy + 1] - v->first[copy]; }
+
+uint32_t values_before(const struct values *v, copy_id copy, int64_t ns)
+{
+    uint32_t low = v->first[copy], high = v->first[copy + 1];
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (time_of(v, copy, v->points[middle]) < ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low - v->first[copy];
+}
+
+struct point values_point(const struct values *v, copy_id id, uint32_t i)
+{
+    const struct timeline *t = v->timeline;
+    const struct copy *copy = &t->copies[id];
+    bool unseen = !watched(t, id) && copy->writes && copy->written != NEVER;
+    if (i >= values_count(v, id)) {
+        struct value birth = copy->birth == COPY_BY_FORK ? copy->at_birth : (struct value){.known = true};
+        return (struct point){copy->born, birth, NONE, POINT_BIRTH, unseen && copy->written > copy->born};
+    }
+    uint32_t ref = v->points[v->first[id] + i];
+    if (ref == NONE) return (struct point){copy->written, copy->last, NONE, POINT_LAST, false};
+    if (!watched(t, id)) {
+        const struct copy *child = &t->copies[ref];
+        return (struct point){child->born, child->at_birth, NONE, POINT_FORK,
+                              unseen && copy->written > child->born};
+    }
+    const struct event *e = &t->events[ref];
+    return (struct point){e->ns, timeline_written(t, e), ref,
+                          e->type == EVENT_TEARDOWN ? POINT_CLEARED : POINT_WRITE, false};
+}
+
+bool values_at(const struct values *v, copy_id copy, int64_t ns, struct point *point)
+{
+    const struct copy *c = &v->timeline->copies[copy];
+    if (ns < c->born || (c->end != NEVER && ns > c->end)) return false;
+    *point = values_point(v, copy, values_before(v, copy, ns + 1) - 1);
+    return true;
+}
+
+bool values_apart(const struct values *v, copy_id copy, int64_t ns)
+{
+    const struct copy *c = &v->timeline->copies[copy];
+    int64_t split = v->split[copy];
+    if (!v->timeline->globals[c->global].diverged || split == NEVER || ns < split) return false;
+    if (!watched(v->timeline, copy)) return c->written != NEVER && c->written > split;
+    uint32_t before = values_before(v, copy, ns + 1);
+    return before && values_point(v, copy, before - 1).ns > split;
+}
+
+bool value_number(struct value value, double *number)
+{
+    if (value.kind == FT_PY_KIND_int || value.kind == FT_PY_KIND_bool)
+        *number = (double)(int64_t)value.bits;
+    else if (value.kind == FT_PY_KIND_float)
+        memcpy(number, &value.bits, sizeof *number);
+    else
+        return false;
+    return value.known && *number - *number == 0; /* no NaN, no infinity */
+}
