@@ -35,8 +35,6 @@ const char *names_function(char *buffer, size_t size, const struct named *n);
 const char *names_python(char *buffer, size_t size, const struct python_function *f);
 /* The Python frame that made the call of an event, past Python's own library; false: there is none. */
 bool names_python_caller(const struct timeline *t, const struct event *e, struct python_function *caller);
-/* The Python frame that made the call of an event, past Python's own library; false: there is none. */
-bool names_python_caller(const struct timeline *t, const struct event *e, struct python_function *caller);
 /*
  * Who made the call of an event: the Python line where there is one (past
  * Python's own library), else the C function; "" if unknown. Returns buffer.

@@ -10,6 +10,8 @@
 #include "text.h"
 #include "tree.h"
 
+#define AWAITED 4 /* threads named in one line */
+
 static void lead(FILE *out, const struct timeline *t, const struct event *e)
 {
     char time[TEXT_SHORT], name[128];
@@ -45,11 +47,67 @@ static void owner(FILE *out, const struct timeline *t, const struct event *e, ui
                 text_ink(INK_PLAIN));
 }
 
+/* "ticker (t1), started at ticker.py:18 in uwsgi master (p0)" */
+static void thread_with_start(FILE *out, const struct timeline *t, thread_id id)
+{
+    char name[NAMES_TEXT], started[NAMES_TEXT];
+    fprintf(out, "%s (t%u)%s", tree_thread(name, sizeof name, t, id), id,
+            tree_started(started, sizeof started, t, id));
+}
+
+/* Python waits for a thread to end: for one we can name, or for one of several. */
+static void awaited(FILE *out, const struct timeline *t, const struct event *e)
+{
+    thread_id first = timeline_awaited(t, e, NONE);
+    if (first == NONE) return;
+    bool several = timeline_awaited(t, e, first) != NONE;
+    bool ghost = t->threads[first].process != e->process;
+    size_t count = 0;
+    fprintf(out, "\n%16s%s", "", several ? "for one of these threads to end: " : "for a thread to end: ");
+    for (thread_id id = first; id != NONE; id = timeline_awaited(t, e, id)) {
+        if (count++ == AWAITED) {
+            fputs(", ...", out);
+            break;
+        }
+        fputs(count > 1 ? ", " : "", out);
+        thread_with_start(out, t, id);
+    }
+    if (ghost)
+        fprintf(out, ": %slost at the fork, it does not exist here%s", text_ink(INK_BAD),
+                text_ink(INK_PLAIN));
+}
+
+/*
+ * The process has no other thread. What lies in an ELF object's memory is the process's own, so nobody else
+ * can reach it either.
+ */
+static void nobody(FILE *out, const struct timeline *t, const struct event *e, const struct named *lock)
+{
+    const struct process *p = &t->processes[e->process];
+    if (!(e->flags & EVENT_UNFINISHED) || !timeline_alone(t, e) || !lock->path) return;
+    fprintf(out, "\n%16s%snobody in this process can end it: it has no other thread%s", "", text_ink(INK_BAD),
+            text_ink(INK_PLAIN));
+    for (size_t i = 0; i < p->ghost_count && i < AWAITED && tree_ghosts_matter(p); i++) {
+        fputs(i ? ", " : "; lost at its fork: ", out);
+        thread_with_start(out, t, p->ghosts[i].thread);
+    }
+}
+
+static void lasted(FILE *out, const struct timeline *t, const struct event *e)
+{
+    char duration[TEXT_SHORT];
+    bool unfinished = e->flags & EVENT_UNFINISHED;
+    if (unfinished && t->processes[e->process].how == END_VANISHED)
+        fputs("waited from then on, till an end nobody recorded,", out);
+    else
+        fprintf(out, "waited %s%s", text_duration(duration, e->duration), unfinished ? ", to the end," : "");
+}
+
 static void wait_line(FILE *out, const struct timeline *t, const struct event *e)
 {
     uint64_t address = 0;
     uint32_t kind, tid;
-    char where[NAMES_TEXT], caller[NAMES_TEXT], thread[NAMES_TEXT], duration[TEXT_SHORT];
+    char where[NAMES_TEXT], caller[NAMES_TEXT], thread[NAMES_TEXT];
     if (e->record->type == FT_WAIT_SLOT) {
         struct ft_wait_slot r = FT_GET(wait_slot, e->record);
         address = r.address, kind = r.kind, tid = r.owner_tid;
@@ -58,9 +116,12 @@ static void wait_line(FILE *out, const struct timeline *t, const struct event *e
         address = r.address, kind = r.kind, tid = r.owner_tid;
     }
     lead(out, t, e);
-    fprintf(out, "t%u (%s) waited %s%s", e->thread, tree_thread(thread, sizeof thread, t, e->thread),
-            text_duration(duration, e->duration), e->flags & EVENT_UNFINISHED ? ", to the end," : "");
-    fprintf(out, " for %s", text_wait_kind(kind));
+    struct named lock = kind == FT_WAIT_child ? (struct named){0} : names_at(t, e->process, e->ns, address);
+    const char *meaning = names_python_lock(&lock);
+    fprintf(out, "t%u (%s) ", e->thread, tree_thread(thread, sizeof thread, t, e->thread));
+    lasted(out, t, e);
+    if (meaning) fprintf(out, " %s:", meaning);
+    fprintf(out, " %s%s", meaning ? "" : "for ", text_wait_kind(kind));
     if (kind != FT_WAIT_child) {
         lock_name(where, sizeof where, t, e, address);
         fprintf(out, " %s", where);
@@ -68,6 +129,8 @@ static void wait_line(FILE *out, const struct timeline *t, const struct event *e
     owner(out, t, e, tid);
     if (*names_caller(caller, sizeof caller, t, e))
         fprintf(out, "\n%16s%sfrom %s%s", "", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
+    awaited(out, t, e);
+    nobody(out, t, e, &lock);
     fputc('\n', out);
 }
 
@@ -104,6 +167,17 @@ static void bind_line(FILE *out, const struct timeline *t, const struct event *e
     if (port >= 0) fprintf(out, ":%d", port);
     fprintf(out, " (fd %d)", r.fd);
     if (r.error) fprintf(out, ": %s%s%s", text_ink(INK_BAD), text_error(error, r.error), text_ink(INK_PLAIN));
+    event_id before = timeline_bound_before(t, e);
+    if (before != NONE) {
+        const struct event *b = &t->events[before];
+        char name[NAMES_TEXT], time[TEXT_SHORT];
+        fprintf(out, ", %s had bound it at %s", tree_process(name, sizeof name, t, b->process),
+                text_time(time, b->ns));
+        if (*names_caller(name, sizeof name, t, b)) fprintf(out, " in %s", name);
+    }
+    char caller[NAMES_TEXT];
+    if (*names_caller(caller, sizeof caller, t, e))
+        fprintf(out, "\n%16s%sfrom %s%s", "", text_ink(INK_DIM), caller, text_ink(INK_PLAIN));
     fputc('\n', out);
 }
 

@@ -29,8 +29,11 @@ static void line(FILE *out, const struct timeline *t, const struct event *e)
     struct ft_sigaction record = FT_GET(sigaction, e->record);
     char signal[TEXT_SHORT], time[TEXT_SHORT], old[NAMES_TEXT], new[NAMES_TEXT];
     struct python_function python = timeline_python_handler(t, e);
+    struct python_function replaced =
+        e->child == NONE ? (struct python_function){0} : timeline_python_handler(t, &t->events[e->child]);
     handler(old, sizeof old, t, e, record.old_handler);
     handler(new, sizeof new, t, e, record.new_handler);
+    if (replaced.name) names_python(old, sizeof old, &replaced);
     if (python.name) names_python(new, sizeof new, &python);
     fprintf(out, "    %12s  %-9s %s %s %s\n", text_time(time, e->ns), text_signal(signal, record.signal), old,
             text_unicode() ? "→" : "->", new);
@@ -50,6 +53,42 @@ static void lines(FILE *out, const struct timeline *t, const event_id *list, siz
         line(out, t, e);
     }
     if (count > REPORT_MANY) fprintf(out, "    ... and %zu more\n", count - REPORT_MANY);
+}
+
+static bool same_handler(const struct timeline *t, const struct disposition *a, const struct disposition *b)
+{
+    struct python_function x = timeline_python_handler(t, &t->events[a->event]),
+                           y = timeline_python_handler(t, &t->events[b->event]);
+    if (!x.name || !y.name) return a->handler == b->handler && x.name == y.name;
+    return !strcmp(x.name, y.name) && x.line == y.line;
+}
+
+static bool is_inherited(const struct disposition *d)
+{
+    return d->inherited && d->kind == DISPOSITION_HANDLER && d->event != NONE;
+}
+
+/* What a process never replaced since its parent forked it, in one line a handler. */
+static void inherited(FILE *out, const struct timeline *t, process_id p)
+{
+    const struct process *process = &t->processes[p];
+    const struct disposition *list = process->dispositions;
+    for (size_t i = 0; i < process->disposition_count; i++) {
+        bool first = is_inherited(&list[i]);
+        for (size_t k = 0; k < i && first; k++)
+            first = !is_inherited(&list[k]) || !same_handler(t, &list[k], &list[i]);
+        if (!first) continue;
+        char name[NAMES_TEXT], from[128], signal[TEXT_SHORT];
+        const struct event *e = &t->events[list[i].event];
+        struct python_function python = timeline_python_handler(t, e);
+        handler(name, sizeof name, t, e, list[i].handler);
+        if (python.name) names_python(name, sizeof name, &python);
+        fprintf(out, "  inherited from %s, to its end:", tree_process(from, sizeof from, t, e->process));
+        for (size_t k = i; k < process->disposition_count; k++)
+            if (is_inherited(&list[k]) && same_handler(t, &list[k], &list[i]))
+                fprintf(out, " %s", text_signal(signal, list[k].signal));
+        fprintf(out, " %s %s\n", text_unicode() ? "→" : "->", name);
+    }
 }
 
 /* The installs of a process, in order; the caller frees. */
@@ -101,6 +140,7 @@ void report_signals(FILE *out, const struct timeline *t)
         }
         fputc('\n', out);
         lines(out, t, list, count);
+        inherited(out, t, p);
         free(shown);
         shown = list, shown_count = count, shown_of = p;
     }

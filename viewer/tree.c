@@ -76,6 +76,25 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
     return buffer;
 }
 
+const char *tree_started(char *buffer, size_t size, const struct timeline *t, thread_id thread)
+{
+    const struct thread *th = &t->threads[thread];
+    struct python_function python;
+    char where[NAMES_TEXT] = "", process[128];
+    const struct event *e = th->create == NONE ? NULL : &t->events[th->create];
+    if (e && names_python_caller(t, e, &python)) {
+        const char *slash = python.file ? strrchr(python.file, '/') : NULL;
+        escaped(where, sizeof where, slash ? slash + 1 : python.file);
+        size_t used = strlen(where);
+        snprintf(where + used, sizeof where - used, ":%u", python.line);
+    } else if (e) {
+        names_caller(where, sizeof where, t, e);
+    }
+    tree_process(process, sizeof process, t, th->process);
+    snprintf(buffer, size, *where ? ", started at %s in %s" : "%.0s of %s", where, process);
+    return buffer;
+}
+
 /* --- lines ------------------------------------------------------------------------------------ */
 
 static void lead(const struct tree *tree, bool own_line, bool has_children)
@@ -215,8 +234,10 @@ static void ghosts(const struct tree *tree, process_id p)
     for (size_t i = 0; i < process->ghost_count && i < MANY; i++) {
         thread_id ghost = process->ghosts[i].thread;
         tree_thread(name, sizeof name, t, ghost);
-        snprintf(line, sizeof line, "%s thread t%u (%s) of p%u does not exist here: lost at fork",
-                 tree->ghost, ghost, name, t->threads[ghost].process);
+        char started[NAMES_TEXT];
+        const char *believed = process->ghosts[i].python == BELIEF_ALIVE ? "; Python lists it as alive" : "";
+        snprintf(line, sizeof line, "%s %s (t%u)%s, does not exist here: lost at fork%s", tree->ghost, name,
+                 ghost, tree_started(started, sizeof started, t, ghost), believed);
         detail(tree, p, INK_GHOST, line);
     }
     snprintf(line, sizeof line, "%s ... and %zu more threads lost at fork", tree->ghost,
