@@ -1,0 +1,129 @@
+"""Python's globals: every way to bind one, in both binaries; what Python believes of lost threads."""
+import re
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness import BUILD, PYTHON, scenario
+from test_uwsgi import UWSGI
+
+FORMS = {"n": ("7", 23), "gone": ("unset", 2), "count": ("300000", 300001),
+         "none": ("None", 1), "truth": ("True", 1), "real": ("2.5", 1), "whole": (str(-(2**62)), 1),
+         "large": (str(2**70), 1), "huge": ("an integer of 9001 bits", 1), "text": ("'a'b'", 1),
+         "row": ("list of 3", 1), "pair": ("tuple of 2", 1), "table": ("dict of 1", 1), "kinds": ("set of 2", 1),
+         "wide": ("'h\u00e9\u20ac\U0001f600'", 1),
+         "api_key": ("***", 1), "db_password": ("***", 1), "monkey": ("1", 1), "threads": ("list of 3", 1)}
+
+
+def copies(trace, process, module):
+    """What the globals of a module are in a process: {name: (last value, writes)}."""
+    return {g["name"].rpartition(".")[2]: (c["last_value"], c["writes"]) for g in trace.json["globals"]
+            for c in g["copies"] if c["process"] == process["id"] and g["name"].startswith(module + ".")}
+
+
+def writes(trace, name):
+    """The FT_PY_WRITE records of a name as the dump prints them, teardown left out."""
+    dump = BUILD / "tests" / "dump"
+    if not dump.exists():
+        subprocess.run(["make", f"B={BUILD}", dump], cwd=Path(__file__).parents[2], check=True,
+                       stdout=subprocess.DEVNULL)
+    out = subprocess.run([dump, trace, "py_write"], capture_output=True, text=True, check=True).stdout
+    return [line for line in out.splitlines() if re.search(rf'name=\w+:"{name}"', line) and "flags=1" not in line]
+
+
+def check_forms(check, server):
+    trace = server.trace()
+    got = copies(trace, trace.root, "forms")
+    for name, expected in FORMS.items():
+        check.equal(f"{name}: its value, bindings", got.get(name), expected)
+    check.true("a long text is shortened", len(got["long_text"][0]) < 100, got["long_text"])
+    check.true("what was never bound is not there", "never" not in got)
+    check.equal("a global bound by another module", copies(trace, trace.root, "forms_other").get("attribute"),
+                ("10", 4))
+    check.equal("events of the watched global", len(writes(server.trace_path, "count")), 300001)
+    check.equal("lost records", trace.lost(), 0)
+
+
+@scenario("python forms of binding")
+def forms(check):
+    server = check.server(PYTHON, "forms.py", env={"FORKTRACE_WATCH": "py:forms.count"})
+    check.equal("exit status", server.wait(30), 0)
+    check_forms(check, server)
+
+
+@scenario("python forms of binding, libpython in uwsgi")
+def forms_uwsgi(check):
+    server = check.server("/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:PORT", "--enable-threads",
+                          "--callable", "app", "--wsgi-file", "forms.py", env={"FORKTRACE_WATCH": "py:forms.count"}).ready()
+    server.stop(signal.SIGINT)
+    check_forms(check, server)
+
+
+@scenario("python globals off, names only")
+def less(check):
+    for mode, names in (("off", False), ("names", True)):
+        server = check.server(PYTHON, "forms.py", env={"FORKTRACE_PYTHON": mode})
+        server.wait(30)
+        trace = server.trace()
+        check.equal(f"{mode}: globals", trace.json["globals"], [])
+        check.equal(f"{mode}: threads with Python's name", sum(bool(t["python_name"]) for t in trace.threads), 3 * names)
+
+
+@scenario("python race, each write")
+def race(check):
+    server = check.server(*UWSGI, "race.py", "--workers", "1", "--threads", "8",
+                          env={"FORKTRACE_WATCH": "py:race.total"}).ready()
+    asked = 1
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: server.get(), range(50 - asked)))
+    server.stop(signal.SIGINT)
+    trace = server.trace()
+    worker, = trace.children(trace.root)
+    mine = copies(trace, worker, "race")
+    check.equal("writes in the worker", mine["total"][1], 150)
+    check.equal("writes in the master", copies(trace, trace.root, "race")["total"], ("0", 1))
+    lines = writes(server.trace_path, "total")
+    check.equal("events", len(lines), 151)
+    check.between("threads that wrote in the worker", 2, len({w.split()[1] for w in lines}) - 1, 8)
+    check.equal("the value of the last one", lines[-1].rpartition("int:")[2], mine["total"][0])
+
+
+def believed(check, *options):
+    server = check.server(*UWSGI, "ticker.py", "--workers", "2", *options).ready(2)
+    server.stop(signal.SIGINT)
+    trace = server.trace()
+    return [[(g["python_believes_alive"], g["believes_at"]) for g in w["ghosts"]]
+            for w in trace.children(trace.root)]
+
+
+@scenario("python believes a lost thread alive")
+def beliefs(check):
+    check.equal("uwsgi", believed(check), [[(True, "exit")]] * 2)
+    check.equal("uwsgi --py-call-osafterfork", believed(check, "--py-call-osafterfork"), [[(False, "exit")]] * 2)
+
+
+@scenario("python believes, os.fork")
+def beliefs_fork(check):
+    code = ("import threading, time, os\n"
+            "threading.Thread(target=time.sleep, args=(0.3,)).start()\n"
+            "os.waitpid(os.fork() or os._exit(0), 0)\n")
+    server = check.server(PYTHON, "-c", code)
+    check.equal("exit status", server.wait(), 0)
+    trace = server.trace()
+    check.equal("the child's ghost", [(g["python_believes_alive"], g["believes_at"])
+                                      for c in trace.children(trace.root) for g in c["ghosts"]], [(False, "exit")])
+
+
+@scenario("python watched counter in a uwsgi worker")
+def frozen(check):
+    server = check.server(*UWSGI, "ticker.py", "--workers", "2", env={"FORKTRACE_WATCH": "py:ticker.i"}).ready(2)
+    time.sleep(0.3)
+    server.stop(signal.SIGINT)
+    trace = server.trace()
+    workers = trace.children(trace.root)
+    check.equal("in the workers", [copies(trace, w, "ticker")["i"] for w in workers], [("1", 0)] * 2)
+    value, count = copies(trace, trace.root, "ticker")["i"]
+    check.equal("in the master: one write at import, then one a tick", count, int(value) + 1)
+    check.equal("it diverged", [g["diverged"] for g in trace.json["globals"] if g["name"] == "ticker.i"], [True])
