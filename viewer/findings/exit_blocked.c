@@ -36,17 +36,13 @@ static event_id killed(const struct timeline *t, process_id p)
     return NONE;
 }
 
-/* Threads that were there when the wait began, and still at its end: what is waited for is among them. */
+/* Of several Python threads nobody knows which one it is: all are named. */
 static void add_waited_for(struct findings *f, struct finding *x, const struct event *e)
 {
     const struct timeline *t = f->timeline;
-    for (thread_id i = timeline_next_thread(t, e->process, NONE); i != NONE;
-         i = timeline_next_thread(t, e->process, i)) {
-        const struct thread *th = &t->threads[i];
-        if (i == e->thread || th->is_main || th->start > e->ns) continue;
-        if (th->end != NEVER && th->end < e->ns + e->duration && th->how != THREAD_PROCESS_ENDED) continue;
+    for (thread_id i = timeline_awaited(t, e, NONE); i != NONE; i = timeline_awaited(t, e, i)) {
         finding_thread(f, x, i);
-        finding_event(f, x, th->create);
+        finding_event(f, x, t->threads[i].create);
     }
 }
 
@@ -117,8 +113,8 @@ void tell_exit_blocked(const struct timeline *t, struct finding *x, struct say *
         say(title, " at shutdown for ");
         say_threads(title, t, &x->threads);
         word_place(place, t, t->threads[x->threads.list[0]].create);
-        say(title, *place ? ", started at %s, which %s no daemon." : "%s, which %s no daemon.", place,
-            x->threads.count == 1 ? "is" : "are");
+        say(title, "%s%s, %s.", *place ? ", started at " : "", place,
+            x->threads.count == 1 ? "which is no daemon" : "of those the ones that are no daemons");
     } else {
         say(title, wait != NONE ? "Python's shutdown took " : "exit() took ");
         say_duration(title, e->duration);

@@ -56,18 +56,45 @@ static size_t stem(const char *name)
     return name[n] ? n : 0;
 }
 
+/* Its place among the first `count` of the list, by name: processes may share one (respawned workers). */
+static size_t first_named(const struct timeline *t, const uint32_t *list, size_t count, const char *name)
+{
+    char other[NAMES_TEXT];
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(word_process(other, t, list[i]), name)) return i;
+    return count;
+}
+
 void say_processes(struct say *s, const struct timeline *t, const uint32_t *list, size_t count)
 {
+    enum { LOOKED_AT = SHOWN };
+    struct {
+        process_id process;
+        size_t times;
+    } names[LOOKED_AT];
     char name[NAMES_TEXT], before[NAMES_TEXT] = "";
-    size_t shown = count > SHOWN ? SHOWN - 1 : count;
-    for (size_t i = 0; i < shown; i++) {
-        word_process(name, t, list[i]);
+    size_t different = 0, others = 0;
+    uint32_t firsts[LOOKED_AT];
+    for (size_t i = 0; i < count; i++) {
+        size_t k = i < 4096 ? first_named(t, firsts, different, word_process(name, t, list[i])) : SHOWN;
+        if (k == different && different < SHOWN) {
+            firsts[different] = names[different].process = list[i];
+            names[different++].times = 1;
+        } else if (k < different) {
+            names[k].times++;
+        } else {
+            others++;
+        }
+    }
+    for (size_t i = 0; i < different; i++) {
+        word_process(name, t, names[i].process);
         size_t n = stem(name);
         bool same = i && n && n == stem(before) && !strncmp(name, before, n);
-        say(s, "%s%s", !i ? "" : i + 1 == count ? " and " : ", ", same ? name + n : name);
+        say(s, "%s%s", !i ? "" : i + 1 == different && !others ? " and " : ", ", same ? name + n : name);
+        if (names[i].times > 1) say(s, " (%zu processes)", names[i].times);
         memcpy(before, name, sizeof before);
     }
-    if (shown < count) say(s, " and %zu others", count - shown);
+    if (others) say(s, " and %zu others", others);
 }
 
 /* --- threads ---------------------------------------------------------------------------------- */

@@ -1,0 +1,164 @@
+"""Findings on real servers: the one a senior engineer would name first, and silence where nothing is wrong."""
+import json
+import os
+import signal
+import time
+
+from harness import PYTHON, forktrace, free_port, scenario, wait_until
+
+UWSGI = ("/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:PORT", "--master",
+         "--callable", "app", "--wsgi-file")
+GUNICORN = ("/usr/bin/gunicorn", "--bind", "127.0.0.1:PORT", "--workers", "1")
+
+
+def findings(server, *words):
+    done = forktrace("check", server.trace_path, "--format", "json", *words)
+    return json.loads(done.stdout)["findings"], done.returncode
+
+
+def by_rule(found, rule):
+    return [x for x in found if x["rule"] == rule]
+
+
+def check_evidence(check, server, found):
+    """Every finding names events, processes and threads that are there, and says something in each text."""
+    trace = server.trace()
+    check.equal("findings in export", [x["fingerprint"] for x in trace.json["findings"]],
+                [x["fingerprint"] for x in found])
+    for x in found:
+        good = x["evidence"] and all(i < len(trace.json["events"]) for i in x["evidence"]) \
+            and all(trace.process(p) for p in x["processes"]) and all(trace.thread(t) for t in x["threads"])
+        check.true(f"{x['rule']} has its evidence and texts", good and x["title"] and x["explanation"] and x["fix"], x)
+
+
+def check_healthy(check, server):
+    """No error and no warning."""
+    found, status = findings(server)
+    bad = [(x["severity"], x["rule"], x["title"]) for x in found if x["severity"] != "note"]
+    check.equal("errors and warnings", bad, [])
+    check.equal("forktrace check", status, 0)
+    check_evidence(check, server, found)
+    return found
+
+
+@scenario("findings: uwsgi prefork")
+def uwsgi_prefork(check):
+    server = check.server(*UWSGI, "ticker.py", "--enable-threads", "--workers", "2").ready(2)
+    time.sleep(0.5)
+    server.stop(signal.SIGINT)
+    found, status = findings(server)
+    first = found[0]
+    check.equal("the first finding", (first["rule"], first["severity"], first["subject"]),
+                ("thread-lost-at-fork", "error", "ticker"))
+    check.true("it says who, where, since when", "`ticker`, started at ticker.py:18 in uwsgi master" in first["title"]
+               and "uwsgi worker 1 and 2" in first["title"], first["title"])
+    (diverged,) = by_rule(found, "global-diverged")
+    check.equal("the global", (diverged["subject"], diverged["severity"]), ("ticker.i", "warning"))
+    check.true("it says who writes it", "`ticker` at ticker.py:14" in diverged["explanation"], diverged["explanation"])
+    check.equal("forktrace check", status, 1)
+    check_evidence(check, server, found)
+    report = forktrace("report", server.trace_path).stdout
+    check.true("the report says it before all else", report.index(first["title"][:40]) < report.index("Processes and threads"))
+
+    check.equal("allowed", findings(server, "--allow", "thread-lost-at-fork:tick*", "--allow", "global-diverged:*",
+                                    "--allow", "stale-thread-object:*")[1], 0)
+    check.equal("not a new one", findings(server, "--baseline", server.trace_path)[1], 0)
+    check.equal("other rules", findings(server, "--fail-on", "zombie,orphan")[1], 0)
+    check.equal("only errors", findings(server, "--fail-on", "error")[1], 1)
+    check.equal("no such rule", forktrace("check", server.trace_path, "--fail-on", "nonsense").returncode, 2)
+    check.equal("no trace", forktrace("check", server.directory / "ticker.py").returncode, 2)
+
+
+@scenario("findings: uwsgi --lazy-apps is healthy")
+def lazy_apps(check):
+    server = check.server(*UWSGI, "ticker.py", "--enable-threads", "--workers", "2", "--lazy-apps").ready(2)
+    server.stop(signal.SIGINT)
+    found = check_healthy(check, server)
+    check.equal("each worker its own ticker", [x["subject"] for x in by_rule(found, "duplicate-thread")], ["ticker"])
+
+
+@scenario("findings: uwsgi without --enable-threads")
+def no_threads(check):
+    server = check.server(*UWSGI, "ticker.py", "--workers", "1", "--lazy-apps").ready()
+    time.sleep(1.5)
+    server.stop(signal.SIGINT)
+    found, _ = findings(server)
+    check.equal("the thread gets no turn", [x["subject"] for x in by_rule(found, "thread-never-ran")], ["ticker"])
+    check_evidence(check, server, found)
+
+
+@scenario("findings: flask run is healthy")
+def flask(check):
+    server = check.server(PYTHON, "-m", "flask", "--app", "ticker", "run", "--port", "PORT", "--no-reload").ready()
+    server.stop(signal.SIGINT)
+    check_healthy(check, server)
+
+
+@scenario("findings: gunicorn sync is healthy")
+def gunicorn(check):
+    server = check.server("/usr/bin/gunicorn", "--bind", "127.0.0.1:PORT", "--workers", "2", "race:app").ready()
+    for _ in range(20):
+        server.get()
+    server.stop(signal.SIGTERM)
+    check_healthy(check, server)
+
+
+@scenario("findings: gunicorn cannot end")
+def shutdown(check):
+    server = check.server(*GUNICORN, "--graceful-timeout", "2", "listener:app").ready()
+    server.stop(signal.SIGTERM)
+    found, _ = findings(server)
+    first = found[0]
+    check.equal("the first finding", (first["rule"], first["severity"]), ("exit-blocked", "error"))
+    check.true("it says which thread", "`listener`, started at listener.py:11" in first["title"], first["title"])
+    check.true("and by whom it was asked and killed", "SIGTERM" in first["explanation"]
+               and "SIGKILL" in first["explanation"], first["explanation"])
+    check_evidence(check, server, found)
+
+
+@scenario("findings: gunicorn ends in time")
+def shutdown_daemon(check):
+    server = check.server(*GUNICORN, "--graceful-timeout", "2", "listener:app", env={"DAEMON": "1"}).ready()
+    server.stop(signal.SIGTERM)
+    check_healthy(check, server)
+
+
+@scenario("findings: werkzeug reloader")
+def reloader(check):
+    fixed = free_port()
+    server = check.server(PYTHON, "reloader.py", env={"PORT": "PORT", "FIXED_PORT": str(fixed)}).ready()
+    server.says("the server thread gave up")
+    server.stop(signal.SIGTERM)
+    found, _ = findings(server)
+    first = found[0]
+    check.equal("the first finding", (first["rule"], first["severity"], first["subject"]),
+                ("bind-conflict", "error", f"127.0.0.1:{fixed}"))
+    (twice,) = by_rule(found, "duplicate-thread")
+    check.equal("the thread that runs twice", (twice["subject"], twice["severity"]), ("server", "warning"))
+    check_evidence(check, server, found)
+
+
+def run_program(check, *command):
+    server = check.server(*command)
+    server.wait(60)
+    return server
+
+
+PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures", "programs")
+
+
+@scenario("findings: healthy programs")
+def programs(check):
+    for name, command in {
+        "pipeline": ("/bin/bash", "-c", "seq 1000 | sort -n | uniq | wc -l; for i in 1 2 3; do (echo $i | cat); done"),
+        "subprocess": (PYTHON, os.path.join(PROGRAMS, "py_subprocess.py")),
+        "multiprocessing": (PYTHON, os.path.join(PROGRAMS, "py_multiprocessing.py")),
+        "asyncio": (PYTHON, os.path.join(PROGRAMS, "py_asyncio.py")),
+        "threads": (PYTHON, os.path.join(PROGRAMS, "py_threads.py")),
+        "futures": (PYTHON, "futures.py"),
+        "make": ("/bin/sh", "-c", "printf 'all: a b c d\\na b c d:\\n\\t@sleep 0.1; echo $@\\n' >Makefile; make -j4"),
+    }.items():
+        server = run_program(check, *command)
+        found, _ = findings(server)
+        bad = [(x["severity"], x["rule"], x["title"]) for x in found if x["severity"] != "note"]
+        check.equal(f"errors and warnings of {name}", bad, [])
