@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from harness import PYTHON, forktrace, free_port, scenario, wait_until
+from harness import BUILD, PYTHON, forktrace, free_port, scenario, wait_until
 
 UWSGI = ("/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:PORT", "--master",
          "--callable", "app", "--wsgi-file")
@@ -162,3 +162,43 @@ def programs(check):
         found, _ = findings(server)
         bad = [(x["severity"], x["rule"], x["title"]) for x in found if x["severity"] != "note"]
         check.equal(f"errors and warnings of {name}", bad, [])
+
+
+@scenario("findings: children, sick and healthy")
+def children(check):
+    for sick, healthy, rule in (("zombie", "reaped", "zombie"), ("orphan", "waited", "orphan"),
+                                ("blocked", "unblocked", "mask-inherited")):
+        for what, expected in ((sick, 1), (healthy, 0)):
+            server = run_program(check, PYTHON, "children.py", what)
+            time.sleep(1.7 if what == "orphan" else 0)  # it outlives what we waited for
+            found, _ = findings(server)
+            check.equal(f"{rule} in {what}", len(by_rule(found, rule)), expected)
+            check_evidence(check, server, found)
+
+
+@scenario("findings: locks, sick and healthy")
+def locks(check):
+    server = check.server(os.path.join(BUILD, "tests/fixtures/deadlock"))
+    server.wait(60)
+    found, _ = findings(server)
+    dead = by_rule(found, "child-deadlock")
+    check.equal("locks nobody can release", sorted(x["subject"].split()[0] for x in dead),
+                ["being_read", "mutex", "rwlock", "sem", "spin"])
+    check.equal("they are errors, and first", [x["rule"] for x in found[:5]], ["child-deadlock"] * 5)
+    check.equal("locks held at a fork", sorted(x["subject"].split()[0] for x in by_rule(found, "lock-held-at-fork")),
+                ["being_read", "mutex", "rwlock", "sem", "spin"])
+    check_evidence(check, server, found)
+    server = check.server(os.path.join(BUILD, "tests/fixtures/threads"))
+    server.wait(60)
+    found, _ = findings(server)
+    check.equal("of the healthy one", [x["title"] for x in found if x["rule"] in ("child-deadlock", "lock-held-at-fork")], [])
+
+
+@scenario("findings: a handler lost to the server")
+def handlers(check):
+    for environment, expected in (({}, ["SIGTERM save (handlers.py:11)"]), ({"KEEP": "1"}, [])):
+        server = check.server(*GUNICORN, "--preload", "handlers:app", env=environment).ready()
+        server.stop(signal.SIGTERM)
+        found, _ = findings(server)
+        check.equal("handlers lost", [x["subject"] for x in by_rule(found, "handler-replaced")], expected)
+        check_evidence(check, server, found)

@@ -78,6 +78,8 @@ static void look(struct findings *f, const event_id *events, size_t count, size_
     if (!is_handler(r.old_handler) || !is_handler(r.new_handler) || r.signal < 1) return;
     struct disposition before = timeline_disposition(t, e->process, r.signal, e->ns - 1);
     if (before.event == NONE || before.event >= events[i] || before.handler != r.old_handler) return;
+    /* Giving back what was set aside takes nothing away. */
+    if (FT_GET(sigaction, t->events[before.event].record).old_handler == r.new_handler) return;
     struct party old = party(t, &t->events[before.event], r.old_handler), new = party(t, e, r.new_handler);
     if (!*old.name || !*new.name || old.library || new.library || !strcmp(old.name, new.name)) return;
     if (restored(t, events, count, i, r.signal, r.old_handler, &old)) return;

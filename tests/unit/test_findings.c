@@ -1,0 +1,235 @@
+/* test_findings.c: each rule on a timeline made by hand: a sick one, and its healthy twin. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build_trace.h"
+#include "viewer/findings/findings.h"
+
+TestSuite(findings, .init = trace_begin, .fini = trace_end);
+
+#define A_WHILE   60000 /* us: longer than a moment */
+#define SOME_LOCK 0x7f0000001000
+
+static struct findings *found;
+
+/* The only finding of a rule; NULL: none. */
+static const struct finding *one(const uint32_t *alive, enum rule_id rule)
+{
+    const struct finding *x = NULL;
+    found = findings_find(trace_timeline(alive));
+    cr_assert(found);
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->list[i]->rule != rule) continue;
+        cr_expect_null(x, "more than one %s", finding_rules[rule].name);
+        x = found->list[i];
+    }
+    if (x) cr_expect(*x->title && *x->explanation && *x->fix && *x->subject);
+    return x;
+}
+
+static void expect_severity(const struct finding *x, enum severity severity)
+{
+    cr_assert(x, "nothing found");
+    cr_expect_eq(x->severity, severity, "%s", x->title);
+}
+
+/* A process, its thread, and a child forked meanwhile; `stays` us. */
+static ft_ref root, thread, child;
+static void forked_with_a_thread(useconds_t stays)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    thread = trace_thread_at(root, 100, 110, 0xabc);
+    trace_thread_name(root, 0xabc, "ticker");
+    child = trace_forked(root, 101);
+    usleep(stays);
+}
+
+Test(findings, a_thread_lost_at_a_fork)
+{
+    forked_with_a_thread(A_WHILE);
+    trace_exit(child, FT_EXIT__exit, 0);
+    trace_reap(root, 101, 0);
+    const struct finding *x = one(NULL, RULE_thread_lost);
+    expect_severity(x, SEVERITY_WARNING);
+    cr_expect_str_eq(x->subject, "ticker");
+    cr_expect_eq(x->processes.count, 1);
+    cr_expect_eq(x->processes.list[0], 1);
+    cr_expect_eq(x->threads.count, 1);
+    cr_expect_eq(x->evidence.count, 2); /* its creation and the fork */
+    cr_expect(strstr(x->title, "`ticker`") && strstr(x->title, "prog child 1"), "%s", x->title);
+}
+
+Test(findings, several_children_are_one_finding)
+{
+    forked_with_a_thread(0);
+    trace_forked(root, 102);
+    const struct finding *x = one((uint32_t[]){100, 101, 102, 0}, RULE_thread_lost);
+    expect_severity(x, SEVERITY_WARNING);
+    cr_expect_eq(x->processes.count, 2);
+}
+
+Test(findings, nothing_is_lost_by_a_child_that_execs_or_leaves_at_once)
+{
+    forked_with_a_thread(A_WHILE);
+    trace_exec(child, "/bin/true");
+    trace_image(101, 100, FT_BIRTH_EXEC, "true");
+    ft_ref short_lived = trace_forked(root, 102);
+    trace_exit(short_lived, FT_EXIT__exit, 0);
+    trace_reap(root, 102, 0);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_thread_lost));
+}
+
+Test(findings, a_thread_that_had_ended_is_not_lost)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    thread = trace_thread_at(root, 100, 110, 0xabc);
+    trace_thread_end(thread, FT_THREAD_END_returned);
+    trace_forked(root, 101);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_thread_lost));
+    findings_free(found);
+    found = findings_find(trace_timeline((uint32_t[]){100, 101, 0}));
+    cr_expect_eq(found->count, 0);
+}
+
+/* Baselines compare traces of different versions: FNV-1a of rule and subject, no pid, no address. */
+Test(findings, the_fingerprint_is_for_ever)
+{
+    forked_with_a_thread(0);
+    const struct finding *x = one((uint32_t[]){100, 101, 0}, RULE_thread_lost);
+    cr_assert(x);
+    cr_expect_str_eq(x->fingerprint, "thread-lost-at-fork:026beb943e9fadf5");
+}
+
+Test(findings, a_child_that_waits_for_a_ghost)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    thread = trace_thread_at(root, 100, 110, 0xabc);
+    ft_ref fork = trace_fork(root, FT_FORK_fork, 101);
+    trace_held(root, fork, thread, SOME_LOCK);
+    trace_child(fork, 101);
+    trace_waiting(fork, SOME_LOCK, 110);
+    const struct finding *x = one((uint32_t[]){100, 101, 0}, RULE_child_deadlock);
+    expect_severity(x, SEVERITY_ERROR);
+    cr_expect_eq(x->processes.count, 1);
+    cr_expect_eq(x->processes.list[0], 1);
+    cr_expect_eq(found->list[0], x, "the worst comes first");
+    bool held = false;
+    for (size_t i = 0; i < found->count; i++) held |= found->list[i]->rule == RULE_lock_held;
+    cr_expect(held);
+}
+
+Test(findings, a_wait_for_a_thread_that_is_there_is_no_deadlock)
+{
+    forked_with_a_thread(0);
+    ft_ref own = trace_thread_at(child, 101, 111, 0xdef);
+    (void)own;
+    trace_waiting(child, SOME_LOCK, 111);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_child_deadlock));
+}
+
+Test(findings, a_lock_the_forking_thread_holds_is_its_own)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_thread_at(root, 100, 110, 0xabc);
+    ft_ref fork = trace_fork(root, FT_FORK_fork, 101);
+    trace_held(root, fork, root, SOME_LOCK);
+    trace_child(fork, 101);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_lock_held));
+}
+
+Test(findings, a_handler_replaced_by_somebody_else)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_object(root, "/opt/app", 0x10000, 0x20000);
+    trace_object(root, "/opt/libserver.so", 0x30000, 0x40000);
+    trace_sigaction(root, SIGTERM, 0, 0x10100);
+    trace_sigaction(root, SIGTERM, 0x10100, 0x30100);
+    const struct finding *x = one((uint32_t[]){100, 0}, RULE_handler_replaced);
+    expect_severity(x, SEVERITY_WARNING);
+    cr_expect(strstr(x->title, "SIGTERM") && strstr(x->title, "libserver.so"), "%s", x->title);
+}
+
+Test(findings, a_handler_replaced_by_its_owner_or_set_aside)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_object(root, "/opt/app", 0x10000, 0x20000);
+    trace_object(root, "/opt/libserver.so", 0x30000, 0x40000);
+    trace_sigaction(root, SIGTERM, 0, 0x10100);
+    trace_sigaction(root, SIGTERM, 0x10100, 0x10200); /* the same party */
+    trace_sigaction(root, SIGTERM, 0x10200, 0);       /* default */
+    trace_sigaction(root, SIGTERM, 0, 0x30100);
+    trace_sigaction(root, SIGINT, 0, 0x10100);
+    trace_sigaction(root, SIGINT, 0x10100, 0x30100); /* for a while */
+    trace_sigaction(root, SIGINT, 0x30100, 0x10100);
+    cr_expect_null(one((uint32_t[]){100, 0}, RULE_handler_replaced));
+}
+
+Test(findings, a_zombie)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_exit(child, FT_EXIT__exit, 0);
+    usleep(A_WHILE);
+    trace_exit(root, FT_EXIT_end, 0);
+    const struct finding *x = one(NULL, RULE_zombie);
+    expect_severity(x, SEVERITY_NOTE);
+    cr_expect_str_eq(x->subject, "prog");
+}
+
+Test(findings, a_child_reaped_late_or_by_the_kernel_is_no_zombie)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_exit(child, FT_EXIT__exit, 0);
+    usleep(A_WHILE);
+    trace_reap(root, 101, 0);
+    trace_sigaction(root, SIGCHLD, 0, (uint64_t)(uintptr_t)SIG_IGN);
+    child = trace_forked(root, 102);
+    trace_exit(child, FT_EXIT__exit, 0);
+    usleep(A_WHILE);
+    trace_exit(root, FT_EXIT_end, 0);
+    cr_expect_null(one(NULL, RULE_zombie));
+}
+
+Test(findings, an_orphan)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_exit(root, FT_EXIT_end, 0);
+    usleep(1050000);
+    trace_exit(child, FT_EXIT__exit, 0);
+    expect_severity(one(NULL, RULE_orphan), SEVERITY_NOTE);
+}
+
+Test(findings, a_mask_that_came_through_exec)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    ft_ref spawned = trace_fork(root, FT_FORK_posix_spawn, 101);
+    (void)spawned;
+    trace_image_masks(101, 100, FT_BIRTH_EXEC, "server", 1ull << (SIGTERM - 1), 0, 0);
+    usleep(A_WHILE);
+    trace_kill(root, FT_KILL_kill, 101, SIGTERM);
+    const struct finding *x = one((uint32_t[]){100, 101, 0}, RULE_mask_inherited);
+    expect_severity(x, SEVERITY_WARNING);
+    cr_expect(strstr(x->title, "SIGTERM"), "%s", x->title);
+}
+
+Test(findings, a_mask_the_program_looks_after)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_fork(root, FT_FORK_posix_spawn, 101);
+    ft_ref server = trace_image_masks(101, 100, FT_BIRTH_EXEC, "server", 1ull << (SIGTERM - 1), 0, 0);
+    trace_sigmask(server, 1ull << (SIGTERM - 1), 0);
+    usleep(A_WHILE);
+    trace_kill(root, FT_KILL_kill, 101, SIGTERM);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_mask_inherited));
+}
+
+Test(findings, rules_have_names_of_their_own)
+{
+    for (enum rule_id rule = 0; rule < RULE_COUNT; rule++)
+        cr_expect_eq(finding_rule(finding_rules[rule].name), rule);
+    cr_expect_eq(finding_rule("nonsense"), RULE_COUNT);
+}
