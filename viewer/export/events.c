@@ -8,6 +8,8 @@
 #include "viewer/names.h"
 #include "viewer/text.h"
 
+#define AWAITED 64 /* threads one of which a wait is for, that are named */
+
 typedef void fields(cJSON *object, const struct timeline *t, const struct event *e);
 
 static void string_of(cJSON *object, const char *key, const struct timeline *t, ft_ref ref)
@@ -259,7 +261,8 @@ static void lock_wait_fields(cJSON *object, const struct timeline *t, const stru
     json_bool(object, "ended", !(e->flags & EVENT_UNFINISHED));
     json_bool(object, "alone", timeline_alone(t, e)); /* no other thread of its process could end it */
     cJSON *awaited = cJSON_AddArrayToObject(object, "waits_for");
-    for (thread_id a = NONE; (a = timeline_awaited(t, e, a)) != NONE;) {
+    thread_id a = NONE;
+    for (int i = 0; i < AWAITED && (a = timeline_awaited(t, e, a)) != NONE; i++) {
         char id[16];
         snprintf(id, sizeof id, "t%u", a);
         cJSON_AddItemToArray(awaited, json_array_string(id));

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "build.h"
+
+#define TRIES 1000 /* earlier binds looked at: more only a forged file has */
 
 struct address {
     const uint8_t *bytes; /* what follows the family and port */
@@ -50,28 +53,40 @@ static bool collide(struct address a, struct address b)
     return a.family == b.family && a.length == b.length && !memcmp(a.bytes, b.bytes, a.length);
 }
 
-/* A socket lives in who made it and in all forked from there. */
+/* A socket lives in who made it and in all forked from there; parents come before their children. */
 static bool lives_on(const struct timeline *t, process_id p, int64_t ns)
 {
-    for (process_id other = 0; other < t->process_count; other++) {
-        const struct process *q = &t->processes[other];
-        if (q->start > ns || (q->end != NEVER && q->end <= ns)) continue;
-        process_id up = other;
-        for (size_t guard = 0; up != NONE && up != p && guard < t->process_count; guard++)
-            up = t->processes[up].parent;
-        if (up == p) return true;
+    bool *below = calloc(t->process_count, sizeof *below), alive = false;
+    for (process_id q = p; below && !alive && q < t->process_count; q++) {
+        const struct process *process = &t->processes[q];
+        below[q] = q == p || (process->parent < q && below[process->parent]);
+        alive = below[q] && process->start <= ns && (process->end == NEVER || process->end > ns);
     }
-    return false;
+    free(below);
+    return alive;
+}
+
+void binds_finish(struct build *b)
+{
+    for (size_t i = 0; i < b->t->event_count; i++) {
+        const struct event *e = &b->t->events[i];
+        if (e->type != EVENT_BIND || !e->record || FT_GET(bind, e->record).error) continue;
+        b->bound = build_grow(b, b->bound, b->bound_count, sizeof *b->bound);
+        b->bound[b->bound_count++] = (event_id)i;
+    }
 }
 
 event_id timeline_bound_before(const struct timeline *t, const struct event *e)
 {
     if (e->type != EVENT_BIND || !e->record || FT_GET(bind, e->record).error != EADDRINUSE) return NONE;
+    const struct build *b = build_of(t);
     struct address wanted = address_of(e);
-    for (size_t i = (size_t)(e - t->events); i-- > 0;) {
-        const struct event *other = &t->events[i];
-        if (other->type != EVENT_BIND || !other->record || FT_GET(bind, other->record).error) continue;
-        if (collide(wanted, address_of(other)) && lives_on(t, other->process, e->ns)) return (event_id)i;
+    size_t tries = 0;
+    for (size_t i = b->bound_count; i-- > 0 && tries < TRIES;) {
+        const struct event *other = &t->events[b->bound[i]];
+        if (other > e) continue;
+        tries++;
+        if (collide(wanted, address_of(other)) && lives_on(t, other->process, e->ns)) return b->bound[i];
     }
     return NONE;
 }

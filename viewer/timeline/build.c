@@ -144,6 +144,7 @@ static void conclude(struct build *b)
     ends_finish(b);
     globals_finish(b);
     events_finish(b);
+    binds_finish(b);
     objects_finish(b);
     roles_assign(b);
     b->t->complete = is_complete(b);

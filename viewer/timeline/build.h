@@ -94,7 +94,7 @@ struct build {
     uint32_t last_task; /* the one looked up last */
     struct map by_task, by_pid, by_tid, by_pthread, by_site;
     struct map early_names; /* (process, pthread) named before it started -> the event */
-    struct map starts; /* (pid, tid) that start before our eyes */
+    struct map starts;      /* (pid, tid) that start before our eyes */
     struct hidden *hiddens;
     size_t hidden_count;
 
@@ -109,6 +109,9 @@ struct build {
     size_t beliefs; /* comparisons made for ghosts_believed */
     uint64_t left_out;
     struct map by_name, by_copy; /* (hash of module.name) -> global; (global, process) -> copy */
+    struct map by_writer;        /* (copy, thread) -> index of its writers */
+    event_id *bound;             /* the BINDs that succeeded, by time */
+    size_t bound_count;
     struct told *told;
     size_t told_count;
     struct map strings; /* reference -> index of texts: copied once */
@@ -228,6 +231,9 @@ void globals_value(struct build *b, const struct item *it);
 void globals_write(struct build *b, const struct item *it);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
+
+/* binds.c */
+void binds_finish(struct build *b); /* after events_finish */
 
 /* roles.c */
 void roles_assign(struct build *b);

@@ -292,13 +292,14 @@ static void count_writers(struct build *b)
             copy->torn_down = true;
             continue;
         }
-        struct writer *w = copy->writers;
-        while (w < copy->writers + copy->writer_count && w->thread != e->thread) w++;
-        if (w == copy->writers + copy->writer_count) {
-            copy->writers = build_grow(b, copy->writers, copy->writer_count, sizeof *w);
-            w = &copy->writers[copy->writer_count++];
-            *w = (struct writer){.thread = e->thread};
+        uint32_t *known = map_get(&b->by_writer, id, e->thread);
+        size_t index = known ? *known : copy->writer_count;
+        if (!known) {
+            build_map_put(b, &b->by_writer, id, e->thread, (uint32_t)index);
+            copy->writers = build_grow(b, copy->writers, index, sizeof *copy->writers);
+            copy->writers[copy->writer_count++] = (struct writer){.thread = e->thread};
         }
+        struct writer *w = &copy->writers[index];
         struct ft_py_write record = FT_GET(py_write, e->record);
         w->writes++;
         w->file = build_string_once(b, record.file);
@@ -338,5 +339,5 @@ void globals_free(struct build *b)
 {
     for (copy_id c = 0; c < b->t->copy_count; c++) free(b->t->copies[c].writers);
     free(b->t->globals), free(b->t->copies), free(b->told);
-    map_free(&b->by_name), map_free(&b->by_copy);
+    map_free(&b->by_name), map_free(&b->by_copy), map_free(&b->by_writer);
 }

@@ -121,6 +121,7 @@ void build_free(struct build *b)
     map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
     map_free(&b->by_pthread), map_free(&b->by_site);
     globals_free(b);
+    free(b->bound);
     free_models(b);
     free(b);
 }

@@ -1,0 +1,193 @@
+/*
+ * test_timeline_python.c: what waits are for, whose port it was, who wrote a
+ * watched global, whose handler was replaced.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+
+#include "build_trace.h"
+
+static struct ft_writer w;
+
+static void begin(void)
+{
+    trace_begin();
+    cr_assert_eq(ft_writer_join(&w, trace_path()), 0);
+}
+
+TestSuite(timeline_python, .init = begin, .fini = trace_end);
+
+static ft_ref text(const char *string) { return ft_string(&w, string, strlen(string), 0); }
+
+static ft_ref done(void *record)
+{
+    ft_commit(record);
+    return ft_ref_of(record);
+}
+
+static ft_ref python_stack(const char *function, const char *file, uint32_t line)
+{
+    struct ft_py_frame frame = {text(function), text(file), line};
+    struct ft_py_stack *stack = ft_begin(&w, FT_PY_STACK, sizeof *stack + sizeof frame, 0);
+    stack->count = 1;
+    memcpy(stack->frame, &frame, sizeof frame);
+    return done(stack);
+}
+
+static void python_thread(ft_ref create, const char *name)
+{
+    struct ft_py_thread *record = ft_begin(&w, FT_PY_THREAD, sizeof *record, 0);
+    record->thread = create;
+    record->name = text(name);
+    done(record);
+}
+
+static void bind_to(ft_ref by, const char *address, uint16_t port, int error)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    inet_pton(AF_INET, address, &in.sin_addr);
+    struct ft_bind *record = ft_begin(&w, FT_BIND, sizeof *record + sizeof in, by);
+    record->fd = 3;
+    record->error = error;
+    memcpy(record->address, &in, sizeof in);
+    done(record);
+}
+
+static const struct event *find(const struct timeline *t, enum event_type type, size_t number)
+{
+    for (size_t i = 0; i < t->event_count; i++)
+        if (t->events[i].type == type && !number--) return &t->events[i];
+    cr_assert_fail("no such event");
+    return NULL;
+}
+
+Test(timeline_python, shutdown_waits_for_the_python_threads_alive)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    python_thread(trace_thread_at(root, 100, 101, 0x7000), "gone");
+    ft_ref gone = trace_thread_at(root, 100, 102, 0x7001);
+    python_thread(gone, "gone too");
+    trace_thread_at(root, 100, 103, 0x7002); /* no thread of Python's */
+    trace_thread_end(gone, FT_THREAD_END_returned);
+    trace_waiting(root, 0x5000, 0)->origin.py_stack =
+        python_stack("_shutdown", "/usr/lib/python3.11/threading.py", 1583);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 0});
+    const struct event *wait = find(t, EVENT_LOCK_WAIT, 0);
+    cr_expect_eq(timeline_awaited(t, wait, NONE), 1);
+    cr_expect_eq(timeline_awaited(t, wait, 1), NONE);
+    cr_expect_not(timeline_alone(t, wait));
+}
+
+Test(timeline_python, a_ghost_is_awaited_where_nobody_is_alive)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    python_thread(trace_thread_at(root, 100, 101, 0x7000), "ticker");
+    python_thread(trace_thread_at(root, 100, 102, 0x7001), "other");
+    ft_ref child = trace_forked(root, 110);
+    trace_waiting(child, 0x5000, 0)->origin.py_stack =
+        python_stack("Thread._wait_for_tstate_lock", "/usr/lib/python3.11/threading.py", 1132);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
+    const struct event *wait = find(t, EVENT_LOCK_WAIT, 0);
+    cr_expect_eq(timeline_awaited(t, wait, NONE), 1);
+    cr_expect_eq(timeline_awaited(t, wait, 1), 2);
+    cr_expect_eq(timeline_awaited(t, wait, 2), NONE);
+    cr_expect(timeline_alone(t, wait));
+}
+
+Test(timeline_python, other_waits_are_for_no_thread)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    python_thread(trace_thread_at(root, 100, 101, 0x7000), "ticker");
+    trace_waiting(root, 0x5000, 0)->origin.py_stack = python_stack("_shutdown", "/home/me/mythreading.py", 3);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 0});
+    cr_expect_eq(timeline_awaited(t, find(t, EVENT_LOCK_WAIT, 0), NONE), NONE);
+}
+
+Test(timeline_python, alone_means_all_the_time)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    ft_ref thread = trace_thread_at(root, 100, 101, 0x7000);
+    uint64_t during = trace_now();
+    trace_thread_end(thread, FT_THREAD_END_returned);
+    uint64_t after = trace_now();
+    trace_wait(root, during, 0x5000, 0);
+    trace_wait(root, after, 0x6000, 0);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 0});
+    cr_expect_not(timeline_alone(t, find(t, EVENT_LOCK_WAIT, 0)));
+    cr_expect(timeline_alone(t, find(t, EVENT_LOCK_WAIT, 1)));
+}
+
+Test(timeline_python, whose_port_it_was)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    ft_ref first = trace_forked(root, 110), second = trace_forked(root, 111);
+    bind_to(first, "127.0.0.1", 8000, 0);
+    bind_to(first, "127.0.0.1", 9000, 0);
+    bind_to(first, "127.0.0.2", 8000, 0);
+    bind_to(second, "127.0.0.1", 8000, EADDRINUSE);
+    bind_to(second, "0.0.0.0", 9000, EADDRINUSE);
+    bind_to(second, "127.0.0.1", 7000, EADDRINUSE);
+    trace_exit(first, FT_EXIT__exit, 0);
+    trace_reap(root, 110, 0);
+    bind_to(second, "127.0.0.1", 9000, EADDRINUSE);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 111, 0});
+    const struct event *bound = find(t, EVENT_BIND, 0);
+    event_id at = (event_id)(bound - t->events);
+    cr_expect_eq(timeline_bound_before(t, bound), NONE);
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 3)), at);
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 4)),
+                 (event_id)(find(t, EVENT_BIND, 1) - t->events));
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 5)), NONE, "somebody outside the run");
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 6)), NONE, "its holder is gone");
+}
+
+static void write_to(ft_ref by, ft_ref module, ft_ref name, uint64_t value, uint32_t line, uint8_t flags)
+{
+    struct ft_py_write *record = ft_begin(&w, FT_PY_WRITE, sizeof *record, by);
+    record->module = module;
+    record->name = name;
+    record->kind = FT_PY_KIND_int;
+    record->value = value;
+    record->line = line;
+    record->flags = flags;
+    done(record);
+}
+
+Test(timeline_python, each_thread_has_its_share_of_the_writes)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref thread = trace_thread_at(root, 100, 101, 0x7000);
+    ft_ref module = text("app"), name = text("i");
+    struct ft_py_global *slot = ft_slot_new(&w, root);
+    slot->module = module, slot->name = name, slot->writes = 4, slot->kind = FT_PY_KIND_int, slot->value = 3;
+    slot->writer = thread;
+    ft_slot_set(slot, FT_PY_GLOBAL, root, trace_now());
+    write_to(root, module, name, 0, 1, 0);
+    for (uint64_t i = 1; i < 4; i++) write_to(thread, module, name, i, 10 + (uint32_t)i, 0);
+    write_to(root, module, name, 0, 0, FT_PY_TEARDOWN);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 0});
+    const struct copy *c = &t->copies[timeline_copy(t, 0, 0)];
+    cr_assert_eq(c->writer_count, 2);
+    cr_expect_eq(c->writers[0].thread, 0);
+    cr_expect_eq(c->writers[0].writes, 1);
+    cr_expect_eq(c->writers[1].thread, 1);
+    cr_expect_eq(c->writers[1].writes, 3);
+    cr_expect_eq(c->writers[1].line, 13);
+    cr_expect(c->torn_down);
+}
+
+Test(timeline_python, an_install_knows_what_it_replaced)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_sigaction(root, SIGTERM, 0, 0x1000);
+    ft_ref child = trace_forked(root, 110);
+    trace_sigaction(child, SIGTERM, 0x1000, 0x2000);
+    trace_sigaction(child, SIGTERM, 0x3000, 0); /* something in between was not seen */
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
+    cr_expect_eq(find(t, EVENT_SIGACTION, 0)->child, NONE);
+    cr_expect_eq(find(t, EVENT_SIGACTION, 1)->child, (event_id)(find(t, EVENT_SIGACTION, 0) - t->events));
+    cr_expect_eq(find(t, EVENT_SIGACTION, 2)->child, NONE);
+}
