@@ -33,6 +33,11 @@ static void look(const struct timeline *t)
         if (e->process != NONE && e->process >= t->process_count) abort();
         if (e->thread != NONE && e->thread >= t->thread_count) abort();
         sink += (uint64_t)timeline_disposition(t, e->process, 1 + (int)(i % 64), e->ns).handler;
+        sink += timeline_alone(t, e) + timeline_bound_before(t, e);
+        if (e->type == EVENT_SIGACTION && e->child != NONE && e->child >= t->event_count) abort();
+        thread_id awaited = NONE;
+        for (int k = 0; k < 8 && (awaited = timeline_awaited(t, e, awaited)) != NONE; k++)
+            if (awaited >= t->thread_count) abort();
     }
     for (process_id p = 0; p < t->process_count; p++) {
         const struct process *process = &t->processes[p];
