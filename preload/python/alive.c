@@ -21,7 +21,7 @@
 #define THREADS_MAX 400
 
 /* CPython 3.11's _PyRuntime: proved by the second when a thread is started, so the first is believed. */
-enum { RUNTIME_GIL_LOCKED = 376, RUNTIME_CURRENT = 576, FUNCTION_GLOBALS = 16 };
+enum { RUNTIME_GIL_LOCKED = 376, FUNCTION_GLOBALS = 16 };
 
 static const void *module; /* threading.__dict__ */
 static uint32_t active_at; /* which of its entries is _active */
@@ -37,7 +37,7 @@ void alive_module(const void *bootstrap, const void *state)
         if (active_at != DICT_NONE) module = dict;
     }
     if (!runtime && python.runtime && python.layout->version == 0x030b &&
-        py_read(python.runtime, RUNTIME_CURRENT) == state)
+        py_read(python.runtime, RUNTIME_CURRENT_311) == state)
         runtime = python.runtime;
 }
 

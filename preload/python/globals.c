@@ -186,14 +186,25 @@ void globals_forget(const void *dict)
         }
 }
 
+/* Where CPython 3.11's _PyRuntime keeps the thread state that holds the GIL: a load instead of a call, once
+ * proved. */
+static const void *const *current;
+
+static void find_current(void)
+{
+    const void *const *at = (const void *)(python.runtime + RUNTIME_CURRENT_311);
+    if (python.runtime && *at == python.current()) current = at;
+}
+
 /* The binding's line: the innermost Python frame's, looked up again only when the instruction is another one.
  */
 static void locate(struct name *n, uint16_t *flags)
 {
-    const void *frame = py_frame(python.current());
-    const void *code = frame ? py_frame_code(frame) : NULL;
-    if (!code) return;
-    const void *instruction = py_read(frame, python.layout->f_instr);
+    const void *state = likely(current) ? *current : python.current();
+    const void *frame = py_read(py_read(state, TS_CFRAME_311), CFRAME_FRAME_311); /* py_frame(), inlined */
+    const void *code = frame ? py_read(frame, F_CODE_311) : NULL;
+    if (!py_is(code, python.PyCode_Type)) return;
+    const void *instruction = py_read(frame, F_INSTR_311);
     if (py_read(frame, F_GLOBALS_311) == py_read(frame, F_LOCALS_311)) *flags |= FT_PY_BY_MODULE;
     if (code == n->code && instruction == n->instruction) return;
     n->file = py_string(py_read(code, python.layout->co_filename));
@@ -243,6 +254,7 @@ static bool slot_for(struct name *n, const void *dict, const void *key, ft_ref t
     struct ft_py_global *slot = ft_slot_new(&ft, task);
     if (!slot) return false;
     struct value old;
+    if (!current) find_current();
     value_of(dict_get(dict, key, n->hash), &old);
     hide(n, &old);
     slot->module = n->module;
@@ -271,11 +283,13 @@ static void refresh(struct name *n, const void *key)
     n->slot->name = n->name;
 }
 
-static void write_event(const struct name *n, ft_ref task, const struct value *value, uint16_t flags)
+/* Its time, which is then the slot's too: the clock is the dearest part of all this. 0: not written. */
+static uint64_t write_event(const struct name *n, ft_ref task, const struct value *value, uint16_t flags)
 {
     uint64_t bits = value_bits(value);
     struct ft_py_write *record = ft_begin(&ft, FT_PY_WRITE, sizeof *record, task);
-    if (!record) return;
+    if (!record) return 0;
+    uint64_t time = record->head.time;
     record->module = n->module;
     record->name = n->name;
     record->value = bits;
@@ -284,6 +298,15 @@ static void write_event(const struct name *n, ft_ref task, const struct value *v
     record->file = n->file;
     record->line = n->line;
     ft_commit(record);
+    return time;
+}
+
+static inline uint64_t now(void)
+{
+#if defined __x86_64__
+    if (likely(ft.clock == FT_CLOCK_TSC)) return __builtin_ia32_rdtsc();
+#endif
+    return ft_now(&ft);
 }
 
 static bool definition(uint8_t kind)
@@ -351,6 +374,7 @@ static inline __attribute__((always_inline)) void bound(const void *dict, const 
     struct ft_py_global *slot = n->slot;
     uint16_t flags = 0;
     locate(n, &flags);
+    uint64_t time = n->watched ? write_event(n, task, &value, flags) : 0;
     change(n);
     set_value(n, slot, &value);
     slot->writer = task;
@@ -358,9 +382,12 @@ static inline __attribute__((always_inline)) void bound(const void *dict, const 
     slot->line = n->line;
     slot->flags &= flags | (uint16_t)~FT_PY_BY_MODULE;
     slot->writes++;
-    ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, ft_now(&ft));
+    if (!time) time = now();
+    if (likely(slot->head.state))
+        slot->head.time = time;
+    else
+        ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, time);
     changed(n);
-    if (n->watched) write_event(n, task, &value, flags);
 }
 
 /* --- the hooks ------------------------------------------------------------------------------ */

@@ -44,6 +44,16 @@ enum {
 };
 
 /* 3.11 only, where globals are watched by patching */
-enum { F_GLOBALS_311 = 8, F_LOCALS_311 = 24, TS_INTERP_311 = 16, INTERP_FINALIZING_311 = 84 };
+enum {
+    TS_CFRAME_311 = 56,
+    CFRAME_FRAME_311 = 8,
+    F_CODE_311 = 32,
+    F_INSTR_311 = 56,
+    F_GLOBALS_311 = 8,
+    F_LOCALS_311 = 24,
+    TS_INTERP_311 = 16,
+    INTERP_FINALIZING_311 = 84,
+    RUNTIME_CURRENT_311 = 576
+};
 
 #endif

@@ -42,12 +42,12 @@ const void *dict_get(const void *dict, const void *key, int64_t hash)
     return NULL;
 }
 
-/* What the entry's key is bound to; NULL: there is no such entry any more. */
-static const void *value_at(const void *dict, uint32_t i)
+/* Where the value of an entry is; NULL: there is no such entry. */
+static const void *const *value_at(const void *dict, uint32_t i)
 {
     struct dict_entries entries;
     if (!dict_entries_of(py_read(dict, MA_KEYS), &entries) || i >= entries.count) return NULL;
-    return dict_entry(&entries, i)->value;
+    return &dict_entry(&entries, i)->value;
 }
 
 /* --- the modules ---------------------------------------------------------------------------- */
@@ -55,11 +55,6 @@ static const void *value_at(const void *dict, uint32_t i)
 static uint16_t *bucket(const void *dict)
 {
     return &python_modules[(uintptr_t)dict >> 4 & (MODULE_BUCKETS - 1)];
-}
-
-bool module_intact(const struct module *module)
-{
-    return value_at(module->dict, module->name_at) == module->name_object;
 }
 
 static void forget(struct module *module)
@@ -72,11 +67,16 @@ static void forget(struct module *module)
 }
 
 /* Entries move when a dict grows after something was deleted from it. */
-static bool found_again(struct module *module)
+bool module_still(struct module *module)
 {
-    uint32_t at = dict_find(module->dict, "__name__");
-    if (at == DICT_NONE || value_at(module->dict, at) != module->name_object) return false;
-    module->name_at = at;
+    const void *const *at = value_at(module->dict, module->name_at);
+    if (!at || *at != module->name_object) {
+        module->name_at = dict_find(module->dict, "__name__");
+        at = value_at(module->dict, module->name_at);
+    }
+    if (!at || *at != module->name_object) return false;
+    module->keys = py_read(module->dict, MA_KEYS);
+    module->name_is_at = at;
     return true;
 }
 
@@ -85,7 +85,7 @@ struct module *module_of(const void *dict)
     for (unsigned i = *bucket(dict); i; i = modules[i - 1].next) {
         struct module *module = &modules[i - 1];
         if (module->dict != dict) continue;
-        if (module_intact(module) || found_again(module)) return module;
+        if (module_intact(module)) return module;
         forget(module);
         return NULL;
     }
@@ -147,7 +147,7 @@ void python_eval(const void *code, const void *globals, const void *locals)
     if (name_at == DICT_NONE) return; /* exec() in a dict of somebody's own */
     file[py_text(py_read(code, python.layout->co_filename), file, sizeof file - 1)] = 0;
     struct module found = {.dict = globals, .name_at = name_at};
-    found.name_object = value_at(globals, name_at);
+    found.name_object = *value_at(globals, name_at);
     found.called[py_text(found.name_object, found.called, sizeof found.called - 1)] = 0;
     if (!own(file, found.called)) return;
     stem(file, found.text, sizeof found.text);

@@ -5,13 +5,16 @@
 #ifndef PYTHON_MODULES_H
 #define PYTHON_MODULES_H
 
+#include "preload/python/dict.h"
 #include "preload/python/runtime.h"
 
 struct module {
-    const void *dict;        /* NULL: it is gone */
-    const void *name_object; /* what its __name__ is bound to: by this it is known again */
-    uint32_t name_at;        /* which entry of the dict that is */
-    uint16_t next;           /* with the same hash: index + 1 */
+    const void *dict;              /* NULL: it is gone */
+    const void *name_object;       /* what its __name__ is bound to: by this it is known again */
+    uint32_t name_at;              /* which entry of the dict that is */
+    const void *keys;              /* its table of entries when last looked at, */
+    const void *const *name_is_at; /* and where in that */
+    uint16_t next;                 /* with the same hash: index + 1 */
     ft_ref name;
     char text[64];   /* the stem of its file */
     char called[64]; /* its __name__ */
@@ -33,8 +36,16 @@ extern bool modules_all;
  */
 struct module *module_of(const void *dict);
 
-/* Is that still the dict it was? A few loads. */
-bool module_intact(const struct module *module);
+/* The slow half of module_intact: after the dict has grown. */
+bool module_still(struct module *module);
+
+/* Is that still the dict it was? Three loads, as long as it does not grow. */
+static inline bool module_intact(struct module *module)
+{
+    if (likely(py_read(module->dict, MA_KEYS) == module->keys && *module->name_is_at == module->name_object))
+        return true;
+    return module_still(module);
+}
 
 /* __name__ is bound to something else, or unbound (NULL). */
 void module_renamed(struct module *module, const void *name_object);
