@@ -194,9 +194,9 @@ struct lane *my_lane(void)
 void lane_release(void)
 {
     struct lane *lane = self.lane;
+    waiting_release();
     if (!lane) return;
     self.lane = NULL;
-    waiting_release(lane);
     lane->held = 0;
     __atomic_store_n(&lane->task, 0, __ATOMIC_RELEASE);
 }

@@ -13,9 +13,8 @@
 #include "hook.h"
 #include "trace/writer.h"
 
-/* What a thread holds and waits for. In memory of its own (never unmapped): a fork reads all of them. */
+/* The locks a thread holds. In memory of its own (never unmapped): a fork reads all of them. */
 #define HELD_MAX  12
-#define WAITS_MAX 2
 struct lane {
     ft_ref task;       /* 0: free */
     uint32_t held;     /* locks held, in lock[], oldest first; of more than HELD_MAX the newest */
@@ -23,16 +22,9 @@ struct lane {
         const void *address;
         uint32_t kind; /* enum ft_wait_kind */
     } lock[HELD_MAX];
-    struct ft_wait_slot *slot; /* NULL until the first wait */
-    ft_ref slot_task;          /* whose it is: after a fork not ours */
-    uint32_t waits;            /* now; more than one when a signal handler waits */
-    struct wait {              /* see waiting.c */
-        struct ft_wait_slot now;
-        uint64_t frame, paused, told;
-    } wait[WAITS_MAX];
     uint64_t pthread;
     uint32_t tid;
-} __attribute__((aligned(512))); /* each thread its own cache lines, and one page: each costs a copy after a fork */
+} __attribute__((aligned(256))); /* each thread its own cache lines, and one page: each costs a copy after a fork */
 
 /* Of this thread. Initial-exec TLS: no allocation, safe in signal handlers. */
 struct self {

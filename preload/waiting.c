@@ -1,11 +1,12 @@
 /*
  * waiting.c: the wait slot of each thread, and the records of long waits.
  *
- * The truth about a wait is in the thread's lane, in private memory; the slot
- * in the trace file is a copy for others to read, and is never read back.
+ * The truth about a wait is thread-local; the slot in the trace file is a copy
+ * for others to read, and is never read back. Thread-local memory lies beside
+ * `self`, so that a parent that forks and waits copies one page, not two.
  *
  * A signal handler may run between any two lines here and wait itself. It then
- * works one level up in lane->wait[]; a level whose `frame` is 0 is being
+ * works one level up in mine.wait[]; a level whose `frame` is 0 is being
  * filled or emptied and is left alone.
  */
 #define _GNU_SOURCE
@@ -21,6 +22,20 @@
 
 /* No store moves across it, as a handler of this thread sees them. */
 #define in_order() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+#define WAITS_MAX 2 /* levels: the thread's own wait and a signal handler's */
+
+struct wait {
+    struct ft_wait_slot now;
+    uint64_t frame, paused, told;
+};
+
+static __thread struct {
+    struct ft_wait_slot *slot; /* NULL until the first wait */
+    ft_ref slot_task;          /* whose it is: after a fork not ours */
+    uint32_t waits;            /* now; more than one when a signal handler waits */
+    struct wait wait[WAITS_MAX];
+} mine __attribute__((tls_model("initial-exec")));
 
 /* --- time ----------------------------------------------------------------------------------- */
 
@@ -40,13 +55,13 @@ static bool at_least(uint64_t counts, uint64_t ns)
 
 /* --- the slot ------------------------------------------------------------------------------- */
 
-static void show(struct lane *lane, const struct wait *wait, ft_ref task)
+static void show(const struct wait *wait, ft_ref task)
 {
-    if (!lane->slot || lane->slot_task != task) { /* after a fork the old one is still the parent's */
-        lane->slot = ft_slot_new(&ft, task);
-        lane->slot_task = task;
+    if (!mine.slot || mine.slot_task != task) { /* after a fork the old one is still the parent's */
+        mine.slot = ft_slot_new(&ft, task);
+        mine.slot_task = task;
     }
-    struct ft_wait_slot *slot = lane->slot;
+    struct ft_wait_slot *slot = mine.slot;
     if (!slot) return;
     ft_slot_clear(slot);
     memcpy((char *)slot + sizeof slot->head, (const char *)&wait->now + sizeof slot->head,
@@ -54,9 +69,9 @@ static void show(struct lane *lane, const struct wait *wait, ft_ref task)
     ft_slot_set(slot, FT_WAIT_SLOT, task, wait->now.head.time);
 }
 
-static void hide(struct lane *lane)
+static void hide(void)
 {
-    if (lane->slot && lane->slot_task == self.task) ft_slot_clear(lane->slot);
+    if (mine.slot && mine.slot_task == self.task) ft_slot_clear(mine.slot);
 }
 
 /* --- records -------------------------------------------------------------------------------- */
@@ -126,15 +141,15 @@ static bool still_there(const struct wait *wait)
 }
 
 /* A cancelled thread in its cleanup handlers, or a handler that jumped out, left its wait without an end. */
-static void drop_left(struct lane *lane)
+static void drop_left(void)
 {
-    while (lane->waits) {
-        uint32_t top = (lane->waits < WAITS_MAX ? lane->waits : WAITS_MAX) - 1;
-        struct wait *wait = &lane->wait[top];
+    while (mine.waits) {
+        uint32_t top = (mine.waits < WAITS_MAX ? mine.waits : WAITS_MAX) - 1;
+        struct wait *wait = &mine.wait[top];
         if (!wait->frame || still_there(wait)) return;
         wait->frame = wait->paused = wait->told = 0; /* nobody knows when it ended */
         in_order();
-        lane->waits = top;
+        mine.waits = top;
     }
 }
 
@@ -146,14 +161,13 @@ static bool borrowed(void) { return self.vforked || self_shared_tls; }
 __attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, const void *address, uint64_t second,
                                              uint32_t owner_tid, uint64_t site)
 {
-    struct lane *lane = borrowed() ? NULL : my_lane();
-    if (!lane) return;
-    if (unlikely(lane->waits)) drop_left(lane);
-    uint32_t level = lane->waits++;
+    if (borrowed() || !ft_writer_on(&ft) || self.end == SELF_ENDED) return;
+    if (unlikely(mine.waits)) drop_left();
+    uint32_t level = mine.waits++;
     in_order();
     ft_ref task = level < WAITS_MAX ? me() : 0;
     if (!task) return;
-    struct wait *wait = &lane->wait[level];
+    struct wait *wait = &mine.wait[level];
     struct ft_wait_slot next = {.head.time = ft_now(&ft),
                                 .origin.site = site,
                                 .address = (uint64_t)(uintptr_t)address,
@@ -171,15 +185,14 @@ __attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, const void 
     if (kind == FT_WAIT_cond) origin_object(second);
     in_order();
     wait->frame = (uint64_t)(uintptr_t)__builtin_frame_address(0);
-    show(lane, wait, task);
+    show(wait, task);
 }
 
 static void end(bool timed_out)
 {
-    struct lane *lane = borrowed() ? NULL : self.lane;
-    if (!lane || !lane->waits) return;
-    uint32_t level = lane->waits - 1;
-    struct wait *wait = &lane->wait[level];
+    if (borrowed() || !mine.waits) return;
+    uint32_t level = mine.waits - 1;
+    struct wait *wait = &mine.wait[level];
     if (level < WAITS_MAX && wait->frame) {
         uint64_t now = ft_now(&ft);
         /* a time-out may not be the end: told at once, and again each time the wait has doubled */
@@ -190,26 +203,26 @@ static void end(bool timed_out)
         in_order();
         const struct wait *outer = level ? wait - 1 : NULL;
         if (outer && outer->frame)
-            show(lane, outer, self.task);
+            show(outer, self.task);
         else
-            hide(lane);
+            hide();
     }
     in_order();
-    lane->waits = level;
+    mine.waits = level;
 }
 
 void waiting_end(void) { end(false); }
 void waiting_timed_out(void) { end(true); }
 
-void waiting_release(struct lane *lane)
+void waiting_release(void)
 {
     for (uint32_t level = 0; level < WAITS_MAX; level++) {
-        struct wait *wait = &lane->wait[level];
+        struct wait *wait = &mine.wait[level];
         if (wait->frame) tell(wait, ft_now(&ft)); /* cancelled in it */
         give_up(wait);
         wait->frame = 0;
     }
-    lane->waits = 0;
-    if (lane->slot && lane->slot_task == self.task) ft_slot_free(lane->slot);
-    lane->slot = NULL;
+    mine.waits = 0;
+    if (mine.slot && mine.slot_task == self.task) ft_slot_free(mine.slot);
+    mine.slot = NULL;
 }

@@ -28,7 +28,7 @@ void waiting_end(void);
 /* It ended by a time-out: if the same wait follows at once from the same place, it goes on. */
 void waiting_timed_out(void);
 
-/* The thread ends, or its lane passes to another: end what it left and free its slot. */
-void waiting_release(struct lane *lane);
+/* The thread ends: end what it left and free its slot. */
+void waiting_release(void);
 
 #endif
