@@ -91,6 +91,8 @@ def prefork(check, *options, believed):
                  f"`ticker.i` is {last['last_value']} in uwsgi master but still {answer} in uwsgi worker 1 and 2",
                  f"the last by the thread `ticker` at {write}"):
         check.true(f"the report's first lines say: {fact}", fact in said, said)
+    stale = "Python lists the thread `ticker` as alive in uwsgi worker 1 and 2, where it does not exist"
+    check.equal("and that Python believes it alive, if it does", stale in said, believed)
     section = text[text.index("Globals that went their own way"):].split("\n\n")[0]
     check.true("the report names both values and the last writer",
                last["last_value"] in section and f"(ticker) at {write}" in section
