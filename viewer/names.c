@@ -8,10 +8,12 @@
 #include "symbols/symbols.h"
 #include "text.h"
 
+bool names_symbols = true;
+
 static struct symbols *symbols_of(const struct object *o)
 {
     /* A relative or bracketed path names no file of ours: "[vdso]", argv[0]. */
-    if (!o || !o->path || o->path[0] != '/') return NULL;
+    if (!names_symbols || !o || !o->path || o->path[0] != '/') return NULL;
     return symbols_open(o->path, o->build_id, o->build_id_size);
 }
 

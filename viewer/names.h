@@ -19,6 +19,9 @@ struct named {
     uint64_t address;
 };
 
+/* false: object+offset instead of names from ELF files, so that what is shown is the same on any machine */
+extern bool names_symbols;
+
 #define NAMES_TEXT 256 /* room that is always enough to be useful */
 
 /* The thing at this address: a handler, a start routine, a lock. */

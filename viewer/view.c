@@ -13,7 +13,7 @@
 #include "command.h"
 #include "load.h"
 #include "text.h"
-#include "tui/facts.h"
+#include "names.h"
 #include "tui/terminal.h"
 #include "tui/tui.h"
 
@@ -37,7 +37,7 @@ static bool take(int letter, const char *value)
     switch (letter) {
     case OPTION_ASCII: options.ascii = true; break;
     case OPTION_DUMP: options.dump = true; break;
-    case OPTION_NO_SYMBOLS: facts_symbols = false; break;
+    case OPTION_NO_SYMBOLS: names_symbols = false; break;
     case OPTION_SCRIPT: options.script = value; break;
     case OPTION_SIZE:
         if (sscanf(value, "%dx%d%c", &options.width, &options.height, &rest) == 2 && options.width > 0 &&

@@ -37,19 +37,10 @@ void facts_add(struct facts *f, const char *key, enum style style, const char *f
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-bool facts_symbols = true;
-
-/* Where screens are compared with stored ones, names must not depend on the machine's libraries. */
-struct named facts_named(struct named n)
-{
-    if (!facts_symbols) n.symbol = NULL;
-    return n;
-}
-
 static const char *name_at(const struct timeline *t, process_id p, int64_t ns, uint64_t address,
                            char buffer[NAMES_TEXT])
 {
-    struct named n = facts_named(names_at(t, p, ns, address));
+    struct named n = names_at(t, p, ns, address);
     return names_text(buffer, NAMES_TEXT, &n);
 }
 
@@ -76,7 +67,7 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
     if (it->python_name && *it->python_name) return it->python_name;
     if (it->name && *it->name) return it->name;
     struct named n = {0};
-    if (it->start_routine) n = facts_named(names_at(t, it->process, it->start, it->start_routine));
+    if (it->start_routine) n = names_at(t, it->process, it->start, it->start_routine);
     if (n.symbol)
         snprintf(buffer, size, "%s", n.symbol);
     else

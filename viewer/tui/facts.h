@@ -23,8 +23,6 @@ struct facts {
     const struct timeline *timeline;
 };
 
-extern bool facts_symbols; /* false: object+offset instead of names from ELF files */
-
 void facts_free(struct facts *f);
 void facts_add(struct facts *f, const char *key, enum style style, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -36,8 +34,6 @@ void facts_add_address(struct facts *f, const char *key, const struct event *e, 
 void facts_add_python(struct facts *f, const char *key, struct python_function function);
 void facts_add_mask(struct facts *f, const char *key, uint64_t mask);
 void facts_add_stack(struct facts *f, const struct event *e);
-/* Without its symbol, if `facts_symbols` is false. */
-struct named facts_named(struct named n);
 
 /* One line: "fork → uwsgi worker 1". */
 void fact_event_line(const struct timeline *t, event_id event, char *buffer, size_t size);

@@ -333,7 +333,7 @@ void facts_add_stack(struct facts *f, const struct event *e)
         facts_add(f, i ? "" : "at", STYLE_PYTHON, "%s", names_python(text, sizeof text, &python));
     size_t count = timeline_stack(f->timeline, e, &pcs);
     for (size_t i = 0; i < count; i++) {
-        struct named n = facts_named(names_frame(f->timeline, e->process, e->ns, pcs[i]));
+        struct named n = names_frame(f->timeline, e->process, e->ns, pcs[i]);
         facts_add(f, i || any ? "" : "at", STYLE_NORMAL, "%s", names_function(text, sizeof text, &n));
     }
 }

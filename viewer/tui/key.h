@@ -31,8 +31,8 @@ enum key {
     X(PREV_EVENT,   "h<Left>",    "previous event of this lane", "event")                           \
     X(DOWN,         "j<Down>",    "next lane", "")                                                  \
     X(UP,           "k<Up>",      "previous lane", "lane")                                          \
-    X(NEXT_TROUBLE, "n",          "next moment of trouble: a lost thread, a kill, an endless wait", "")   \
-    X(PREV_TROUBLE, "N",          "previous moment of trouble", "trouble")                          \
+    X(NEXT_TROUBLE, "n",          "next finding; after them the moments of trouble: a kill, an endless wait", "")\
+    X(PREV_TROUBLE, "N",          "previous finding or moment of trouble", "finding")                      \
     X(CURSOR_LEFT,  "[",          "time cursor one column to the left", NULL)                       \
     X(CURSOR_RIGHT, "]",          "time cursor one column to the right", NULL)                      \
     X(START,        "<Home>",     "start of the run", NULL)                                         \
@@ -42,7 +42,7 @@ enum key {
     X(PAGE_DOWN,    "<PgDn>",     "a page of lanes down", NULL)                                     \
     X(PAGE_UP,      "<PgUp>",     "a page of lanes up", NULL)                                       \
     GROUP("Jump")                                                                                   \
-    X(FOLLOW,       "<Enter>",    "to what this is about: child, thread, receiver, lock owner", "go") \
+    X(FOLLOW,       "<Enter>",    "to what this is about: a finding's moment, child, receiver, lock owner", "go") \
     X(CREATOR,      "p",          "to where this lane was created, in its parent", NULL)            \
     X(CHILD,        "c",          "to the first child of this lane after the cursor", NULL)         \
     X(BACK,         "b<BS>",      "back to the place before the last jump", NULL)                   \

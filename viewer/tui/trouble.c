@@ -1,11 +1,14 @@
 /*
- * trouble.c: the moments a reader should see first, by rules of thumb: threads
- * lost at a fork, execs that failed, processes that were killed or ended
- * badly, locks that never came. n and N go through them.
+ * trouble.c: what a reader should see first: the findings, then the moments
+ * that look bad by rules of thumb: threads lost at a fork, execs that failed,
+ * processes that were killed or ended badly, locks that never came. n and N go
+ * through them all.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "facts.h"
+#include "mark.h"
 #include "tui.h"
 
 static bool endless(const struct event *e)
@@ -73,9 +76,30 @@ static bool count_lost(struct tui *tui)
     return true;
 }
 
+/* Anew, and still at the finding we were at: its fingerprint is the same in every run. */
+static void look_for_findings(struct tui *tui)
+{
+    const struct timeline *t = tui->timeline;
+    struct findings *old = tui->findings;
+    size_t was = old ? old->count : 0;
+    tui->findings = t->reader ? findings_find(t) : NULL;
+    size_t count = finding_count(tui);
+    if (tui->verdict >= was) {
+        tui->verdict += count - was;
+    } else {
+        size_t i = 0;
+        while (i < count && strcmp(tui->findings->list[i]->fingerprint, old->list[tui->verdict]->fingerprint))
+            i++;
+        tui->on_finding &= i < count;
+        tui->verdict = i < count ? i : 0;
+    }
+    findings_free(old);
+}
+
 bool trouble_find(struct tui *tui)
 {
     const struct timeline *t = tui->timeline;
+    look_for_findings(tui);
     tui->trouble_count = 0;
     free(tui->troubles);
     tui->troubles = NULL;
@@ -96,39 +120,71 @@ bool trouble_find(struct tui *tui)
     return count_lost(tui);
 }
 
-/* Where we are among the troubles: the one we are at, or the last before. */
-static size_t here(const struct tui *tui, bool *at)
+size_t finding_count(const struct tui *tui) { return tui->findings ? tui->findings->count : 0; }
+
+/* Its strongest evidence, as on the lanes: a fork before the creation of what it loses. There may be none. */
+static void go_to_finding(struct tui *tui, const struct finding *x)
 {
-    size_t i = 0;
-    *at = false;
-    for (; i < tui->trouble_count && tui->troubles[i].ns <= tui->now; i++) {
-        const struct trouble *t = &tui->troubles[i];
-        if (t->ns != tui->now || t->event != tui->event || tui->rows.of_process[t->process] > tui->row)
-            continue;
-        if (t->event == NONE && tui->rows.of_process[t->process] != tui->row) continue;
-        *at = true;
-        return i;
+    const struct timeline *t = tui->timeline;
+    event_id best = NONE;
+    for (size_t i = 0; i < x->evidence.count; i++) {
+        event_id event = x->evidence.list[i];
+        if (event >= t->event_count) continue;
+        if (best == NONE || mark_of(&t->events[event])->strength > mark_of(&t->events[best])->strength)
+            best = event;
     }
-    return i;
+    if (best != NONE)
+        move_to_event(tui, best);
+    else if (x->processes.count && x->processes.list[0] < tui->rows.process_count)
+        move_to(tui, tui->rows.of_process[x->processes.list[0]], x->ns, NONE);
 }
 
-bool trouble_act(struct tui *tui, enum action action)
+void verdict_go(struct tui *tui, size_t i)
 {
-    if (action != ACTION_NEXT_TROUBLE && action != ACTION_PREV_TROUBLE) return false;
-    if (!tui->trouble_count) {
-        tui_say(tui, "no lost thread, failed exec, endless lock wait or bad end in this run");
-        return true;
+    size_t findings = finding_count(tui);
+    tui->verdict = i;
+    tui->on_finding = i < findings;
+    if (tui->on_finding) {
+        go_to_finding(tui, tui->findings->list[i]);
+        return;
     }
-    bool at;
-    size_t count = tui->trouble_count, i = here(tui, &at);
-    i = action == ACTION_NEXT_TROUBLE ? i + at : i + count - 1;
-    i %= count;
-    const struct trouble *t = &tui->troubles[i];
-    place_keep(tui);
+    const struct trouble *t = &tui->troubles[i - findings];
     if (t->event != NONE)
         move_to_event(tui, t->event);
     else
         move_to(tui, tui->rows.of_process[t->process], t->ns, NONE);
-    tui_say(tui, "%zu of %zu: %s", i + 1, count, t->what);
+}
+
+/* From a finding to the moment it is about: the details then tell the event. */
+static bool leave_finding(struct tui *tui, enum action action)
+{
+    bool moves = action < ACTION_SEARCH && action != ACTION_FINISH;
+    if (!tui->on_finding || !moves) return false;
+    tui->on_finding = false;
+    if (action != ACTION_FOLLOW) return false;
+    place_keep(tui);
+    go_to_finding(tui, tui->findings->list[tui->verdict]);
+    return true;
+}
+
+bool trouble_act(struct tui *tui, enum action action)
+{
+    if (action != ACTION_NEXT_TROUBLE && action != ACTION_PREV_TROUBLE) return leave_finding(tui, action);
+    size_t findings = finding_count(tui), count = findings + tui->trouble_count, i = tui->verdict;
+    if (!count) {
+        tui_say(tui, "no finding, and no lost thread, failed exec, endless lock wait or bad end in this run");
+        return true;
+    }
+    bool back = i < findings && !tui->on_finding && action == ACTION_PREV_TROUBLE; /* to the one we left */
+    if (!back) i = action == ACTION_NEXT_TROUBLE ? i + 1 : i + count - 1;
+    if (i >= count) i %= count;
+    place_keep(tui);
+    verdict_go(tui, i);
+    if (i < findings)
+        tui_say(tui, "finding %zu of %zu: %s; Enter goes to it", i + 1, findings,
+                finding_rules[tui->findings->list[i]->rule].name);
+    else
+        tui_say(tui, "moment %zu of %zu: %s", i - findings + 1, tui->trouble_count,
+                tui->troubles[i - findings].what);
     return true;
 }

@@ -11,29 +11,31 @@
 #define WIDE 132 /* from here on the details stand at the right */
 
 struct layout {
-    struct area title, lanes, rule, details, bar;
+    struct area title, findings, lanes, rule, details, bar;
 };
 
 static int between(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
-static struct layout layout(const struct grid *g)
+static struct layout layout(const struct tui *tui)
 {
+    const struct grid *g = &tui->grid;
     struct layout l = {0};
-    int width = g->width, body = g->height - 2;
+    int width = g->width, said = findings_lines(tui), top = 1 + said, body = g->height - 2 - said;
     l.title = (struct area){0, 0, width, 1};
     l.bar = (struct area){0, g->height - 1, width, 1};
+    l.findings = (struct area){0, 1, width, said};
     if (body < 1) body = 0;
     if (width >= WIDE) {
         int right = between(width * 3 / 10, 44, 72);
-        l.lanes = (struct area){0, 1, width - right - 1, body};
-        l.rule = (struct area){width - right - 1, 1, 1, body};
-        l.details = (struct area){width - right, 1, right, body};
+        l.lanes = (struct area){0, top, width - right - 1, body};
+        l.rule = (struct area){width - right - 1, top, 1, body};
+        l.details = (struct area){width - right, top, right, body};
         return l;
     }
     int below = body < 8 ? 0 : between(body * 2 / 5, 4, 16);
-    l.lanes = (struct area){0, 1, width, body - below};
-    l.rule = (struct area){0, 1 + body - below, width, below > 0};
-    l.details = (struct area){0, 2 + body - below, width, below ? below - 1 : 0};
+    l.lanes = (struct area){0, top, width, body - below};
+    l.rule = (struct area){0, top + body - below, width, below > 0};
+    l.details = (struct area){0, top + 1 + body - below, width, below ? below - 1 : 0};
     return l;
 }
 
@@ -50,10 +52,14 @@ static bool remake(struct tui *tui)
     return rows_build(&tui->rows, tui->timeline) && trouble_find(tui);
 }
 
-/* Open on what the reader came for: the first trouble; else the first fork. */
+/* Open on what the reader came for: the worst finding; else the first trouble; else the first fork. */
 static void open_on_answer(struct tui *tui)
 {
     const struct timeline *t = tui->timeline;
+    if (finding_count(tui)) {
+        verdict_go(tui, 0);
+        return;
+    }
     for (size_t i = 0; i < tui->trouble_count; i++)
         if (tui->troubles[i].event != NONE) {
             move_to_event(tui, tui->troubles[i].event);
@@ -91,6 +97,8 @@ void tui_close(struct tui *tui)
     rows_free(&tui->rows);
     free(tui->troubles);
     tui->troubles = NULL;
+    findings_free(tui->findings);
+    tui->findings = NULL;
 }
 
 /* Globals are ordered by interest, so their ids change as a run goes on; their names do not. */
@@ -291,7 +299,7 @@ static void draw_rule(struct tui *tui, struct area a)
 void tui_draw(struct tui *tui)
 {
     struct grid *g = &tui->grid;
-    struct layout l = layout(g);
+    struct layout l = layout(tui);
     grid_clear(g);
     draw_title(tui, l.title);
     if (g->height > 1) draw_bar(tui, l.bar);
@@ -300,6 +308,7 @@ void tui_draw(struct tui *tui)
         if (over.height > 0) tui->over->draw(tui, over);
         return;
     }
+    findings_draw(tui, l.findings);
     view_lanes.draw(tui, l.lanes);
     draw_rule(tui, l.rule);
     view_details.draw(tui, l.details);

@@ -11,6 +11,7 @@
 #include "key.h"
 #include "rows.h"
 #include "values.h"
+#include "viewer/findings/findings.h"
 #include "window.h"
 
 struct tui;
@@ -61,6 +62,7 @@ struct tui {
     struct trouble *troubles; /* by time */
     size_t trouble_count;
     uint32_t lost_threads, lossy_forks;
+    struct findings *findings; /* worst first; NULL: could not be looked for */
 
     /* where the reader is */
     struct grid grid;
@@ -69,6 +71,8 @@ struct tui {
     size_t page;     /* rows of lanes on the screen */
     int64_t now;     /* the time cursor */
     event_id event;  /* selected, on the selected lane at `now`; or NONE */
+    size_t verdict;  /* where n and N are: a finding, after them all a trouble */
+    bool on_finding; /* the details tell the finding `verdict`, until the reader moves */
     bool fitted;     /* the window is the whole run, and grows with it */
     bool following;  /* the cursor stays at the end of a live run */
     bool on_details; /* the lane keys scroll the details */
@@ -127,8 +131,19 @@ void prompt_open(struct tui *tui, enum prompt_kind kind);
 void prompt_key(struct tui *tui, char32_t key);
 void prompt_draw(struct tui *tui, struct area area);
 
+/* view_findings.c: the verdicts under the title. */
+int findings_lines(const struct tui *tui);
+void findings_draw(struct tui *tui, struct area area);
+struct facts;
+/* The selected finding in full. */
+void findings_facts(const struct tui *tui, struct facts *f);
+
 /* trouble.c */
 bool trouble_find(struct tui *tui);
+/* How many findings there are. */
+size_t finding_count(const struct tui *tui);
+/* Show verdict i, and go where it is about. */
+void verdict_go(struct tui *tui, size_t i);
 bool trouble_act(struct tui *tui, enum action action);
 
 #endif

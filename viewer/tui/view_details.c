@@ -62,11 +62,13 @@ static void draw(struct tui *tui, struct area a)
 {
     if (!a.height || !tui->rows.count) return;
     struct facts f = {.timeline = tui->timeline};
-    if (tui->event < tui->timeline->event_count) {
+    if (tui->on_finding) {
+        findings_facts(tui, &f);
+    } else if (tui->event < tui->timeline->event_count) {
         event_facts(tui, &f);
         facts_add(&f, NULL, STYLE_NORMAL, "%s", "");
     }
-    lane_facts(&f, &tui->rows.row[tui->row]);
+    if (!tui->on_finding) lane_facts(&f, &tui->rows.row[tui->row]);
     for (int pass = 0; pass < 2; pass++) {
         int lines = 0;
         struct area at = a;

@@ -19,6 +19,7 @@ struct stretch {
     int x, wide;
     struct point point;
     enum style style;
+    bool last_gap; /* dots, and after them the last value */
 };
 
 static const char *value_text(struct value value, char *buffer, size_t size)
@@ -50,12 +51,14 @@ static void label_unseen(struct pane *p, const struct stretch *s, copy_id copy, 
     char text[40];
     int room = s->x + s->wide - from;
     int wide = snprintf(text, sizeof text, " %llu writes ", (unsigned long long)p->t->copies[copy].writes);
-    if (s->point.unseen && room >= wide + 4)
-        grid_text(p->g, from + (room - wide) / 2, y, wide, STYLE_DIM, text);
+    if (s->last_gap && room >= wide + 4) grid_text(p->g, from + (room - wide) / 2, y, wide, STYLE_DIM, text);
 }
 
-/* Returns whether the value was written out. */
-static bool draw_stretch(struct pane *p, copy_id copy, const struct stretch *s, int y)
+/*
+ * Returns whether the value was written out. Values are not written and drawn as heights by turns because
+ * some stretches are a column longer: once they got too short, it takes a longer one.
+ */
+static bool draw_stretch(struct pane *p, copy_id copy, const struct stretch *s, int y, bool written)
 {
     char text[VALUE_TEXT];
     bool nothing =
@@ -64,9 +67,10 @@ static bool draw_stretch(struct pane *p, copy_id copy, const struct stretch *s, 
                         : nothing                      ? ""
                                                        : value_text(s->point.value, text, sizeof text);
     int wide = grid_width(p->g, words, VALUE_TEXT);
-    bool fits = wide + 2 <= s->wide;
+    bool fits = wide + (written ? 4 : 9) <= s->wide;
     char32_t height = p->g->ascii ? 0 : height_of(p, copy, s->point.value);
     int from = s->x;
+    if (nothing && !s->point.unseen) return written; /* before it is bound */
     if (fits) from += grid_text(p->g, s->x, y, wide, s->style, words);
     if (!fits && height && s->point.kind != POINT_CLEARED) {
         for (int x = s->x; x < s->x + s->wide; x++) grid_put(p->g, x, y, height, '-', s->style);
@@ -120,8 +124,9 @@ void draw_strip(struct pane *p, const struct row *row, int y)
         if (until <= x) until = x + 1; /* times that are no times */
         if (until > last + 1) until = last + 1;
         if (until > right + 1) until = right + 1;
-        s = (struct stretch){x, until - x, point, style_of(p, row->copy, &point)};
-        written = draw_stretch(p, row->copy, &s, y);
+        s = (struct stretch){x, until - x, point, style_of(p, row->copy, &point),
+                             point.unseen && next + 1 == count};
+        written = draw_stretch(p, row->copy, &s, y, written);
     }
     if (!written && last <= right) draw_last(p, &s, y);
 }
