@@ -56,6 +56,8 @@ def uwsgi_prefork(check):
     check.equal("the global", (diverged["subject"], diverged["severity"]), ("ticker.i", "warning"))
     check.true("it says who writes it", "`ticker` at ticker.py:14" in diverged["explanation"], diverged["explanation"])
     check.equal("forktrace check", status, 1)
+    (stale,) = by_rule(found, "stale-thread-object")
+    check.equal("Python's list of threads is stale", (stale["subject"], len(stale["processes"])), ("ticker", 2))
     check_evidence(check, server, found)
     report = forktrace("report", server.trace_path).stdout
     check.true("the report says it before all else", report.index(first["title"][:40]) < report.index("Processes and threads"))
@@ -84,6 +86,24 @@ def no_threads(check):
     server.stop(signal.SIGINT)
     found, _ = findings(server)
     check.equal("the thread gets no turn", [x["subject"] for x in by_rule(found, "thread-never-ran")], ["ticker"])
+    check_evidence(check, server, found)
+
+
+@scenario("findings: a respawned uwsgi worker waits for the GIL of a lost thread")
+def respawn(check):
+    """uWSGI #2387: forked while a thread was asking for the GIL, with nobody left to take it."""
+    server = check.server(*UWSGI, "ticker.py", "--workers", "1").ready()
+    (worker,) = [pid for pid in server.processes() if pid != server.pid]
+    time.sleep(0.5)  # until the ticker, which slept, asks for the GIL
+    os.kill(worker, signal.SIGKILL)
+    server.says("Respawned uWSGI worker 1")
+    time.sleep(2)
+    server.kill()
+    found, _ = findings(server)
+    first = found[0]
+    check.equal("the first finding", (first["rule"], first["severity"], first["subject"]),
+                ("child-deadlock", "error", "GIL"))
+    check.true("it says whose thread is missing", "`ticker`" in first["title"] and "uwsgi worker 1" in first["title"], first["title"])
     check_evidence(check, server, found)
 
 

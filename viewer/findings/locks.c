@@ -65,18 +65,13 @@ static thread_id lost_owner(const struct timeline *t, event_id wait, event_id *h
     return *held == NONE ? NONE : t->events[*held].child;
 }
 
-/* The GIL of a process that has no other thread than this one, and had others before it was forked. */
+/* A process of one thread never waits for the GIL, unless a thread that was not copied had its hand on it. */
 static thread_id gil_ghost(const struct timeline *t, event_id wait)
 {
     const struct event *e = &t->events[wait];
     const struct process *p = &t->processes[e->process];
-    if (!p->ghost_count || e->duration < LONG_WAIT || !is_gil(t, e)) return NONE;
-    for (thread_id i = timeline_next_thread(t, e->process, NONE); i != NONE;
-         i = timeline_next_thread(t, e->process, i))
-        if (i != e->thread && t->threads[i].start <= e->ns + e->duration &&
-            (t->threads[i].end == NEVER || t->threads[i].end > e->ns))
-            return NONE;
-    return p->ghosts[0].thread;
+    bool proof = p->ghost_count && is_gil(t, e) && timeline_alone(t, e);
+    return proof && p->ghosts[0].thread < t->thread_count ? p->ghosts[0].thread : NONE;
 }
 
 void find_child_deadlock(struct findings *f)
@@ -132,6 +127,10 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, "%s%s for %s%s", x->processes.count == 1 ? " waits" : " wait", endless ? " for ever" : "",
         gil ? "Python's interpreter lock (GIL)" : "", gil ? "" : x->subject);
+    if (gil)
+        x->fix =
+            "uWSGI: add --enable-threads (and --py-call-osafterfork), or start the thread after the fork "
+            "(@postfork). Elsewhere: fork with os.fork(), or tell Python with PyOS_AfterFork_Child().";
     if (owner == NONE) return;
     say(title,
         gil ? ": the thread `%s`, which asked for it, does not exist there."
@@ -143,10 +142,14 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
     say(why, " when %s forked", word_process(name, t, t->threads[owner].process));
     event_id fork = t->processes[e->process].fork;
     if (*word_place(place, t, fork)) say(why, " in %s", place);
-    say(why, "; the fork copied the lock as it was, but not the thread. The wait %s ",
-        endless ? "lasted" : "took");
-    say_duration(why, e->duration);
-    if (*names_caller(place, sizeof place, t, e)) say(why, "%s, in %s", endless ? " to the end" : "", place);
+    say(why, "; the fork copied the lock as it was, but not the thread. The wait");
+    if (endless && t->processes[e->process].how == END_VANISHED) {
+        say(why, " was going on when the process was last heard of");
+    } else {
+        say(why, endless ? " lasted to the end, " : " took ");
+        say_duration(why, e->duration);
+    }
+    if (*names_caller(place, sizeof place, t, e)) say(why, ", in %s", place);
     say(why, ".");
 }
 
