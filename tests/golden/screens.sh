@@ -2,7 +2,8 @@
 # screens.sh [--update]: what `forktrace view` draws, compared with the stored screens (make golden stores them anew);
 # and how it treats a terminal (terminal.py).
 # The traces are real runs, cut to what was written: uwsgi.ftrace is `uwsgi --master --workers 2 --enable-threads`
-# whose app starts a thread; waits.ftrace a C program whose child waits for a mutex of a thread it has not got.
+# whose app starts a thread; values.ftrace is the same with a watch,
+# `record -w py:ticker.i`, so that every write of the app's global is there; waits.ftrace a C program whose child waits for a mutex of a thread it has not got.
 cd "$(dirname "$0")" || exit 2
 forktrace=${B:-$PWD/../../build}/forktrace
 export TERM=xterm TZ=UTC LANG=C.UTF-8 LC_ALL=C.UTF-8 NO_COLOR=1
@@ -13,23 +14,39 @@ uwsgi-80x24              uwsgi.ftrace   80x24   -
 uwsgi-200x50             uwsgi.ftrace   200x50  -
 uwsgi-120x40-ascii       uwsgi.ftrace   120x40  --ascii
 uwsgi-zoom               uwsgi.ftrace   80x24   -        ++++++<Right><Right>
-uwsgi-ghost              uwsgi.ftrace   80x24   -        jjj
-uwsgi-creator            uwsgi.ftrace   80x24   -        jjjp
-uwsgi-back               uwsgi.ftrace   80x24   -        jjjpb
+uwsgi-ghost              uwsgi.ftrace   80x24   -        jjjj
+uwsgi-creator            uwsgi.ftrace   80x24   -        jjjjp
+uwsgi-back               uwsgi.ftrace   80x24   -        jjjjpb
 uwsgi-folded             uwsgi.ftrace   80x24   -        <Space>
 uwsgi-find               uwsgi.ftrace   80x24   -        /kill<Enter>
 uwsgi-not-found          uwsgi.ftrace   80x24   -        /nothing<lt>here<Enter>
 uwsgi-time               uwsgi.ftrace   80x24   -        t1.5s<Enter>
-uwsgi-trouble            uwsgi.ftrace   80x24   -        nn
+uwsgi-trouble            uwsgi.ftrace   80x24   -        nnnn
 uwsgi-details            uwsgi.ftrace   80x24   -        <Tab>jjjj
 uwsgi-help               uwsgi.ftrace   80x24   -        ?
 uwsgi-help-end           uwsgi.ftrace   100x30  --ascii  ?G
 uwsgi-20x6               uwsgi.ftrace   20x6    -
+values-80x24             values.ftrace  80x24   -
+values-80x24-ascii       values.ftrace  80x24   --ascii
+values-200x50            values.ftrace  200x50  -
+values-copies            values.ftrace  120x40  -        jj
+values-worker            values.ftrace  120x40  -        jjjjj
+values-steps             values.ftrace  80x24   -        jjlllllh
+values-writer            values.ftrace  80x24   -        jjlllll<Enter>
+values-from-writer       values.ftrace  80x24   -        jlll<Enter>
+values-parent            values.ftrace  80x24   -        jjjjj<Enter>
+values-zoom              values.ftrace  120x40  -        jjll++
+values-all               values.ftrace  120x40  -        v
+values-none              values.ftrace  120x40  -        vv
+values-findings          values.ftrace  80x24   -        n
+values-finding-go        values.ftrace  120x40  -        nn<Enter>
+values-finding-back      values.ftrace  80x24   -        njjN
+values-details           values.ftrace  80x24   -        <Tab>G
 waits-80x24              waits.ftrace   80x24   -
 waits-80x24-ascii        waits.ftrace   80x24   --ascii
 waits-200x50             waits.ftrace   200x50  -
-waits-deadlock           waits.ftrace   80x24   -        nn
-waits-owner              waits.ftrace   80x24   -        nn<Enter>
+waits-deadlock           waits.ftrace   80x24   -        jjjl
+waits-owner              waits.ftrace   80x24   -        jjjl<Enter>
 waits-signal             waits.ftrace   150x24  -        /sigusr1<Enter>
 waits-last               waits.ftrace   80x24   -        G
 "

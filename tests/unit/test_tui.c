@@ -314,17 +314,18 @@ Test(tui, random_keys_on_a_made_up_run, .init = utf8)
 /* Golden traces with bytes turned over: whatever the model makes of them, the screen stands. */
 Test(tui, random_keys_on_damaged_traces, .init = utf8, .timeout = 120)
 {
-    static const char *const traces[] = {"tests/golden/uwsgi.ftrace", "tests/golden/waits.ftrace"};
+    static const char *const traces[] = {"tests/golden/uwsgi.ftrace", "tests/golden/waits.ftrace",
+                                        "tests/golden/values.ftrace"};
     static char bytes[200000];
     srand(11);
     int played = 0;
     for (int i = 0; i < 60; i++) {
         char path[] = "/tmp/forktrace-tui-XXXXXX";
-        FILE *in = fopen(traces[i % 2], "r");
+        FILE *in = fopen(traces[i % 3], "r");
         cr_assert(in, "run the tests from the top folder");
         size_t size = fread(bytes, 1, sizeof bytes, in);
         fclose(in);
-        for (int k = i / 2; k > 0; k--) bytes[4096 + (size_t)rand() % (size - 4096)] = (char)rand();
+        for (int k = i / 3; k > 0; k--) bytes[4096 + (size_t)rand() % (size - 4096)] = (char)rand();
         int fd = mkstemp(path);
         cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
         close(fd);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source.h"
 #include "viewer/text.h"
 
 static void error_fact(struct facts *f, int error)
@@ -212,6 +213,7 @@ static void of_write(struct facts *f, const struct event *e)
     struct ft_py_write w = FT_GET(py_write, e->record);
     char *file = w.file ? string_of(f, w.file) : NULL;
     if (file) facts_add(f, "at", STYLE_PYTHON, "%s:%u", file, w.line);
+    facts_add_source(f, e, file, w.line);
     free(file);
 }
 
@@ -331,6 +333,7 @@ void facts_add_stack(struct facts *f, const struct event *e)
     bool any = timeline_python_frame(f->timeline, e, 0, &python);
     for (size_t i = 0; timeline_python_frame(f->timeline, e, i, &python); i++)
         facts_add(f, i ? "" : "at", STYLE_PYTHON, "%s", names_python(text, sizeof text, &python));
+    if (any && names_python_caller(f->timeline, e, &python)) facts_add_source(f, e, python.file, python.line);
     size_t count = timeline_stack(f->timeline, e, &pcs);
     for (size_t i = 0; i < count; i++) {
         struct named n = names_frame(f->timeline, e->process, e->ns, pcs[i]);
