@@ -2,8 +2,8 @@
 # screens.sh [--update]: what `forktrace view` draws, compared with the stored screens (make golden stores them anew);
 # and how it treats a terminal (terminal.py).
 # The traces are real runs, cut to what was written: uwsgi.ftrace is `uwsgi --master --workers 2 --enable-threads`
-# whose app starts a thread; values.ftrace is the same with a watch,
-# `record -w py:ticker.i`, so that every write of the app's global is there; waits.ftrace a C program whose child waits for a mutex of a thread it has not got.
+# whose app starts a thread; values.ftrace the same with a watch (`record -w py:ticker.i`), so that every write of the
+# app's global is there; waits.ftrace a C program whose child waits for a mutex of a thread it has not got.
 cd "$(dirname "$0")" || exit 2
 forktrace=${B:-$PWD/../../build}/forktrace
 export TERM=xterm TZ=UTC LANG=C.UTF-8 LC_ALL=C.UTF-8 NO_COLOR=1

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "viewer/timeline/build.h"
 #include "viewer/tui/mark.h"
+#include "viewer/tui/source.h"
 #include "viewer/tui/tui.h"
 
 static void utf8(void) { cr_assert(setlocale(LC_CTYPE, "C.UTF-8")); }
@@ -315,7 +317,7 @@ Test(tui, random_keys_on_a_made_up_run, .init = utf8)
 Test(tui, random_keys_on_damaged_traces, .init = utf8, .timeout = 120)
 {
     static const char *const traces[] = {"tests/golden/uwsgi.ftrace", "tests/golden/waits.ftrace",
-                                        "tests/golden/values.ftrace"};
+                                         "tests/golden/values.ftrace"};
     static char bytes[200000];
     srand(11);
     int played = 0;
@@ -341,4 +343,75 @@ Test(tui, random_keys_on_damaged_traces, .init = utf8, .timeout = 120)
         unlink(path);
     }
     cr_assert_gt(played, 30);
+}
+
+/* Every write of a watched copy is a point, and what holds in between is the write before. */
+Test(tui_values, what_holds_at_a_time_is_what_was_written_last)
+{
+    struct ft_reader reader;
+    cr_assert_eq(ft_reader_open(&reader, "tests/golden/values.ftrace", true), FT_READ_OK);
+    struct timeline *t = timeline_build(&reader, NULL, NULL);
+    struct values v;
+    struct point point;
+    cr_assert(t && values_build(&v, t));
+    cr_assert(t->global_count && t->globals[0].diverged, "the trace has a global that diverged");
+    copy_id master = t->globals[0].first;
+    uint32_t writes = 0;
+    for (event_id i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        if (e->type != EVENT_WRITE || e->child != 0 || e->process != t->copies[master].process) continue;
+        writes++;
+        cr_assert(values_at(&v, master, e->ns, &point));
+        cr_assert_eq(point.event, i);
+        cr_assert_eq(point.value.bits, timeline_written(t, e).bits);
+        cr_assert(values_at(&v, master, e->ns - 1, &point));
+        cr_assert_neq(point.event, i);
+        cr_assert_eq(values_apart(&v, master, e->ns), e->ns > v.split[master]);
+    }
+    cr_assert_eq(writes, t->copies[master].writes);
+    cr_assert_eq(t->globals[0].count, 3u);
+    for (copy_id c = master + 1; c < master + 3; c++) { /* the workers keep what the fork gave them */
+        const struct copy *copy = &t->copies[c];
+        cr_assert(!values_at(&v, c, copy->born - 1, &point));
+        cr_assert(values_at(&v, c, copy->born, &point));
+        cr_assert_eq(point.kind, POINT_BIRTH);
+        cr_assert_eq(point.value.bits, 1u);
+        cr_assert(!values_apart(&v, c, copy->born));
+    }
+    values_free(&v);
+    timeline_free(t);
+    ft_reader_close(&reader);
+}
+
+static size_t source_lines(const char *file, uint32_t line)
+{
+    static struct image image = {.cwd = "/tmp"};
+    static struct process process = {.images = &image, .image_count = 1};
+    struct timeline t = {.processes = &process, .process_count = 1, .realtime = INT64_MAX};
+    struct facts f = {.timeline = &t};
+    facts_add_source(&f, &(struct event){0}, file, line);
+    size_t count = f.count;
+    facts_free(&f);
+    return count;
+}
+
+Test(tui_source, only_regular_files_are_opened, .timeout = 10)
+{
+    char path[] = "/tmp/forktrace-source-XXXXXX", fifo[sizeof path + 5];
+    int fd = mkstemp(path);
+    cr_assert_eq(write(fd, "one\ntwo\nthree\nfour", 18), 18);
+    close(fd);
+    cr_expect_eq(source_lines(path, 2), 3u);
+    cr_expect_eq(source_lines(path + 5, 2), 3u, "relative to where the process ran");
+    cr_expect_eq(source_lines(path, 4), 2u);
+    cr_expect_eq(source_lines(path, 1), 2u);
+    cr_expect_eq(source_lines(path, 400), 0u);
+    cr_expect_eq(source_lines(path, UINT32_MAX), 0u);
+    snprintf(fifo, sizeof fifo, "%s.fifo", path);
+    cr_assert_eq(mkfifo(fifo, 0600), 0);
+    cr_expect_eq(source_lines(fifo, 1), 0u); /* and does not wait for a writer */
+    cr_expect_eq(source_lines("/dev/zero", 1), 0u);
+    cr_expect_eq(source_lines("/tmp", 1), 0u);
+    unlink(fifo);
+    unlink(path);
 }

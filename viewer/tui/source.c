@@ -57,13 +57,13 @@ static bool path_of(const struct timeline *t, const struct event *e, const char 
 static void add_lines(struct facts *f, const char *text, uint32_t line, bool changed)
 {
     uint32_t number = 1;
-    for (const char *p = text; p && *p && number <= line + AROUND; number++) {
+    for (const char *p = text; p && *p && number <= (uint64_t)line + AROUND; number++) {
         const char *end = strchrnul(p, '\n');
         size_t length = (size_t)(end - p) < LINE_MOST ? (size_t)(end - p) : LINE_MOST;
         if (length && p[length - 1] == '\r') length--;
         char shown[LINE_MOST + 1];
         for (size_t i = 0; i < length; i++) shown[i] = p[i] == '\t' ? ' ' : p[i];
-        if (number + AROUND >= line)
+        if ((uint64_t)number + AROUND >= line)
             facts_add(f, number + AROUND == line || number == 1 ? "source" : "",
                       number == line ? STYLE_TITLE : STYLE_DIM, "%s%4u  %.*s", number == line ? "→" : " ",
                       number, (int)length, shown);
