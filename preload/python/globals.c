@@ -332,29 +332,32 @@ static bool torn_down(struct name *n, const struct value *value)
     return true;
 }
 
+/* A loop binds the same name again and again. */
+static inline bool bound_last(const void *dict, int64_t hash)
+{
+    return likely(last && last->hash == hash && last->dict == dict && module_intact(last->owner) &&
+                  last->process == this_process());
+}
+
 /* The name of this binding with a slot of this process; NULL: not one we keep. */
 static struct name *name_of(const void *dict, const void *key, int64_t hash, const struct value *value,
                             ft_ref task)
 {
-    struct name *n = last;
-    bool again = n && n->hash == hash && n->dict == dict && module_intact(n->owner);
-    if (!again) {
-        struct module *module = module_of(dict);
-        char text[128];
-        uint16_t *place;
-        if (!module) return NULL;
-        n = find(dict, hash, &place);
-        if (!n) {
-            size_t length = py_text(key, text, sizeof text);
-            if (!length) return NULL;
-            if (length == 8 && !memcmp(text, "__name__", 8) && module->dict)
-                module_renamed(module, value->kind ? value->object : NULL);
-            if (length > 2 && text[0] == '_' && text[1] == '_') return NULL;
-            /* def, class, import */
-            if (definition(value->kind) && !is_watched(module, text, length)) return NULL;
-            n = add(module, hash, text, length, place);
-            if (!n) return NULL;
-        }
+    struct module *module = module_of(dict);
+    char text[128];
+    uint16_t *place;
+    if (!module) return NULL;
+    struct name *n = find(dict, hash, &place);
+    if (!n) {
+        size_t length = py_text(key, text, sizeof text);
+        if (!length) return NULL;
+        if (length == 8 && !memcmp(text, "__name__", 8) && module->dict)
+            module_renamed(module, value->kind ? value->object : NULL);
+        if (length > 2 && text[0] == '_' && text[1] == '_') return NULL;
+        /* def, class, import */
+        if (definition(value->kind) && !is_watched(module, text, length)) return NULL;
+        n = add(module, hash, text, length, place);
+        if (!n) return NULL;
     }
     if (n->slot && n->process == this_process()) return last = n;
     return slot_for(n, dict, key, task) ? last = n : NULL;
@@ -367,7 +370,7 @@ static inline __attribute__((always_inline)) void bound(const void *dict, const 
     if (!task || !py_is(key, python.PyUnicode_Type)) return;
     struct value value;
     value_of(object, &value);
-    struct name *n = name_of(dict, key, hash, &value, task);
+    struct name *n = bound_last(dict, hash) ? last : name_of(dict, key, hash, &value, task);
     if (!n || torn_down(n, &value)) return;
     hide(n, &value);
     if (unlikely(ft.current[FT_LINEAGE] && ft.current[FT_LINEAGE]->seq > ft.capacity)) refresh(n, key);

@@ -110,7 +110,7 @@ static void named(struct value *v, uint8_t kind, const void *type)
 
 static uint64_t size_at(const void *object, int offset) { return (uint64_t)py_read(object, offset); }
 
-void value_of(const void *object, struct value *v)
+void value_of_other(const void *object, struct value *v)
 {
     v->object = object;
     if (!object) {

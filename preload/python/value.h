@@ -22,8 +22,21 @@ static inline bool value_is_text(uint8_t kind)
 /* Find the types; false if this interpreter lacks one. */
 bool value_init(const struct link_map *map);
 
+/* Any object but a small int. */
+void value_of_other(const void *object, struct value *value);
+
 /* What an object is worth showing. Runs no code of the program's, keeps no reference. NULL: unset. */
-void value_of(const void *object, struct value *value);
+static inline void value_of(const void *object, struct value *value)
+{
+    enum { SIZE = 16, DIGIT = 24 }; /* PyLongObject of 3.11, of one digit */
+    if (!py_is(object, python.PyLong_Type) || py_read(object, SIZE) != (const void *)1) {
+        value_of_other(object, value);
+        return;
+    }
+    value->object = object;
+    value->kind = FT_PY_KIND_int;
+    value->bits = py_read32(object, DIGIT);
+}
 
 /* As a record holds it: the word, or a reference to the text, interned. */
 uint64_t value_bits(const struct value *value);
