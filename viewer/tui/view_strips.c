@@ -68,7 +68,7 @@ static bool draw_stretch(struct pane *p, copy_id copy, const struct stretch *s, 
                                                        : value_text(s->point.value, text, sizeof text);
     int wide = grid_width(p->g, words, VALUE_TEXT);
     bool fits = wide + (written ? 4 : 9) <= s->wide;
-    char32_t height = p->g->ascii ? 0 : height_of(p, copy, s->point.value);
+    char32_t height = p->g->ascii || s->point.unseen ? 0 : height_of(p, copy, s->point.value);
     int from = s->x;
     if (nothing && !s->point.unseen) return written; /* before it is bound */
     if (fits) from += grid_text(p->g, s->x, y, wide, s->style, words);
