@@ -7,7 +7,7 @@
  * nothing read from it is ever used as an address or a length without a check.
  *
  * All functions here leave errno alone and are async-signal-safe unless they
- * say otherwise. System calls go through syscall(), never through a libc
+ * say otherwise. System calls are made without libc (syscall.h), never through a
  * wrapper the program may have replaced or that is a cancellation point.
  */
 #ifndef FT_WRITER_H
