@@ -31,6 +31,7 @@ static bool over; /* the interpreter is being finalised, or was */
 void alive_module(const void *bootstrap, const void *state)
 {
     const void *dict = py_read(bootstrap, FUNCTION_GLOBALS);
+    over = false; /* initialised again, if it was */
     if (module != dict || !dict_entry_is(dict, active_at, "_active")) {
         module = NULL;
         active_at = dict_find(dict, "_active");

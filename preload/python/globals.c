@@ -488,9 +488,11 @@ static bool prepare(const struct patch_object *object, const struct link_map *ma
 void globals_start(const struct link_map *map, const void *start)
 {
     struct patch_object object;
-    if (python.layout->version != 0x030b) return;
-    if (((uintptr_t)self_alive & (FT_PAGE - 1)) != 0)
-        return; /* no MADV_WIPEONFORK: whose slot, we could not tell */
+    /* without MADV_WIPEONFORK (4.14) we could not tell whose a slot is */
+    if (python.layout->version != 0x030b || ((uintptr_t)self_alive & (FT_PAGE - 1))) {
+        self_note(FT_NOTE_PYTHON_UNPATCHED, "only those of CPython 3.11 are, on Linux 4.14 or later");
+        return;
+    }
 #define X(result, name, parameters) \
     if (!(api.name = (result(*) parameters)elf_symbol(map, #name))) return;
     FUNCTIONS(X)

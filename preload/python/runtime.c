@@ -79,6 +79,7 @@ bool py_here(void)
         return true;
     declined = true;
     __atomic_store_n(&python.layout, NULL, __ATOMIC_RELEASE);
+    self_note(FT_NOTE_PYTHON_UNKNOWN, "unloaded by the program; not looked for again");
     return false;
 }
 
