@@ -27,9 +27,9 @@
 
 #include <stdbool.h>
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT      __attribute__((visibility("default")))
 
 /*
  * What a fork child runs that does nothing but exit. Gathered in one place of
@@ -42,14 +42,14 @@ struct hook {
     void **real;
 };
 
-#define HOOK_REAL(result, name, parameters)                                                   \
-    static result(*real_##name) parameters;                                                   \
-    static const struct hook hook_##name __attribute__((used, section("ft_hooks"))) = {       \
-        #name, (void **)(void *)&real_##name}
+#define HOOK_REAL(result, name, parameters) \
+    static result(*real_##name) parameters; \
+    static const struct hook hook_##name    \
+        __attribute__((used, section("ft_hooks"))) = {#name, (void **)(void *)&real_##name}
 
-#define HOOK(result, name, parameters)     \
-    HOOK_REAL(result, name, parameters);   \
-    EXPORT result name parameters;         \
+#define HOOK(result, name, parameters)   \
+    HOOK_REAL(result, name, parameters); \
+    EXPORT result name parameters;       \
     EXPORT result name parameters
 
 /*

@@ -62,7 +62,8 @@ static struct caches {
 static struct remembered own[REMEMBERED];
 static uint32_t own_changes; /* caches->changes then */
 
-/* Remember a non-zero value in a small set, open-addressed. True if it is new. Inlined: a constant size saves 20 ns. */
+/* Remember a non-zero value in a small set, open-addressed. True if it is new. Inlined: a constant size saves
+ * 20 ns. */
 static inline __attribute__((always_inline)) bool remember(uint64_t *set, unsigned size, uint64_t value)
 {
     for (unsigned i = 0; i < 16; i++) {

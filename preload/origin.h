@@ -28,9 +28,9 @@ void origin_before_fork(void);
 /* Write an FT_SITE with the full stack the first time this call site is seen in this address space. */
 void origin_first(uint64_t site);
 
-/* Make sure the object this address lies in (a handler, a lock, a start routine) is described in the trace. */
+/* Make sure the object this address lies in (a handler, a lock, a start routine) is described in the trace.
+ */
 void origin_object(uint64_t address);
-
 
 /* Constructor only. */
 void origin_init(void);

@@ -14,17 +14,18 @@
 #include "trace/writer.h"
 
 /* The locks a thread holds. In memory of its own (never unmapped): a fork reads all of them. */
-#define HELD_MAX  12
+#define HELD_MAX 12
 struct lane {
-    ft_ref task;       /* 0: free */
-    uint32_t held;     /* locks held, in lock[], oldest first; of more than HELD_MAX the newest */
+    ft_ref task;   /* 0: free */
+    uint32_t held; /* locks held, in lock[], oldest first; of more than HELD_MAX the newest */
     struct {
         const void *address;
         uint32_t kind; /* enum ft_wait_kind */
     } lock[HELD_MAX];
     uint64_t pthread;
     uint32_t tid;
-} __attribute__((aligned(256))); /* each thread its own cache lines, and one page: each costs a copy after a fork */
+} __attribute__((
+    aligned(256))); /* each thread its own cache lines, and one page: each costs a copy after a fork */
 
 /* Of this thread. Initial-exec TLS: no allocation, safe in signal handlers. */
 struct self {
@@ -44,8 +45,8 @@ extern __thread struct self self __attribute__((tls_model("initial-exec")));
 extern struct ft_writer ft;
 
 /*
- * One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not noticed".
- * Its second word counts this process's other threads (thread.h).
+ * One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not
+ * noticed". Its second word counts this process's other threads (thread.h).
  */
 extern volatile uint32_t *self_alive;
 extern bool self_shared_tls; /* a clone() child runs on its parent's thread pointer */

@@ -68,17 +68,19 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define FT_MAGIC "\x89" "FTRACE\n" /* 8 bytes: binary, and broken by text-mode copies */
-#define FT_VERSION 1                /* of the writer */
-#define FT_MIN_READER 1             /* the oldest reader that understands what we write */
-#define FT_ENDIAN 0x01020304u
-#define FT_PAGE 4096u
-#define FT_PAGE_MAGIC 0x47505446u /* "FTPG" */
-#define FT_PAGE_HEADER 64u
-#define FT_PAGE_ROOM (FT_PAGE - FT_PAGE_HEADER)
-#define FT_SLOT_SIZE 64u
+#define FT_MAGIC \
+    "\x89"       \
+    "FTRACE\n"              /* 8 bytes: binary, and broken by text-mode copies */
+#define FT_VERSION        1 /* of the writer */
+#define FT_MIN_READER     1 /* the oldest reader that understands what we write */
+#define FT_ENDIAN         0x01020304u
+#define FT_PAGE           4096u
+#define FT_PAGE_MAGIC     0x47505446u /* "FTPG" */
+#define FT_PAGE_HEADER    64u
+#define FT_PAGE_ROOM      (FT_PAGE - FT_PAGE_HEADER)
+#define FT_SLOT_SIZE      64u
 #define FT_SLOTS_PER_PAGE (FT_PAGE_ROOM / FT_SLOT_SIZE)
-#define FT_REF_UNIT 8u
+#define FT_REF_UNIT       8u
 
 typedef uint32_t ft_ref;
 
@@ -91,6 +93,7 @@ enum ft_state { FT_CLAIMED = 1, FT_OPEN = 2, FT_DONE = 3 };
 enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
 
 /* Why records are missing: index of ft_header.lost. One table for writer, reader and texts. */
+/* clang-format off */
 #define FT_LOST_REASONS(X)                                                                        \
     X(DISK_FULL, "disk-full", "the disk, quota or file size limit had no room")                  \
     X(OVERWRITTEN, "overwritten", "FORKTRACE_MAX_SIZE was reached: the oldest were overwritten") \
@@ -106,6 +109,7 @@ enum ft_lost {
 #undef X
         FT_LOST_COUNT
 };
+/* clang-format on */
 #define FT_LOST_ROOM 32
 
 struct ft_header {
@@ -162,15 +166,16 @@ static_assert(sizeof(struct ft_head) == 16, "head");
 
 /* Where a call came from. */
 struct ft_origin {
-    uint64_t site;    /* return address in the caller */
-    ft_ref stack;     /* FT_STACK, or 0 */
-    ft_ref py_stack;  /* FT_PY_STACK, or 0 */
+    uint64_t site;   /* return address in the caller */
+    ft_ref stack;    /* FT_STACK, or 0 */
+    ft_ref py_stack; /* FT_PY_STACK, or 0 */
 };
 
 /*
  * The record types: number, struct ft_<name>, class of page. Numbers are for
  * ever; a new type takes a new number.
  */
+/* clang-format off */
 #define FT_TYPES(X)                          \
     X(1, STRING, string, LINEAGE)            \
     X(2, STACK, stack, LINEAGE)              \
@@ -215,6 +220,7 @@ enum ft_type {
 #undef X
 };
 
+/* clang-format on */
 /* --- definitions ---------------------------------------------------------------------------- */
 
 struct ft_string { /* interned: the same bytes are written once a process */
@@ -255,6 +261,7 @@ struct ft_clock { /* head.time and this were read together */
 };
 
 /* What our own library could not do, or had to do differently. */
+/* clang-format off */
 #define FT_NOTES(X)                                                                                      \
     X(1, LIBRARY_OUT_OF_REACH, "the image about to be executed cannot load the library (chroot, permissions)") \
     X(2, CLEANED_ENVIRONMENT, "the program removed the library from the environment: it was put back")          \
@@ -271,6 +278,7 @@ enum ft_note_what {
     FT_NOTES(X)
 #undef X
 };
+/* clang-format on */
 struct ft_note {
     struct ft_head head;
     uint32_t what; /* enum ft_note_what */
@@ -282,7 +290,7 @@ struct ft_note {
 /* How the library came to be in this address space. */
 enum ft_birth { FT_BIRTH_ROOT = 1, FT_BIRTH_EXEC = 2, FT_BIRTH_UNSEEN_FORK = 3 };
 
-struct ft_process { /* birth certificate: a new image, or a child whose creation was not seen */
+struct ft_process {      /* birth certificate: a new image, or a child whose creation was not seen */
     struct ft_head head; /* task: this record itself, the main thread of the image */
     uint32_t pid, ppid;
     uint64_t start_ticks; /* field 22 of /proc/PID/stat; 0 unknown */
@@ -291,9 +299,10 @@ struct ft_process { /* birth certificate: a new image, or a child whose creation
     uint64_t blocked, ignored; /* signals: bit n-1 for signal n */
     ft_ref exe, argv, cwd;
     ft_ref parent_task; /* FT_BIRTH_UNSEEN_FORK: whose memory it was copied from */
-    uint64_t pthread;     /* pthread_t of the main thread; 0 unknown */
+    uint64_t pthread;   /* pthread_t of the main thread; 0 unknown */
 };
 
+/* clang-format off */
 #define FT_FORK_APIS(X)                                                                   \
     X(1, fork) X(2, vfork) X(3, clone) X(4, posix_spawn) X(5, system) X(6, popen)         \
     X(7, daemon) X(8, forkpty) X(9, _Fork)
@@ -344,11 +353,13 @@ enum ft_wait_kind { FT_WAIT_KINDS(FT_X_WAIT) };
 #define FT_X_ATFORK(n, name) FT_ATFORK_##name = n,
 enum ft_atfork_phase { FT_ATFORK_PHASES(FT_X_ATFORK) };
 
+/* clang-format on */
 struct ft_fork { /* before the call; FT_OPEN until it returned in the parent. Names the child's main task */
     struct ft_head head;
     struct ft_origin origin;
     uint32_t api;
-    int32_t result; /* 0 not returned; child's pid (system, popen, daemon: 1, its pid is not known here); -errno */
+    int32_t result; /* 0 not returned; child's pid (system, popen, daemon: 1, its pid is not known here);
+                       -errno */
 };
 static_assert(sizeof(struct ft_fork) <= 48, "lineage record");
 
@@ -377,7 +388,8 @@ struct ft_exit { /* asked for, with where; FT_EXIT_end: the very last thing exit
     int32_t status; /* as the parent will see it: & 0xff */
 };
 
-struct ft_reap { /* task 0: somebody outside the run waited, as `forktrace record` does for the first process */
+struct ft_reap { /* task 0: somebody outside the run waited, as `forktrace record` does for the first process
+                  */
     struct ft_head head;
     uint64_t site;
     int32_t pid;
@@ -454,7 +466,7 @@ struct ft_unseen_threads {
 struct ft_atfork {
     struct ft_head head;
     uint64_t handler;
-    uint64_t ns; /* it ran so long; 0 for registered */
+    uint64_t ns;    /* it ran so long; 0 for registered */
     uint32_t phase; /* enum ft_atfork_phase */
     uint32_t which; /* registered: 2 prepare, 3 parent, 4 child */
 };
@@ -519,7 +531,7 @@ struct ft_wait {
     uint16_t kind, pad;
 };
 
-struct ft_wait_slot { /* now waiting; head.state 0: not waiting. Same tail as ft_wait */
+struct ft_wait_slot {    /* now waiting; head.state 0: not waiting. Same tail as ft_wait */
     struct ft_head head; /* time: since when */
     struct ft_origin origin;
     uint64_t address;
@@ -564,6 +576,7 @@ struct ft_py_thread { /* what Python calls a thread it is about to create */
 };
 
 /* What a global is bound to. `value` holds it, or a reference to its text. */
+/* clang-format off */
 #define FT_PY_KINDS(X)                                                                              \
     X(0, unset) X(1, none) X(2, bool) X(3, int) X(4, float) X(5, text) X(6, bytes) X(7, long_int)   \
     X(8, list) X(9, tuple) X(10, dict) X(11, set) X(12, object) X(13, function) X(14, type)         \
@@ -571,6 +584,7 @@ struct ft_py_thread { /* what Python calls a thread it is about to create */
 #define FT_X_PY(n, name) FT_PY_KIND_##name = n,
 enum ft_py_kind { FT_PY_KINDS(FT_X_PY) };
 
+/* clang-format on */
 /*
  * A slot: one name of one module in one process, overwritten at each binding.
  * value: bool, int: itself; float: its bits; text, bytes, long_int: a string;
@@ -582,10 +596,10 @@ struct ft_py_global {
     uint64_t writes;
     uint64_t value, old; /* old: before the first write of this process */
     uint8_t kind, old_kind;
-    uint16_t flags;      /* FT_PY_* */
-    ft_ref writer;       /* task of the last write */
+    uint16_t flags; /* FT_PY_* */
+    ft_ref writer;  /* task of the last write */
     ft_ref file;
-    uint32_t line;       /* of the last write */
+    uint32_t line; /* of the last write */
 };
 enum {
     FT_PY_TEARDOWN = 1,  /* the last write was the interpreter clearing its modules: not counted */
@@ -617,7 +631,7 @@ struct ft_py_write { /* of a watched global */
 /* The threads that Python's threading module believes to be alive in this process (threading._active). */
 struct ft_py_threads {
     struct ft_head head;
-    uint32_t when;    /* FT_PY_AT_* */
+    uint32_t when; /* FT_PY_AT_* */
     uint32_t count;
     uint64_t ident[]; /* pthread_t */
 };
@@ -629,7 +643,7 @@ struct ft_bind {
     struct ft_head head;
     struct ft_origin origin;
     int32_t fd;
-    int32_t error; /* errno */
+    int32_t error;     /* errno */
     uint8_t address[]; /* struct sockaddr as given, at most 112 bytes */
 };
 

@@ -18,35 +18,36 @@
 
 #include "format.h"
 
-#define FT_PATH_MAX 4096
+#define FT_PATH_MAX     4096
 #define FT_WINDOW_PAGES 4096u /* mapped from the start: 16 MiB of addresses, no memory */
 #define FT_SHARED_PAGES 16u   /* a run everybody shares */
-#define FT_RUN_MAX 256u       /* largest run: 1 MiB, also the size of a later mapping */
-#define FT_MAPS 40u           /* later mappings: 40 MiB at most */
+#define FT_RUN_MAX      256u  /* largest run: 1 MiB, also the size of a later mapping */
+#define FT_MAPS         40u   /* later mappings: 40 MiB at most */
 #define FT_MAPS_LIMITED 8u    /* under RLIMIT_AS */
-#define FT_INTERNED 1024u
+#define FT_INTERNED     1024u
 
 struct ft_interned {
     uint64_t hash;
     ft_ref ref;
 };
 
-/* One per process; all zero is "not recording". Only writer.c looks inside (but `interned` is set by its owner). */
+/* One per process; all zero is "not recording". Only writer.c looks inside (but `interned` is set by its
+ * owner). */
 struct ft_writer {
     struct ft_page *current[FT_CLASSES]; /* where the next record of a class goes */
     struct ft_header *header;            /* NULL: not recording */
     struct ft_header *file;              /* the same, also after ft_writer_stop: others may be appending */
     uint64_t capacity;                   /* header's, checked */
     uint32_t clock;
-    uint32_t window_pages; /* pages mapped behind header, with it */
-    uint64_t retry_at;     /* counter: no new run before this, the last one could not be had */
-    uint64_t run, spare;   /* address of its head page | number of pages; 0 none */
-    uint64_t maps[FT_MAPS]; /* later mappings, FT_RUN_MAX pages each */
-    uint32_t map_next;      /* the oldest of them */
-    uint32_t map_room;      /* how many of them may be used */
-    uint32_t pid;           /* that claimed the current run */
-    enum ft_lost why_not;   /* the last run could not be had */
-    char path[FT_PATH_MAX]; /* absolute */
+    uint32_t window_pages;        /* pages mapped behind header, with it */
+    uint64_t retry_at;            /* counter: no new run before this, the last one could not be had */
+    uint64_t run, spare;          /* address of its head page | number of pages; 0 none */
+    uint64_t maps[FT_MAPS];       /* later mappings, FT_RUN_MAX pages each */
+    uint32_t map_next;            /* the oldest of them */
+    uint32_t map_room;            /* how many of them may be used */
+    uint32_t pid;                 /* that claimed the current run */
+    enum ft_lost why_not;         /* the last run could not be had */
+    char path[FT_PATH_MAX];       /* absolute */
     struct ft_interned *interned; /* FT_INTERNED entries, the caller's; NULL: nothing is remembered */
 };
 

@@ -165,8 +165,8 @@ struct copy {
     thread_id writer; /* of the last one */
     const char *file; /* where, NULL if there was none */
     uint32_t line;
-    bool by_module; /* bound by the module's own top level only */
-    bool torn_down; /* cleared by the interpreter's shutdown, which is not counted */
+    bool by_module;         /* bound by the module's own top level only */
+    bool torn_down;         /* cleared by the interpreter's shutdown, which is not counted */
     struct writer *writers; /* of a watched global, by their first write; none: see `writer` */
     size_t writer_count;
 };
@@ -180,19 +180,18 @@ struct global {
 };
 
 /* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
-#define EVENT_TYPES(X)                                                                                   \
-    X(FORK, "fork", 'Y')                                                                                 \
-    X(EXEC, "exec", 'X')                                                                                 \
-    X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') X(WAIT, "wait", 'w')                         \
-        X(THREAD_CREATE, "thread-create", '+') X(THREAD_START, "thread-start", 't')                      \
-            X(THREAD_END, "thread-end", 'e') X(THREAD_JOIN, "thread-join", 'j')                          \
-                X(THREAD_DETACH, "thread-detach", 'd') X(THREAD_CANCEL, "thread-cancel", 'c')            \
-                    X(THREAD_NAME, "thread-name", 'n') X(SIGACTION, "sigaction", 's')                    \
-                        X(SIGMASK, "sigmask", 'm') X(KILL, "kill", 'k') X(SIGNAL, "signal", '!')         \
-                            X(LOCK_WAIT, "lock-wait", '=') X(LOCK_HELD, "lock-held", 'h')                \
-                                X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') X(SESSION, "session", 'S') \
-                                    X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*')              \
-                                        X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z')
+/* clang-format off */
+#define EVENT_TYPES(X) \
+    X(FORK, "fork", 'Y') X(EXEC, "exec", 'X') X(EXEC_FAILED, "exec-failed", 'x') X(EXIT, "exit", 'E') \
+    X(WAIT, "wait", 'w') X(THREAD_CREATE, "thread-create", '+') X(THREAD_START, "thread-start", 't') \
+    X(THREAD_END, "thread-end", 'e') X(THREAD_JOIN, "thread-join", 'j') \
+    X(THREAD_DETACH, "thread-detach", 'd') X(THREAD_CANCEL, "thread-cancel", 'c') \
+    X(THREAD_NAME, "thread-name", 'n') X(SIGACTION, "sigaction", 's') X(SIGMASK, "sigmask", 'm') \
+    X(KILL, "kill", 'k') X(SIGNAL, "signal", '!') X(LOCK_WAIT, "lock-wait", '=') \
+    X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') \
+    X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*') \
+    X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z')
+/* clang-format on */
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
     EVENT_TYPES(X)
