@@ -17,8 +17,9 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,n
               -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
-SO_SRC   := trace/writer.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
-VIEW_SRC := trace/writer.c $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
+WRITER   := $(wildcard trace/writer*.c)
+SO_SRC   := $(WRITER) $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
+VIEW_SRC := $(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
 
@@ -86,13 +87,13 @@ bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
 
 # One program of all unit tests, with every object of the viewer but its main(), and the writer.
-UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) trace/writer.c) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
+UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) $(WRITER)) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
 $(B)/tests/unit: $(UNIT_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS) -lcriterion -pthread
 
-$(B)/tests/seeds: $(B)/view/tests/tools/seeds.c.o $(B)/view/trace/writer.c.o
+$(B)/tests/seeds: $(B)/view/tests/tools/seeds.c.o $(patsubst %,$(B)/view/%.o,$(WRITER))
 $(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
 $(B)/tests/fuzz_timeline: $(B)/view/tests/fuzz/fuzz_timeline.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c viewer/timeline/*.c))
 $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_timeline:

@@ -1,6 +1,6 @@
 /*
  * format.h: the trace file, byte by byte. The only place in the project that
- * knows an offset; writer.c fills it, reader.c checks it, nobody else looks.
+ * knows an offset; the writer fills it, the reader checks it, nobody else looks.
  *
  * THE FILE is an array of 4 KiB pages, mapped MAP_SHARED by every process of a
  * run. It is created sparse at its full size (a process that lost its fds, its

@@ -31,8 +31,8 @@ struct ft_interned {
     ft_ref ref;
 };
 
-/* One per process; all zero is "not recording". Only writer.c looks inside (but `interned` is set by its
- * owner). */
+/* One per process; all zero is "not recording". Only the writer's files look inside (but `interned` is set by
+ * its owner). */
 struct ft_writer {
     struct ft_page *current[FT_CLASSES]; /* where the next record of a class goes */
     struct ft_header *header;            /* NULL: not recording */
