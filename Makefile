@@ -94,8 +94,8 @@ $(B)/tests/unit: $(UNIT_OBJ)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS) -lcriterion -pthread
 
 $(B)/tests/seeds: $(B)/view/tests/tools/seeds.c.o $(patsubst %,$(B)/view/%.o,$(WRITER))
-$(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
-$(B)/tests/fuzz_timeline: $(B)/view/tests/fuzz/fuzz_timeline.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c viewer/timeline/*.c))
+$(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(B)/view/tests/fuzz/replay.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
+$(B)/tests/fuzz_timeline: $(B)/view/tests/fuzz/fuzz_timeline.c.o $(B)/view/tests/fuzz/replay.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c viewer/timeline/*.c))
 $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_timeline:
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -109,7 +109,7 @@ unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_ti
 FUZZ ?= reader
 fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, FUZZ_SECONDS=60 (clang)
 	$(Q)$(B)/tests/seeds $(B)/seeds && mkdir -p $(B)/corpus-$(FUZZ)
-	$(Q)clang -DFUZZING -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz \
+	$(Q)clang -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz \
 	    tests/fuzz/fuzz_$(FUZZ).c $(wildcard trace/reader*.c viewer/timeline/*.c)
 	$(Q)$(B)/tests/fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 -artifact_prefix=$(B)/ \
 	    $(B)/corpus-$(FUZZ) $(B)/seeds $(wildcard tests/golden)

@@ -3,11 +3,12 @@
  * at and every number in it followed as if it were a reference.
  *
  *     make fuzz          with libFuzzer (clang); FUZZ_SECONDS=60
- *     fuzz_reader FILE...  without: replays files, as `make unit` does with the seeds
+ *     fuzz_reader FILE...  without: replays files (replay.c)
  */
 #define _GNU_SOURCE
 #include "trace/reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -63,19 +64,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ft_reader_close(&r);
     return 0;
 }
-
-#ifndef FUZZING
-int main(int argc, char **argv)
-{
-    static uint8_t data[16 << 20];
-    for (int i = 1; i < argc; i++) {
-        FILE *f = fopen(argv[i], "rb");
-        if (!f) return perror(argv[i]), 1;
-        size_t size = fread(data, 1, sizeof data, f);
-        fclose(f);
-        LLVMFuzzerTestOneInput(data, size);
-    }
-    printf("%d inputs replayed\n", argc - 1);
-    return argc < 2;
-}
-#endif
