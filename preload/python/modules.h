@@ -58,7 +58,7 @@ void python_eval(const void *code, const void *globals, const void *locals)
 const void *dict_get(const void *dict, const void *key, int64_t hash);
 bool modules_init(const struct link_map *map);
 
-/* For globals.c: names of this dict will not be bound any more. */
+/* For table.c: names of this dict will not be bound any more. */
 void globals_forget(const void *dict);
 
 #endif

@@ -1,0 +1,106 @@
+/*
+ * hooks.c: the entries of CPython 3.11 that are patched, and what they call.
+ */
+#include "preload/python/binding.h"
+#include "preload/python/elf.h"
+#include "preload/python/globals.h"
+#include "preload/python/modules.h"
+#include "preload/python/patch.h"
+#include "preload/python/value.h"
+
+/* clang-format off */
+#define FUNCTIONS(X)                                        \
+    X(int64_t, PyObject_Hash, (void *object))
+/* clang-format on */
+static struct {
+#define X(result, name, parameters) result(*name) parameters;
+    FUNCTIONS(X)
+#undef X
+} api;
+
+/* For entry.S. */
+void *python_back_insert0, *python_back_insert1, *python_back_delete, *python_back_eval,
+    *python_back_finalize;
+void python_entry_insert0(void), python_entry_insert1(void), python_entry_delete(void),
+    python_entry_eval(void), python_entry_finalize(void);
+
+/* --- the hooks ------------------------------------------------------------------------------ */
+
+void python_insert(const void *dict, const void *key, int64_t hash, const void *value)
+    __attribute__((visibility("hidden")));
+void python_insert(const void *dict, const void *key, int64_t hash, const void *value)
+{
+    binding(dict, key, hash, value);
+}
+
+/* PyDict_DelItem has not looked yet whether there is such a key. */
+void python_delete(const void *dict, const void *key) __attribute__((visibility("hidden")));
+void python_delete(const void *dict, const void *key)
+{
+    if (!py_is(key, python.PyUnicode_Type) || !module_of(dict)) return;
+    int64_t hash = api.PyObject_Hash((void *)(uintptr_t)key); /* of a str: runs no code, is kept in it */
+    if (dict_get(dict, key, hash)) binding(dict, key, hash, NULL);
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+static struct patch_set patches;
+static bool pending;
+
+/*
+ * Nobody else may be in the functions that are patched: no other thread is
+ * there, or the GIL keeps them out. Until then nothing is watched.
+ */
+void globals_arm(void)
+{
+    if (likely(!__atomic_load_n(&pending, __ATOMIC_ACQUIRE)) || self.vforked || self_shared_tls) return;
+    bool alone = patch_alone();
+    if (!alone && !py_holds_gil()) {
+        self_note(FT_NOTE_PYTHON_UNPATCHED, "not before a thread that holds the GIL calls us");
+        return;
+    }
+    if (!__atomic_exchange_n(&pending, false, __ATOMIC_ACQ_REL)) return;
+    if (!patch_commit(&patches, alone)) self_note(FT_NOTE_PYTHON_UNPATCHED, "its code cannot be written to");
+}
+
+#if defined __x86_64__
+static bool prepare(const struct patch_object *object, const struct link_map *map)
+{
+    const uint8_t *inserts[4],
+        *set = elf_symbol(map, "PyDict_SetItem"), *hashed = elf_symbol(map, "_PyDict_SetItem_KnownHash"),
+        *delete = elf_symbol(map, "PyDict_DelItem"), *eval = elf_symbol(map, "PyEval_EvalCode");
+    if (!set || !hashed || !delete || !eval || patch_tails(object, set, hashed, inserts, 4) != 2)
+        return false;
+    const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx"); /* not vital */
+    if (finalize)
+        patch_prepare(&patches, object, finalize, (void *)python_entry_finalize, &python_back_finalize);
+    return patch_prepare(&patches, object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
+           patch_prepare(&patches, object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
+           patch_prepare(&patches, object, delete, (void *)python_entry_delete, &python_back_delete) &&
+           patch_prepare(&patches, object, eval, (void *)python_entry_eval, &python_back_eval);
+}
+
+void globals_start(const struct link_map *map, const void *start)
+{
+    struct patch_object object;
+    /* without MADV_WIPEONFORK (4.14) we could not tell whose a slot is */
+    if (python.layout->version != 0x030b || ((uintptr_t)self_alive & (FT_PAGE - 1))) {
+        self_note(FT_NOTE_PYTHON_UNPATCHED, "only those of CPython 3.11 are, on Linux 4.14 or later");
+        return;
+    }
+#define X(result, name, parameters) \
+    if (!(api.name = (result(*) parameters)elf_symbol(map, #name))) return;
+    FUNCTIONS(X)
+#undef X
+    if (!value_init(map) || !modules_init(map)) return;
+    if (!patch_object(&object, map, start) || !prepare(&object, map)) {
+        patch_drop(&patches);
+        self_note(FT_NOTE_PYTHON_UNPATCHED, NULL);
+        return;
+    }
+    __atomic_store_n(&pending, true, __ATOMIC_RELEASE);
+    globals_arm();
+}
+#else
+void globals_start(const struct link_map *map, const void *start) {}
+#endif

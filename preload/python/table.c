@@ -1,0 +1,121 @@
+/*
+ * table.c: the table of names: found by dict and hash, kept when their module
+ * goes, for it may be imported anew.
+ */
+#include "preload/python/table.h"
+
+#include <string.h>
+
+#include "preload/python/globals.h"
+#include "preload/secret.h"
+
+#define NAMES 16384
+#define INDEX (2 * NAMES)
+#define PROBE 32
+
+struct name names[NAMES];
+unsigned name_count;
+struct name *name_last;
+static uint16_t name_index[INDEX]; /* by dict and hash: 0 free, else index + 1 */
+static bool any_gone;
+static const char *watch; /* FORKTRACE_WATCH */
+
+void globals_watch(const char *list) { watch = list; }
+
+/* Is "module.name" or "module.*" in the list of -w py: ... */
+static bool listed(const char *module, const char *name, size_t length)
+{
+    size_t module_length = strlen(module);
+    for (const char *at = watch; at && *at; at += strcspn(at, ";"), at += *at == ';') {
+        size_t size = strcspn(at, ";");
+        if (size < 4 + module_length || strncmp(at, "py:", 3) || strncmp(at + 3, module, module_length))
+            continue;
+        const char *rest = at + 3 + module_length;
+        size_t left = size - 3 - module_length;
+        if (*rest != '.') continue;
+        if ((left == 2 && rest[1] == '*') || (left == length + 1 && !memcmp(rest + 1, name, length)))
+            return true;
+    }
+    return false;
+}
+
+bool name_watched(const struct module *module, const char *name, size_t length)
+{
+    return watch && (listed(module->text, name, length) || listed(module->called, name, length));
+}
+
+/* "key" as a word: API_KEY, key, private_key_2; not monkey. */
+static bool key_word(const char *name, size_t length)
+{
+    for (size_t at = 0; at + 3 <= length; at++)
+        if ((name[at] | 32) == 'k' && (name[at + 1] | 32) == 'e' && (name[at + 2] | 32) == 'y' &&
+            (!at || name[at - 1] == '_') && (at + 3 == length || name[at + 3] == '_'))
+            return true;
+    return false;
+}
+
+static uint16_t *index_at(const void *dict, int64_t hash, unsigned i)
+{
+    uint64_t h = ((uintptr_t)dict >> 4) * 0x9e3779b97f4a7c15u ^ (uint64_t)hash * 0xc2b2ae3d27d4eb4fu;
+    return &name_index[((h >> 40) + i) & (INDEX - 1)];
+}
+
+/* NULL: none yet; *place, if not NULL, is where its index belongs. */
+struct name *name_find(const void *dict, int64_t hash, uint16_t **place)
+{
+    *place = NULL;
+    for (unsigned i = 0; i < PROBE; i++) {
+        uint16_t *at = index_at(dict, hash, i);
+        struct name *n = *at ? &names[*at - 1] : NULL;
+        if (n && n->hash == hash && n->dict == dict) return n;
+        if (!*place && (!n || !n->dict)) *place = at;
+        if (!n) return NULL;
+    }
+    return NULL;
+}
+
+/* A module that was imported anew: its names go on where they were, in the same slots. */
+static struct name *gone(ft_ref module, ft_ref name)
+{
+    for (struct name *n = names; any_gone && n < names + name_count; n++)
+        if (!n->dict && n->module == module && n->name == name) return n;
+    return NULL;
+}
+
+struct name *name_add(struct module *module, int64_t hash, const char *text, size_t length, uint16_t *place)
+{
+    ft_ref name = ft_string(&ft, text, length, self.task);
+    struct name *n = gone(module->name, name);
+    if (!n && (!place || name_count == NAMES)) {
+        self_note(FT_NOTE_PYTHON_FULL, "names");
+        ft_count_lost(&ft, FT_LOST_PYTHON, 1);
+        return NULL;
+    }
+    bool fresh = !n;
+    if (fresh) n = &names[name_count];
+    name_change(n);
+    n->module = module->name;
+    n->name = name;
+    n->owner = module;
+    n->secret = secret_name(text, length) || key_word(text, length);
+    n->watched = name_watched(module, text, length);
+    n->hash = hash;
+    n->dict = module->dict;
+    n->code = NULL;
+    name_changed(n);
+    if (fresh) __atomic_store_n(&name_count, name_count + 1, __ATOMIC_RELEASE);
+    if (place) *place = (uint16_t)(n - names + 1);
+    return n;
+}
+
+void globals_forget(const void *dict)
+{
+    name_last = NULL;
+    for (struct name *n = names; n < names + name_count; n++)
+        if (n->dict == dict) {
+            any_gone = true;
+            name_change(n);
+            n->dict = NULL;
+            name_changed(n);
+        }
+}
