@@ -53,7 +53,9 @@
  * A REFERENCE (ft_ref) names a record by its logical position / 8; 0 is none.
  * A task is named by the reference of the record that gave birth to it:
  * FT_PROCESS, FT_FORK, FT_THREAD_CREATE, or FT_THREAD_START of a thread whose
- * creation nobody saw. No ids are handed out.
+ * creation nobody saw. No ids are handed out. forktrace-ebpf names the same
+ * task by its FT_KERNEL_TASK: two witnesses, two names, told to be one by tid
+ * and time when the file is read.
  *
  * A SLOT (class FT_SLOTS) is 64 bytes overwritten in place: what a thread
  * waits for now, what a global is now. It is how a killed process still shows
@@ -102,7 +104,8 @@ enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
     X(NO_SLOT, "no-slot", "more threads at once than there is room to follow")                   \
     X(UNREACHABLE, "unreachable", "a process could not open the trace file")                     \
     X(KERNEL, "kernel-buffer", "the kernel's ring buffer was full")                               \
-    X(PYTHON, "python", "more Python globals than there is room to follow")
+    X(PYTHON, "python", "more Python globals than there is room to follow")                      \
+    X(KERNEL_TREE, "kernel-tree", "more processes at once than forktrace-ebpf has room to follow")
 enum ft_lost {
 #define X(id, name, text) FT_LOST_##id,
     FT_LOST_REASONS(X)
@@ -212,7 +215,13 @@ struct ft_origin {
     X(63, PY_GLOBAL, py_global, SLOTS)       \
     X(64, PY_VALUE, py_value, LINEAGE)       \
     X(65, PY_WRITE, py_write, EVENTS)        \
-    X(66, PY_THREADS, py_threads, LINEAGE)
+    X(66, PY_THREADS, py_threads, LINEAGE)   \
+    X(80, KERNEL_TASK, kernel_task, LINEAGE) \
+    X(81, KERNEL_EXEC, kernel_exec, LINEAGE) \
+    X(82, KERNEL_EXIT, kernel_exit, LINEAGE) \
+    X(83, KERNEL_KILL, kernel_kill, LINEAGE) \
+    X(84, KERNEL_SIGNAL, kernel_signal, LINEAGE) \
+    X(85, KERNEL_VIEW, kernel_view, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -272,7 +281,8 @@ struct ft_clock { /* head.time and this were read together */
     X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it") \
     X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only") \
     X(9, PYTHON_UNPATCHED, "this CPython's functions are not as we know them: writes to globals are not seen") \
-    X(10, PYTHON_FULL, "more of the program's own Python modules or globals than can be followed: the others are not")
+    X(10, PYTHON_FULL, "more of the program's own Python modules or globals than can be followed: the others are not") \
+    X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -636,6 +646,78 @@ struct ft_py_threads {
     uint64_t ident[]; /* pthread_t */
 };
 enum { FT_PY_AT_FORK = 1, FT_PY_AT_EXIT = 2 };
+
+/* --- the kernel's word ---------------------------------------------------------------------- */
+
+/*
+ * Written by forktrace-ebpf, dated by the kernel. It also writes the types above for tasks that the library
+ * is not in (FT_SIGACTION, FT_SIGMASK, FT_WAIT of a futex), with the task's FT_KERNEL_TASK as their task.
+ */
+
+struct ft_kernel_task { /* a process or a thread begins; task: its creator's FT_KERNEL_TASK, 0 unknown */
+    struct ft_head head;
+    uint32_t pid, tid;             /* as the task itself is told by getpid() and gettid() */
+    uint32_t outer_pid, outer_tid; /* as forktrace-ebpf sees them: others where pid namespaces are nested */
+    uint64_t start_ticks;          /* field 22 of /proc/PID/stat */
+    uint32_t flags;                /* CLONE_* */
+    uint8_t exit_signal;           /* sent to its parent at its end */
+    uint8_t how;                   /* enum ft_kernel_birth */
+    uint16_t pad;
+};
+/* Seen born; the command of `forktrace record --ebpf`; or it was there when forktrace-ebpf looked. */
+enum ft_kernel_birth { FT_KERNEL_BORN = 1, FT_KERNEL_ROOT = 2, FT_KERNEL_FOUND = 3 };
+
+struct ft_kernel_exec { /* a new image runs; task: the main thread, whichever thread called exec */
+    struct ft_head head;
+    ft_ref path; /* as it was called */
+    ft_ref exe;  /* what runs: a script's interpreter; 0 unknown */
+    ft_ref argv;
+    uint32_t why; /* the library is not in it: enum ft_blind_why; 0: nothing keeps it out */
+};
+
+/* Why a thread ended: by itself, with its process (exit, a signal), for another thread's exec. */
+enum ft_kernel_end { FT_KERNEL_END_ITSELF = 1, FT_KERNEL_END_PROCESS = 2, FT_KERNEL_END_EXEC = 3 };
+
+struct ft_kernel_exit { /* a thread ended */
+    struct ft_head head;
+    int32_t status; /* a wait status: the process's if `last`, else the thread's */
+    uint8_t last;   /* of its process: that ended */
+    uint8_t how;    /* enum ft_kernel_end */
+    uint16_t pad;
+    uint64_t cpu_ns; /* of this thread */
+    char name[16];   /* /proc/PID/comm */
+};
+
+struct ft_kernel_kill { /* a signal was sent; task: who did it, 0: nobody in the run */
+    struct ft_head head;
+    ft_ref target;                   /* the thread, or the main thread of the process; 0: outside the run */
+    uint32_t target_pid, sender_pid; /* as forktrace-ebpf sees them; 0: the kernel itself, or invisible */
+    int32_t code;                    /* siginfo's si_code: 0 kill(), -6 tgkill(), > 0 the kernel */
+    uint8_t signal;
+    uint8_t group;  /* 1: to the process, 0: to the thread */
+    uint8_t result; /* 0 sent, 1 ignored, 2 it was pending already, 3 and 4 no memory for it */
+    uint8_t pad[5];
+    char name[16]; /* comm of a sender outside the run */
+};
+
+struct ft_kernel_signal { /* a signal was taken; task: the thread that took it */
+    struct ft_head head;
+    ft_ref sender;       /* 0: outside the run, or the kernel itself */
+    uint32_t sender_pid; /* as in ft_kernel_kill */
+    int32_t code;
+    uint8_t signal;
+    uint8_t pad[3];
+    uint64_t handler; /* SIG_DFL, or an address */
+};
+
+/* When forktrace-ebpf began to look, and when it stopped: without the latter it was killed. */
+struct ft_kernel_view {
+    struct ft_head head;
+    uint32_t what; /* enum ft_kernel_view_what */
+    uint32_t pid;  /* forktrace-ebpf's */
+    uint64_t lost; /* END: records the ring buffer had no room for, counted in FT_LOST_KERNEL too */
+};
+enum ft_kernel_view_what { FT_KERNEL_VIEW_BEGIN = 1, FT_KERNEL_VIEW_END = 2 };
 
 /* --- network -------------------------------------------------------------------------------- */
 

@@ -338,6 +338,49 @@ static void print_python(const struct ft_head *head)
     }
 }
 
+static void print_kernel(const struct ft_head *head)
+{
+    switch (head->type) {
+    case FT_KERNEL_TASK: {
+        struct ft_kernel_task k = FT_GET(kernel_task, head);
+        printf(" pid=%u tid=%u outer=%u/%u ticks=%" PRIu64 " flags=%x exit_signal=%u how=%u", k.pid, k.tid,
+               k.outer_pid, k.outer_tid, k.start_ticks, k.flags, k.exit_signal, k.how);
+        break;
+    }
+    case FT_KERNEL_EXEC: {
+        struct ft_kernel_exec k = FT_GET(kernel_exec, head);
+        print_string("path", k.path);
+        print_string("exe", k.exe);
+        print_string("argv", k.argv);
+        printf(" why=%u", k.why);
+        break;
+    }
+    case FT_KERNEL_EXIT: {
+        struct ft_kernel_exit k = FT_GET(kernel_exit, head);
+        printf(" status=%x last=%u how=%u cpu=%" PRIu64 " name=%.16s", (unsigned)k.status, k.last, k.how,
+               k.cpu_ns, k.name);
+        break;
+    }
+    case FT_KERNEL_KILL: {
+        struct ft_kernel_kill k = FT_GET(kernel_kill, head);
+        printf(" signal=%u target=%x/%u sender=%u code=%d group=%u result=%u name=%.16s", k.signal, k.target,
+               k.target_pid, k.sender_pid, k.code, k.group, k.result, k.name);
+        break;
+    }
+    case FT_KERNEL_SIGNAL: {
+        struct ft_kernel_signal k = FT_GET(kernel_signal, head);
+        printf(" signal=%u sender=%x/%u code=%d handler=%" PRIx64, k.signal, k.sender, k.sender_pid, k.code,
+               k.handler);
+        break;
+    }
+    case FT_KERNEL_VIEW: {
+        struct ft_kernel_view k = FT_GET(kernel_view, head);
+        printf(" what=%u pid=%u lost=%" PRIu64, k.what, k.pid, k.lost);
+        break;
+    }
+    }
+}
+
 static int print_record(void *context, const struct ft_head *head, ft_ref ref)
 {
     static const char states[] = "?cO ";
@@ -358,8 +401,10 @@ static int print_record(void *context, const struct ft_head *head, ft_ref ref)
         print_signal(head);
     else if (head->type < FT_PY_FUNCTION)
         print_wait(head);
-    else
+    else if (head->type < FT_KERNEL_TASK)
         print_python(head);
+    else
+        print_kernel(head);
     putchar('\n');
     return 0;
 }
