@@ -27,7 +27,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view deps demo test unit fuzz fixtures scenarios screens golden bench install clean help format
+.PHONY: all lib view deps demo test unit fuzz fixtures scenarios screens golden bench man install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace ## build everything
 
 lib: $(B)/libforktrace.so
@@ -118,6 +118,9 @@ $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wil
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
+
+man: view ## write the table of rules in man/forktrace.1 anew
+	$(Q)B=$(B) tests/tools/man_rules.py --update
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(B)/forktrace $(DESTDIR)$(PREFIX)/bin/forktrace

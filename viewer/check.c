@@ -2,18 +2,13 @@
  * check.c: `forktrace check`: verdicts for CI. Exit status 0 if nothing is
  * found that counts, 1 if something is, 2 if the trace cannot be used.
  */
-#include <fnmatch.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
-#include "export/json.h"
-#include "findings/findings.h"
-#include "report.h"
-#include "text.h"
+#include "verdict.h"
 
-#define MOST_ALLOWED 256
 enum { OPTION_FAIL_ON = 1, OPTION_ALLOW, OPTION_BASELINE, OPTION_FORMAT };
 static const struct option options[] = {{"fail-on", required_argument, NULL, OPTION_FAIL_ON},
                                         {"allow", required_argument, NULL, OPTION_ALLOW},
@@ -21,18 +16,19 @@ static const struct option options[] = {{"fail-on", required_argument, NULL, OPT
                                         {"format", required_argument, NULL, OPTION_FORMAT},
                                         {0}};
 
+static const struct {
+    const char *name;
+    verdict_format *write;
+} formats[] = {
+    {"text", verdict_text}, {"json", verdict_json}, {"sarif", export_sarif}, {"junit", export_junit}};
+
 static struct {
     bool rules[RULE_COUNT]; /* --fail-on RULE */
     bool by_rule;
     enum severity severity; /* --fail-on SEVERITY */
-    struct {
-        enum rule_id rule;
-        const char *pattern;
-    } allow[MOST_ALLOWED];
-    size_t allowed;
     const char *baseline;
-    bool json;
-} want;
+    verdict_format *format;
+} want = {.severity = SEVERITY_WARNING, .format = verdict_text};
 
 /* --- options ---------------------------------------------------------------------------------- */
 
@@ -64,30 +60,20 @@ static bool fail_on(const char *value)
     }
 }
 
-static bool allow(const char *value)
+static bool format(const char *value)
 {
-    size_t length = strcspn(value, ":");
-    enum rule_id rule = rule_named(value, length);
-    if (rule == RULE_COUNT) return no_rule("--allow", length, value), false;
-    if (!value[length])
-        return command_usage("check", "--allow is RULE:PATTERN, for example %s:'*'", value), false;
-    if (want.allowed == MOST_ALLOWED) return command_usage("check", "--allow: too many of them"), false;
-    want.allow[want.allowed].rule = rule;
-    want.allow[want.allowed++].pattern = value + length + 1;
-    return true;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!strcmp(formats[i].name, value)) return want.format = formats[i].write, true;
+    return command_usage("check", "--format is text, json, sarif or junit"), false;
 }
 
 static bool option(int letter, const char *value)
 {
     switch (letter) {
     case OPTION_FAIL_ON: return fail_on(value);
-    case OPTION_ALLOW: return allow(value);
+    case OPTION_ALLOW: return !allow_option(value);
     case OPTION_BASELINE: want.baseline = value; return true;
-    default:
-        want.json = !strcmp(value, "json");
-        if (want.json || !strcmp(value, "text")) return true;
-        command_usage("check", "--format is text or json");
-        return false;
+    default: return format(value);
     }
 }
 
@@ -102,14 +88,7 @@ void check_help(FILE *out)
 
 /* --- verdict ---------------------------------------------------------------------------------- */
 
-static bool is_allowed(const struct finding *x)
-{
-    for (size_t i = 0; i < want.allowed; i++)
-        if (want.allow[i].rule == x->rule && !fnmatch(want.allow[i].pattern, x->subject, 0)) return true;
-    return false;
-}
-
-static bool fails(const struct finding *x)
+static bool is_asked_for(const struct finding *x)
 {
     return want.by_rule ? want.rules[x->rule] : x->severity >= want.severity;
 }
@@ -123,55 +102,21 @@ static bool is_known(const struct findings *old, const struct finding *x)
     return false;
 }
 
-static int print_json(const struct loaded *l, const struct findings *f, const bool *counts, size_t bad)
-{
-    cJSON *document = json_trace(l), *array = cJSON_AddArrayToObject(document, "findings");
-    json_uint(document, "failed", bad);
-    for (size_t i = 0; i < f->count; i++) {
-        cJSON *x = json_finding(f, i);
-        json_bool(x, "fails", counts[i]);
-        cJSON_AddItemToArray(array, x);
-    }
-    char *text = cJSON_Print(document);
-    cJSON_Delete(document);
-    if (!text) return command_error(NULL, "not enough memory: use --format text");
-    puts(text);
-    cJSON_free(text);
-    return 0;
-}
-
-static void print_text(const struct loaded *l, const struct findings *f, const bool *counts, size_t bad)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        if (!counts[i]) continue;
-        report_finding(stdout, f->list[i], false);
-        putchar('\n');
-    }
-    text_put(stdout, l->path);
-    if (bad)
-        printf(": %zu finding%s\n", bad, bad == 1 ? "" : "s");
-    else
-        printf(": nothing found%s\n", f->count ? " that counts" : "");
-    if (!l->timeline->complete) puts("This trace is not complete: forktrace report tells what is missing.");
-    if (f->left_out) printf("%zu more were left out: a rule reports at most 1000.\n", f->left_out);
-}
-
 static int judge(const struct loaded *l, const struct findings *f, const struct findings *old)
 {
-    bool *counts = calloc(f->count + 1, sizeof *counts);
-    if (!counts) return command_error(l->path, "not enough memory: use a machine with more");
-    size_t bad = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct finding *x = f->list[i];
-        bad += counts[i] = fails(x) && !is_allowed(x) && !is_known(old, x);
+    struct verdict *verdicts = calloc(f->count + 1, sizeof *verdicts);
+    struct judged j = {.loaded = l, .findings = f, .verdicts = verdicts, .baseline = old};
+    for (size_t i = 0; verdicts && i < f->count; i++) {
+        struct verdict *v = &verdicts[i];
+        v->allowed = allow_find(l->timeline, f->list[i], v->by, sizeof v->by);
+        v->known = is_known(old, f->list[i]);
+        v->fails = is_asked_for(f->list[i]) && !v->allowed && !v->known;
+        j.failed += v->fails, j.allowed += v->allowed != ALLOWED_NOT, j.known += v->known;
     }
-    int error = 0;
-    if (want.json)
-        error = print_json(l, f, counts, bad);
-    else
-        print_text(l, f, counts, bad);
-    free(counts);
-    return error ? error : bad ? EXIT_FINDINGS : EXIT_CLEAN;
+    bool done = verdicts && want.format(stdout, &j);
+    free(verdicts);
+    if (!done) return command_error(l->path, "not enough memory: use a machine with more");
+    return j.failed ? EXIT_FINDINGS : EXIT_CLEAN;
 }
 
 static int look(struct loaded *l, const char *path, bool partial, struct findings **f)
@@ -195,8 +140,8 @@ int check_main(int argc, char **argv)
     struct reading reading;
     struct loaded l, before;
     struct findings *f, *old = NULL;
-    want.severity = SEVERITY_WARNING;
     int error = command_reading(argc, argv, options, "", option, &reading);
+    if (!error) error = allow_file();
     if (!error && want.baseline) error = look(&before, want.baseline, reading.partial, &old);
     if (error) return error;
     error = look(&l, reading.file, reading.partial, &f);

@@ -33,11 +33,13 @@ static const struct command {
     {"report", report_main, "what happened, in words",
      "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},
     {"check", check_main, "verdicts for CI: exit status 0 clean, 1 findings, 2 unusable",
-     "[--fail-on WHAT] [--allow RULE:PATTERN]... [--baseline OLD] [--format text|json] [--partial] FILE",
+     "[--fail-on WHAT] [--allow RULE:PATTERN]... [--baseline OLD] [--format FORMAT] [--partial] FILE",
      "  --fail-on WHAT             error, warning (default), any, or RULE[,RULE]...\n"
-     "  --allow RULE:PATTERN       not where the subject (thread, global, address, ...) matches this shell pattern\n"
+     "  --allow RULE:PATTERN       not where the subject (thread, global, address, ...) matches this shell pattern, or all\n"
+     "                             threads it is about: their names, start routines, the files that started them.\n"
+     "                             A file .forktrace, here or above in this git repository, has one of these a line\n"
      "  --baseline OLD             only what is new since this trace\n"
-     "  --format text|json         (default text)\n" PARTIAL_OPTION COLOR_OPTION},
+     "  --format FORMAT            text (default), json, sarif (2.1.0), junit\n" PARTIAL_OPTION COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
      "[--ascii] [--script KEYS --size COLSxROWS] [--dump] [--partial] FILE",
      "  --ascii                    no line drawing characters\n"

@@ -227,6 +227,35 @@ Test(findings, a_mask_the_program_looks_after)
     cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_mask_inherited));
 }
 
+/* The same program in runs with other pids and addresses; and another owner of the lock. */
+static void expect_print(uint32_t pid, uint64_t lock, const char *thread_name, bool same)
+{
+    static const char print[] = "child-deadlock:df3b2055b15068c5";
+    root = trace_image(pid, 1, FT_BIRTH_ROOT, "prog");
+    thread = trace_thread_at(root, pid, pid + 1, 0xabc);
+    trace_thread_name(root, 0xabc, thread_name);
+    child = trace_fork(root, FT_FORK_fork, (int32_t)pid + 2);
+    trace_held(root, child, thread, lock);
+    trace_child(child, pid + 2);
+    trace_waiting(child, lock, pid + 1);
+    const struct finding *x = one((uint32_t[]){pid, pid + 2, 0}, RULE_child_deadlock);
+    cr_assert(x);
+    cr_expect_eq(!strcmp(x->fingerprint, print), same, "%s of %s", x->fingerprint, x->subject);
+}
+
+Test(findings, a_lock_is_known_by_its_owner) { expect_print(100, SOME_LOCK, "ticker", true); }
+Test(findings, not_by_its_address_or_pid) { expect_print(4000, SOME_LOCK + 0x5000, "ticker", true); }
+Test(findings, another_owner_is_another_lock) { expect_print(100, SOME_LOCK, "logger", false); }
+
+Test(findings, a_thread_that_is_fork_safe_by_its_name)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    thread = trace_thread_at(root, 100, 110, 0xabc);
+    trace_thread_name(root, 0xabc, "m fork-safe");
+    child = trace_forked(root, 101);
+    expect_severity(one((uint32_t[]){100, 101, 0}, RULE_thread_lost), SEVERITY_NOTE);
+}
+
 Test(findings, rules_have_names_of_their_own)
 {
     for (enum rule_id rule = 0; rule < RULE_COUNT; rule++)

@@ -33,7 +33,7 @@ void find_zombie(struct findings *f)
         int64_t waited = process_end_ns(t, child->parent) - child->end;
         if (parent->coverage != COVERAGE_FULL || parent->how == END_VANISHED || waited < DEAD_LONG) continue;
         if (reaps_by_itself(t, child->parent, child->end)) continue;
-        struct finding *x = finding_of(f, RULE_zombie, word_process(name, t, child->parent));
+        struct finding *x = finding_of(f, RULE_zombie, word_group(name, t, child->parent));
         finding_process(f, x, child->parent);
         finding_process(f, x, p);
         finding_event(f, x, child->fork);
@@ -44,14 +44,15 @@ void find_zombie(struct findings *f)
 
 void tell_zombie(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
-    char name[NAMES_TEXT], place[NAMES_TEXT];
+    char place[NAMES_TEXT];
     uint32_t children[64];
     size_t count = 0;
     process_id parent = NONE;
     for (size_t i = 0; i < x->processes.count; i++) {
-        process_id up = t->processes[x->processes.list[i]].parent;
-        word_process(name, t, x->processes.list[i]);
-        if (up != NONE && !strcmp(word_process(place, t, up), x->subject)) {
+        const struct process *dead = &t->processes[x->processes.list[i]];
+        process_id up = dead->parent;
+        if (up != NONE && dead->reap == NONE && dead->how == END_EXIT &&
+            !strcmp(word_group(place, t, up), x->subject)) {
             if (count < 64) children[count++] = x->processes.list[i];
             parent = up;
         }
@@ -92,7 +93,7 @@ void find_orphan(struct findings *f)
         const struct process *parent = &t->processes[child->parent];
         if (parent->end == NEVER || child->start > parent->end) continue;
         if (process_end_ns(t, p) - parent->end < OUTLIVED) continue;
-        struct finding *x = finding_of(f, RULE_orphan, word_process(name, t, p));
+        struct finding *x = finding_of(f, RULE_orphan, word_group(name, t, p));
         /* A worker whose master was killed works on, and nobody supervises it. */
         if (parent->how == END_SIGNAL && child->image_inherited && child->image_count < 2 &&
             !has_own_session(t, p))

@@ -51,7 +51,7 @@ static void add(struct findings *f, event_id i, bool endless)
     const struct timeline *t = f->timeline;
     const struct event *e = &t->events[i];
     char name[NAMES_TEXT];
-    struct finding *x = finding_of(f, RULE_exit_blocked, word_process(name, t, e->process));
+    struct finding *x = finding_of(f, RULE_exit_blocked, word_group(name, t, e->process));
     event_id kill = killed(t, e->process);
     bool by_force = t->processes[e->process].how == END_SIGNAL && t->processes[e->process].signal == SIGKILL;
     if (endless && (by_force || t->processes[e->process].how == END_RUNNING))

@@ -43,15 +43,20 @@ void say_processes(struct say *s, const struct timeline *t, const uint32_t *list
 void say_threads(struct say *s, const struct timeline *t, const struct finding_ids *threads);
 void say_duration(struct say *s, int64_t ns);
 const char *word_process(char *buffer, const struct timeline *t, process_id p);
+/* The same without a number: "uwsgi worker", so that findings about any worker have one subject. */
+const char *word_group(char *buffer, const struct timeline *t, process_id p);
 /* Its name without a number at the end, its Python target if Python made the name up: names a group of alike.
  */
 const char *word_thread(char *buffer, const struct timeline *t, thread_id thread);
 /* "ticker.py:18", "make_pool (libfoo.so)"; "" if unknown. */
 const char *word_place(char *buffer, const struct timeline *t, event_id e);
-/* "cache_lock (app)", or "mutex at offset 0x40 of libfoo.so", "a mutex on the heap". Stable from run to run.
+/*
+ * "cache_lock (app)", or "mutex at offset 0x40 of libfoo.so, held by `ticker`", "a mutex on the heap, held by
+ * `ticker`": a lock without a name is known by its owner (NONE: left out). Stable from run to run, and, as
+ * fingerprints leave numbers like offsets out, from build to build.
  */
 const char *word_lock(char *buffer, const struct timeline *t, const struct event *e, uint64_t address,
-                      unsigned kind);
+                      unsigned kind, thread_id owner);
 
 /* What LOCK_WAIT events wait for, from whichever record tells. */
 struct wait_of {
@@ -71,6 +76,9 @@ bool is_ancestor(const struct timeline *t, process_id ancestor, process_id p);
 /* Made by Python's own library for itself (multiprocessing, concurrent.futures, ...): no consumer misses it.
  */
 bool is_internal_thread(const struct timeline *t, thread_id thread);
+/* Its program calls it fork-safe: children can do without it. By its name, which has "fork-safe" in it: names
+ * are what every language can give a thread, and 15 characters are all that pthread_setname_np takes. */
+bool is_fork_safe(const struct timeline *t, thread_id thread);
 /* What tells threads that do the same from others; 0: cannot be told. */
 uint64_t thread_kind(const struct timeline *t, thread_id thread);
 

@@ -41,12 +41,32 @@ enum rule_id finding_rule(const char *name)
 
 /* --- collecting ------------------------------------------------------------------------------- */
 
+static uint64_t hashed(uint64_t h, const char *text, size_t length) /* FNV-1a */
+{
+    for (size_t i = 0; i < length; i++) h = (h ^ (uint8_t)text[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* How much of a subject differs between two builds of the same program: "0x40", and ":12" of "(app.py:12)".
+ */
+static size_t of_this_build(const char *text)
+{
+    if (text[0] == '0' && text[1] == 'x') return 2 + strspn(text + 2, "0123456789abcdef");
+    if (text[0] != ':') return 0;
+    size_t digits = strspn(text + 1, "0123456789");
+    return digits && text[1 + digits] == ')' ? 1 + digits : 0;
+}
+
 static void fingerprint(struct finding *x)
 {
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (const char *c = finding_rules[x->rule].name; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
-    for (const char *c = x->subject; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
-    snprintf(x->fingerprint, sizeof x->fingerprint, "%s:%016" PRIx64, finding_rules[x->rule].name, h);
+    const char *rule = finding_rules[x->rule].name;
+    uint64_t h = hashed(0xcbf29ce484222325u, rule, strlen(rule));
+    for (const char *c = x->subject; *c; c++) {
+        c += of_this_build(c);
+        if (!*c) break;
+        h = hashed(h, c, 1);
+    }
+    snprintf(x->fingerprint, sizeof x->fingerprint, "%s:%016" PRIx64, rule, h);
 }
 
 static struct finding *scratch(struct findings *f)

@@ -89,7 +89,7 @@ void find_child_deadlock(struct findings *f)
         if (owner == NONE) continue;
         struct wait_of w = wait_of(e);
         struct finding *x =
-            finding_of(f, RULE_child_deadlock, gil ? "GIL" : word_lock(name, t, e, w.address, w.kind));
+            finding_of(f, RULE_child_deadlock, gil ? "GIL" : word_lock(name, t, e, w.address, w.kind, owner));
         if (!endless && !x->processes.count) x->severity = SEVERITY_WARNING; /* a timed wait that gave up */
         if (endless) finding_worse(x, SEVERITY_ERROR);
         finding_process(f, x, e->process);
@@ -179,7 +179,8 @@ void find_lock_held(struct findings *f)
         if (child == NONE || !lives_on(t, child) || !is_ghost(t, child, e->child)) continue;
         struct named n = names_at(t, e->process, e->ns, held.address);
         if (n.symbol && !strcmp(n.symbol, "_PyRuntime")) continue; /* CPython makes these anew in the child */
-        struct finding *x = finding_of(f, RULE_lock_held, word_lock(name, t, e, held.address, held.kind));
+        struct finding *x =
+            finding_of(f, RULE_lock_held, word_lock(name, t, e, held.address, held.kind, e->child));
         finding_process(f, x, child);
         finding_thread(f, x, e->child);
         finding_event(f, x, i);

@@ -34,7 +34,7 @@ void find_mask_inherited(struct findings *f)
             if (!(process->images[i].blocked & COUNTED_ON) || end - process->images[i].start < LIVES_ON)
                 continue;
             if (touches_its_mask(t, p, i)) continue;
-            struct finding *x = finding_of(f, RULE_mask_inherited, word_process(name, t, p));
+            struct finding *x = finding_of(f, RULE_mask_inherited, word_group(name, t, p));
             finding_process(f, x, p);
             finding_event(f, x, process->fork);
         }

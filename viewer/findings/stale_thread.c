@@ -16,6 +16,7 @@ void find_stale_thread(struct findings *f)
             bool stale = ghost->python == BELIEF_ALIVE && ghost->thread < t->thread_count;
             if (!stale || t->threads[ghost->thread].is_main || is_internal_thread(t, ghost->thread)) continue;
             struct finding *x = finding_of(f, RULE_stale_thread, word_thread(name, t, ghost->thread));
+            if (is_fork_safe(t, ghost->thread)) x->severity = SEVERITY_NOTE; /* all of this name are */
             finding_process(f, x, p);
             finding_thread(f, x, ghost->thread);
             finding_event(f, x, t->threads[ghost->thread].create);

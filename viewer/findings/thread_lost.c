@@ -60,7 +60,7 @@ static void lost_in(struct findings *f, process_id p, const struct ghost *ghost)
     if (lost >= t->thread_count || t->threads[lost].is_main || has_its_own(t, p, lost)) return;
     struct finding *x = finding_of(f, RULE_thread_lost, word_thread(name, t, lost));
     bool first = !x->processes.count;
-    bool harmless = is_internal_thread(t, lost) || is_looked_after(t, lost);
+    bool harmless = is_internal_thread(t, lost) || is_looked_after(t, lost) || is_fork_safe(t, lost);
     if (first && harmless) x->severity = SEVERITY_NOTE;
     if (!harmless) finding_worse(x, SEVERITY_WARNING);
     global_id g = fed(t, p, lost);
@@ -137,7 +137,7 @@ void find_multithreaded_fork(struct findings *f)
         const struct process *child = &t->processes[p];
         bool forked = child->image_inherited && child->image_count < 2 && child->origin == ORIGIN_FORK;
         if (!forked || !child->ghost_count || child->parent == NONE) continue;
-        struct finding *x = finding_of(f, RULE_multithreaded_fork, word_process(name, t, child->parent));
+        struct finding *x = finding_of(f, RULE_multithreaded_fork, word_group(name, t, child->parent));
         finding_process(f, x, child->parent);
         for (size_t i = 0; i < child->ghost_count; i++) {
             if (child->ghosts[i].thread >= t->thread_count) continue;

@@ -56,6 +56,14 @@ static size_t stem(const char *name)
     return name[n] ? n : 0;
 }
 
+const char *word_group(char *buffer, const struct timeline *t, process_id p)
+{
+    word_process(buffer, t, p);
+    size_t n = stem(buffer);
+    if (n > 1 && buffer[n - 1] == ' ') buffer[n - 1] = 0;
+    return buffer;
+}
+
 /* Its place among the first `count` of the list, by name: processes may share one (respawned workers). */
 static size_t first_named(const struct timeline *t, const uint32_t *list, size_t count, const char *name)
 {
@@ -155,6 +163,13 @@ bool is_internal_thread(const struct timeline *t, thread_id thread)
     return false;
 }
 
+bool is_fork_safe(const struct timeline *t, thread_id thread)
+{
+    const struct thread *th = &t->threads[thread];
+    return (th->python_name && strstr(th->python_name, "fork-safe")) ||
+           (th->name && strstr(th->name, "fork-safe"));
+}
+
 static uint64_t hash(uint64_t h, const char *text)
 {
     for (; text && *text; text++) h = (h ^ (uint8_t)*text) * 0x100000001b3u;
@@ -220,17 +235,19 @@ bool in_python(const struct timeline *t, const struct event *e, const char *func
 }
 
 const char *word_lock(char *buffer, const struct timeline *t, const struct event *e, uint64_t address,
-                      unsigned kind)
+                      unsigned kind, thread_id owner)
 {
     struct named n = names_at(t, e->process, e->ns, address);
-    char object[80];
+    char object[80], name[NAMES_TEXT];
     if (n.symbol) return names_text(buffer, NAMES_TEXT, &n);
+    struct say s = {0};
     text_escape(object, sizeof object, n.object ? n.object : "", n.object ? strlen(n.object) : 0);
     if (n.object)
-        snprintf(buffer, NAMES_TEXT, "%s at offset 0x%" PRIx64 " of %s", text_wait_kind(kind), n.in_object,
-                 object);
+        say(&s, "%s at offset 0x%" PRIx64 " of %s", text_wait_kind(kind), n.in_object, object);
     else
-        snprintf(buffer, NAMES_TEXT, "a %s on the heap or a stack", text_wait_kind(kind));
+        say(&s, "a %s on the heap or a stack", text_wait_kind(kind));
+    if (owner != NONE) say(&s, ", held by `%.80s`", word_thread(name, t, owner));
+    snprintf(buffer, NAMES_TEXT, "%.*s", NAMES_TEXT - 1, s.text);
     return buffer;
 }
 
