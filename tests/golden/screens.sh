@@ -42,6 +42,16 @@ values-findings          values.ftrace  80x24   -        n
 values-finding-go        values.ftrace  120x40  -        nn<Enter>
 values-finding-back      values.ftrace  80x24   -        njjN
 values-details           values.ftrace  80x24   -        <Tab>G
+uwsgi-idle               uwsgi.ftrace   80x24   -        z
+uwsgi-idle-ascii         uwsgi.ftrace   80x24   --ascii  z
+uwsgi-idle-zoom          uwsgi.ftrace   120x40  -        z++ll
+uwsgi-selection          uwsgi.ftrace   80x24   -        s]]]]]]]]]]
+uwsgi-selected           uwsgi.ftrace   80x24   -        s]]]]]]]]]]s
+uwsgi-filter             uwsgi.ftrace   80x24   -        &t:ticker<Enter>
+uwsgi-filter-kind        uwsgi.ftrace   80x24   -        &k:sigaction<Space>!hup<Enter>
+uwsgi-filter-wrong       uwsgi.ftrace   80x24   -        &(<Enter>
+uwsgi-filter-again       uwsgi.ftrace   80x24   -        &hup<Enter><Esc>&<Up>
+uwsgi-family             uwsgi.ftrace   80x24   -        jjjjo
 waits-80x24              waits.ftrace   80x24   -
 waits-80x24-ascii        waits.ftrace   80x24   --ascii
 waits-200x50             waits.ftrace   200x50  -

@@ -124,6 +124,62 @@ Test(tui_window, columns_and_times_agree)
     }
 }
 
+/* Events in bursts: in between nothing happens. */
+static void some_bursts(struct timeline *t, struct event *events, size_t count, int64_t *end)
+{
+    int64_t ns = 0;
+    for (size_t i = 0; i < count; i++) {
+        ns += rand() % 10 ? rand() % 1000 : rand() % 100000000;
+        events[i] = (struct event){.ns = ns};
+    }
+    *t = (struct timeline){.events = events, .event_count = count};
+    *end = ns + rand() % 1000;
+}
+
+Test(tui_window, idle_time_is_left_out_and_both_clocks_agree)
+{
+    static struct event events[200];
+    srand(2);
+    for (int i = 0; i < 3000; i++) {
+        struct timeline t;
+        struct idle idle;
+        int64_t end;
+        some_bursts(&t, events, 1 + (size_t)(rand() % 200), &end);
+        if (!idle_find(&idle, &t, end)) continue;
+        cr_assert_leq(idle_shown(&idle, end), end);
+        int64_t before = -1;
+        for (size_t k = 0; k < t.event_count;
+             k++) { /* nothing that happens is left out, nothing changes places */
+            int64_t shown = idle_shown(&idle, events[k].ns);
+            cr_assert(shown >= before && (shown > before || events[k].ns == events[k - 1].ns));
+            cr_assert_eq(idle_time(&idle, shown), events[k].ns);
+            before = shown;
+        }
+        struct window w = {.columns = 1 + rand() % 300};
+        window_fit(&w, end);
+        window_leave_out(&w, &idle, end, 0);
+        for (int z = rand() % 20; z > 0; z--)
+            window_zoom(&w, window_time(&w, rand() % w.columns), end, 1 + rand() % 3, 1 + rand() % 3);
+        int column = rand() % w.columns;
+        cr_assert_eq(window_column(&w, window_time(&w, column)), column);
+        cr_assert_lt(window_column(&w, window_time(&w, column) - 1), column);
+        int64_t at = (int64_t)((__int128)end * (rand() % 1000) / 1000);
+        window_show(&w, end, at);
+        cr_assert(window_column(&w, at) >= 0 && window_column(&w, at) < w.columns);
+        window_between(&w, end, at, at / 2);
+        cr_assert(window_column(&w, at) < w.columns && window_column(&w, at / 2) >= 0);
+    }
+}
+
+Test(tui_window, a_busy_run_has_no_idle_time)
+{
+    static struct event events[1000];
+    struct idle idle;
+    for (int i = 0; i < 1000; i++) events[i].ns = i * 1000;
+    cr_expect_not(idle_find(&idle, &(struct timeline){.events = events, .event_count = 1000}, 999000));
+    cr_expect_not(idle_find(&idle, &(struct timeline){.events = events, .event_count = 0}, 0));
+}
+
 Test(tui_window, times_are_read_and_written)
 {
     char text[40];
@@ -220,7 +276,7 @@ Test(tui_index, finds_what_a_walk_finds)
 {
     struct timeline *t = made_up(3, 2, 40000);
     struct index ix;
-    cr_assert(index_build(&ix, t));
+    cr_assert(index_build(&ix, t, NULL));
     for (thread_id lane = 0; lane < t->thread_count; lane++) {
         uint32_t first = ix.first[lane], end = ix.first[lane + 1];
         for (uint32_t i = first; i < end; i++) {
@@ -261,6 +317,48 @@ Test(tui_rows, a_chain_of_100000_processes_and_folding)
     cr_assert_eq(rows.of_process[99999], rows.of_process[50]);
     cr_assert_eq(rows.row[rows.of_process[50]].hidden, 2u * (100000 - 50) - 1);
     rows_free(&rows);
+    forget(t);
+}
+
+Test(tui_filter, keeps_what_matches_and_its_parents)
+{
+    struct timeline *t = made_up(4, 2, 1000);
+    struct filter f = {.family = NONE};
+    char error[100] = "";
+    t->processes[1].parent = 0, t->processes[2].parent = 1, t->processes[3].parent = 0;
+    strcpy(f.text, "p:^3$"); /* the pid of process 2 */
+    cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
+    for (process_id p = 0; p < 4; p++) cr_expect_eq(filter_process(&f, p), p != 3);
+    for (event_id e = 0; e < 1000; e++) cr_expect_eq(filter_event(&f, e), t->events[e].process == 2);
+    strcpy(f.text, "k:sigaction !p:^1$");
+    cr_assert(filter_apply(&f, t, error, sizeof error));
+    for (event_id e = 0; e < 1000; e++)
+        cr_expect_eq(filter_event(&f, e), t->events[e].type == EVENT_SIGACTION && t->events[e].process != 0);
+    *f.text = 0;
+    f.family = 1;
+    cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
+    for (process_id p = 0; p < 4; p++) cr_expect_eq(filter_process(&f, p), p != 3);
+    f.family = NONE;
+    strcpy(f.text, "("); /* no regular expression: everything stays */
+    cr_expect_not(filter_apply(&f, t, error, sizeof error));
+    cr_expect(*error && !filter_on(&f) && filter_event(&f, 0));
+    filter_clear(&f);
+    forget(t);
+}
+
+Test(tui_filter, a_ring_of_parents_ends)
+{
+    struct timeline *t = made_up(3, 1, 0);
+    struct filter f = {.family = 2};
+    char error[100];
+    t->processes[0].parent = 1, t->processes[1].parent = 0;
+    cr_assert(filter_apply(&f, t, error, sizeof error));
+    cr_expect(filter_process(&f, 2) && !filter_process(&f, 0) && !filter_process(&f, 1));
+    filter_clear(&f);
+    f.family = 0;
+    cr_assert(filter_apply(&f, t, error, sizeof error));
+    cr_expect(filter_process(&f, 0) && filter_process(&f, 1) && !filter_process(&f, 2));
+    filter_clear(&f);
     forget(t);
 }
 

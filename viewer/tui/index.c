@@ -21,7 +21,7 @@ thread_id index_lane(const struct timeline *t, thread_id thread, process_id proc
     return main < t->thread_count ? main : NONE;
 }
 
-static event_id *sort(const struct timeline *t, uint32_t *first, bool waits_only)
+static event_id *sort(const struct timeline *t, const struct filter *filter, uint32_t *first, bool waits_only)
 {
     for (int fill = 0;; fill++) {
         static event_id none;
@@ -31,7 +31,7 @@ static event_id *sort(const struct timeline *t, uint32_t *first, bool waits_only
             const struct event *e = &t->events[i];
             thread_id lane =
                 waits_only && e->type != EVENT_LOCK_WAIT ? NONE : index_lane(t, e->thread, e->process);
-            if (lane == NONE) continue;
+            if (lane == NONE || !filter_event(filter, i)) continue;
             if (fill)
                 sorted[first[lane]++] = i;
             else
@@ -76,14 +76,14 @@ static bool build_pyramid(struct index *ix)
     return true;
 }
 
-bool index_build(struct index *ix, const struct timeline *t)
+bool index_build(struct index *ix, const struct timeline *t, const struct filter *filter)
 {
     *ix = (struct index){.timeline = t};
     ix->first = calloc(t->thread_count + 1, sizeof *ix->first);
     ix->first_wait = calloc(t->thread_count + 1, sizeof *ix->first_wait);
     if (ix->first && ix->first_wait) {
-        ix->events = sort(t, ix->first, false);
-        ix->waits = sort(t, ix->first_wait, true);
+        ix->events = sort(t, filter, ix->first, false);
+        ix->waits = sort(t, filter, ix->first_wait, true);
     }
     if (ix->events && ix->waits && set_strengths(ix) && build_pyramid(ix)) return true;
     index_free(ix);

@@ -9,6 +9,7 @@
 #ifndef TUI_INDEX_H
 #define TUI_INDEX_H
 
+#include "filter.h"
 #include "viewer/timeline/timeline.h"
 
 #define INDEX_BLOCK  64u
@@ -24,8 +25,8 @@ struct index {
     uint32_t *best[INDEX_LEVELS]; /* level k: position of the strongest event in each block of 64^(k+1) */
 };
 
-/* False: out of memory, and nothing is left. */
-bool index_build(struct index *ix, const struct timeline *t);
+/* Of the events a filter leaves (NULL: of all). False: out of memory, and nothing is left. */
+bool index_build(struct index *ix, const struct timeline *t, const struct filter *filter);
 void index_free(struct index *ix);
 
 thread_id index_lane(const struct timeline *t, thread_id thread, process_id process);

@@ -49,6 +49,8 @@ enum key {
     X(FORWARD,      "B",          "forward again", NULL)                                            \
     X(GO_TO_TIME,   "t",          "go to a time: 1.5s, 20ms, 300us", NULL)                          \
     X(SEARCH,       "/",          "search names, events and their details", "find")                 \
+    X(FILTER,       "&",          "show only what matches: word p:process t:thread k:kind !not", NULL) \
+    X(FAMILY,       "o",          "only this process, its ancestors and its descendants; again: all", NULL) \
     X(NEXT_MATCH,   ".",          "next match", NULL)                                               \
     X(PREV_MATCH,   ",",          "previous match", NULL)                                           \
     GROUP("Look")                                                                                   \
@@ -57,6 +59,8 @@ enum key {
     X(FIT,          "f0",         "the whole run", "fit")                                           \
     X(PAN_LEFT,     "H<S-Left>",  "earlier: half a screen to the left", NULL)                       \
     X(PAN_RIGHT,    "L<S-Right>", "later: half a screen to the right", NULL)                        \
+    X(SELECT,       "s",          "select time from here; again: zoom to what is selected", NULL)   \
+    X(IDLE,         "z",          "leave out the time in which nothing happens, or show it again", NULL) \
     X(FOLD,         "<Space>",    "fold or unfold the threads and children below", "fold")          \
     X(FOLD_ALL,     "*",          "fold or unfold everything", NULL)                                \
     X(VALUES,       "v",          "values of globals: those that matter, all, none", NULL)             \

@@ -1,4 +1,4 @@
-/* lanes.h: what the drawers of lanes (view_lanes.c) and of values (view_strips.c) share. */
+/* lanes.h: what the drawers of lanes (view_lanes.c), of values (view_strips.c) and of time (view_axis.c) share. */
 #ifndef TUI_LANES_H
 #define TUI_LANES_H
 
@@ -10,12 +10,19 @@ struct pane {
     struct grid *g;
     const struct timeline *t;
     const struct window *w;
-    struct area tree, axis, lanes;
+    struct area map, axis, tree, lanes; /* the map may be empty */
 };
 
 /* A copy's value over time, in the screen's row y. */
 void draw_strip(struct pane *p, const struct row *row, int y);
 /* Its name, and its value at the time cursor, in the columns from x to end. */
 void draw_strip_label(struct pane *p, const struct row *row, int x, int y, int end);
+
+/* view_axis.c: above the lanes, then over what is drawn in them. */
+void draw_map(struct pane *p);
+void draw_axis(struct pane *p);
+void draw_gaps(struct pane *p);
+void draw_selection(struct pane *p);
+void draw_cursor(struct pane *p);
 
 #endif

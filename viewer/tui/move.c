@@ -63,10 +63,18 @@ uint32_t row_of_event(const struct tui *tui, event_id event)
     return e->process < tui->rows.process_count ? tui->rows.of_process[e->process] : 0;
 }
 
-/* Unfold a process and all it is in. */
-static void reveal(struct tui *tui, process_id p, bool itself)
+/* Unfold a process and all it is in; a filter that hides it goes. */
+static void reveal(struct tui *tui, process_id p, thread_id thread, bool itself)
 {
     bool change = false;
+    if (p < tui->rows.process_count &&
+        (!filter_process(&tui->filter, p) ||
+         (itself && thread < tui->rows.thread_count && !filter_thread(&tui->filter, thread)))) {
+        *tui->filter.text = 0;
+        tui->filter.family = NONE;
+        move_filter(tui);
+        tui_say(tui, "the filter hid where this goes: it is off");
+    }
     for (size_t steps = 0; p < tui->rows.process_count && steps <= tui->rows.process_count; steps++) {
         change |= itself && tui->rows.folded[p];
         if (itself) tui->rows.folded[p] = false;
@@ -80,7 +88,7 @@ void move_to_event(struct tui *tui, event_id event)
 {
     const struct event *e = &tui->timeline->events[event];
     bool main = e->thread < tui->timeline->thread_count && tui->timeline->threads[e->thread].is_main;
-    reveal(tui, e->process, !main);
+    reveal(tui, e->process, e->thread, !main);
     move_to(tui, row_of_event(tui, event), e->ns, event);
 }
 
@@ -115,6 +123,15 @@ void place_keep(struct tui *tui)
     tui->place_count = tui->place;
 }
 
+static void zoom(struct tui *tui, int numerator, int denominator)
+{
+    window_zoom(&tui->window, tui->now, tui->end, numerator, denominator);
+    window_show(&tui->window, tui->end, tui->now);
+    struct window whole = tui->window;
+    window_fit(&whole, tui->end);
+    tui->fitted = tui->window.span == whole.span;
+}
+
 static void place_go(struct tui *tui, int by)
 {
     if (by < 0 ? tui->place == 0 : tui->place + 1 >= tui->place_count) {
@@ -126,9 +143,12 @@ static void place_go(struct tui *tui, int by)
     tui->place += (size_t)by;
     struct place place = tui->places[tui->place];
     int columns = tui->window.columns;
-    reveal(tui, place.process, place.kind != ROW_PROCESS);
+    reveal(tui, place.process, place.thread, place.kind != ROW_PROCESS);
+    const struct idle *idle = tui->window.idle;
     tui->window = place.window;
     tui->window.columns = columns;
+    if (tui->window.idle != idle) window_leave_out(&tui->window, idle, tui->end, place.now);
+    zoom(tui, 1, 1); /* whether this is the whole run */
     move_to(tui, find_row(tui, &place), place.now, place.event);
 }
 
@@ -153,7 +173,7 @@ static void jump_to_lane(struct tui *tui, process_id process, thread_id thread, 
 {
     bool main = thread >= tui->rows.thread_count || tui->timeline->threads[thread].is_main;
     place_keep(tui);
-    reveal(tui, process, !main);
+    reveal(tui, process, thread, !main);
     move_to(tui, main ? tui->rows.of_process[process] : tui->rows.of_thread[thread], ns, NONE);
     select_here(tui);
 }
@@ -253,6 +273,44 @@ static void to_child(struct tui *tui)
     tui_say(tui, "this lane created nothing");
 }
 
+/* --- what is shown ---------------------------------------------------------------------------- */
+
+void move_filter(struct tui *tui)
+{
+    char error[120];
+    struct index index;
+    struct place place = {0};
+    bool any = tui->rows.count > 0;
+    if (any) place = here(tui);
+    if (!filter_apply(&tui->filter, tui->timeline, error, sizeof error)) tui_say(tui, "filter: %s", error);
+    if (!index_build(&index, tui->timeline, &tui->filter)) {
+        tui_say(tui, "not enough memory");
+        return;
+    }
+    index_free(&tui->index);
+    tui->index = index;
+    rows_build(&tui->rows, tui->timeline);
+    if (!tui->rows.count) { /* an empty screen would be a riddle */
+        tui_say(tui, "nothing matches: %s", tui->filter.text);
+        filter_clear(&tui->filter);
+        move_filter(tui);
+        return;
+    }
+    if (!any) return;
+    uint32_t row = find_row(tui, &place);
+    move_to(tui, row, place.now, NONE);
+    select_here(tui);
+}
+
+static void only_family(struct tui *tui)
+{
+    tui->filter.family = tui->filter.family == NONE ? tui->rows.row[tui->row].process : NONE;
+    bool on = tui->filter.family != NONE;
+    move_filter(tui);
+    tui_say(tui, on ? "only this process, who it comes from and who comes from it: o or Esc shows all"
+                    : "all processes");
+}
+
 /* --- steps ------------------------------------------------------------------------------------ */
 
 /* The next or previous moment at which something is known of a value. */
@@ -315,15 +373,6 @@ static void step_column(struct tui *tui, int by)
     select_here(tui);
 }
 
-static void zoom(struct tui *tui, int numerator, int denominator)
-{
-    window_zoom(&tui->window, tui->now, tui->end, numerator, denominator);
-    window_show(&tui->window, tui->end, tui->now);
-    struct window whole = tui->window;
-    window_fit(&whole, tui->end);
-    tui->fitted = tui->window.span == whole.span;
-}
-
 /* The cursor stays on the screen, so that what is pressed next happens where one looks. */
 static void pan(struct tui *tui, int by)
 {
@@ -334,6 +383,35 @@ static void pan(struct tui *tui, int by)
     tui->now = window_time(&tui->window, column < 0 ? 0 : tui->window.columns - 1);
     move_settle(tui);
     select_here(tui);
+}
+
+static void select_time(struct tui *tui)
+{
+    tui->selecting = !tui->selecting;
+    if (tui->selecting) {
+        tui->mark = tui->now;
+        tui_say(tui, "selecting from here: move the time cursor, then s again; Esc forgets it");
+        return;
+    }
+    if (tui->mark == tui->now) {
+        tui_say(tui, "nothing selected: move the time cursor after s");
+        return;
+    }
+    place_keep(tui);
+    window_between(&tui->window, tui->end, tui->mark, tui->now);
+    zoom(tui, 1, 1);
+}
+
+static void leave_out_idle(struct tui *tui)
+{
+    bool leave = !tui->window.idle;
+    if (leave && !idle_find(&tui->idle, tui->timeline, tui->end)) {
+        tui_say(tui, "no idle time worth leaving out in this run");
+        return;
+    }
+    window_leave_out(&tui->window, leave ? &tui->idle : NULL, tui->end, tui->now);
+    zoom(tui, 1, 1);
+    tui_say(tui, leave ? "idle time is left out where the lanes break: z shows it" : "idle time is shown");
 }
 
 static void fold(struct tui *tui)
@@ -407,8 +485,11 @@ bool move_act(struct tui *tui, enum action action)
     case ACTION_FIT: window_fit(&tui->window, tui->end), tui->fitted = true; break;
     case ACTION_PAN_LEFT: pan(tui, -1); break;
     case ACTION_PAN_RIGHT: pan(tui, 1); break;
+    case ACTION_SELECT: select_time(tui); break;
+    case ACTION_IDLE: leave_out_idle(tui); break;
     case ACTION_FOLD: fold(tui); break;
     case ACTION_VALUES: show_copies(tui); break;
+    case ACTION_FAMILY: only_family(tui); break;
     case ACTION_FOLD_ALL: fold_all(tui); break;
     default: return false;
     }

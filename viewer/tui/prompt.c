@@ -6,7 +6,9 @@
 void prompt_open(struct tui *tui, enum prompt_kind kind)
 {
     tui->prompt = kind;
+    tui->recalled = 0;
     *tui->typed = 0;
+    if (kind == PROMPT_FILTER) memcpy(tui->typed, tui->filter.text, sizeof tui->typed); /* to be changed */
 }
 
 static void type(struct tui *tui, char32_t key)
@@ -29,9 +31,35 @@ static void erase(struct tui *tui)
     tui->typed[used] = 0;
 }
 
+/* What was typed goes to the front of its history, once. */
+static void remember(struct history *h, const char *line)
+{
+    size_t i = 0;
+    if (!*line) return;
+    while (i < h->count && strcmp(h->line[i], line)) i++;
+    if (i == h->count && h->count < HISTORY) h->count++;
+    if (i == HISTORY) i--;
+    memmove(h->line[1], h->line[0], i * sizeof *h->line);
+    snprintf(h->line[0], sizeof *h->line, "%s", line);
+}
+
+static void recall(struct tui *tui, int by)
+{
+    const struct history *h = &tui->history[tui->prompt];
+    if (by > 0 ? tui->recalled >= h->count : !tui->recalled) return;
+    tui->recalled += (size_t)by;
+    snprintf(tui->typed, sizeof tui->typed, "%s", tui->recalled ? h->line[tui->recalled - 1] : "");
+}
+
 static void accept(struct tui *tui, enum prompt_kind kind)
 {
     tui->prompt = PROMPT_NONE;
+    remember(&tui->history[kind], tui->typed);
+    if (kind == PROMPT_FILTER) {
+        memcpy(tui->filter.text, tui->typed, sizeof tui->filter.text);
+        move_filter(tui);
+        return;
+    }
     if (kind == PROMPT_SEARCH) {
         if (*tui->typed) memcpy(tui->search, tui->typed, sizeof tui->search);
         place_keep(tui);
@@ -53,6 +81,8 @@ void prompt_key(struct tui *tui, char32_t key)
         tui->prompt = PROMPT_NONE;
     else if (key == K_ENTER)
         accept(tui, tui->prompt);
+    else if (key == K_UP || key == K_DOWN)
+        recall(tui, key == K_UP ? 1 : -1);
     else if (key == K_BACKSPACE)
         erase(tui);
     else
@@ -61,7 +91,8 @@ void prompt_key(struct tui *tui, char32_t key)
 
 void prompt_draw(struct tui *tui, struct area a)
 {
-    const char *ask = tui->prompt == PROMPT_SEARCH ? " search: " : " go to time: ";
+    static const char *const asks[PROMPT_COUNT] = {"", " search: ", " go to time: ", " filter: "};
+    const char *ask = asks[tui->prompt];
     int x = a.x + grid_text(&tui->grid, a.x, a.y, a.width, STYLE_KEY, ask);
     x += grid_text(&tui->grid, x, a.y, a.x + a.width - x, STYLE_NORMAL, tui->typed);
     grid_light(&tui->grid, (struct area){x, a.y, 1, 1}, LIT_CURSOR);

@@ -8,6 +8,7 @@
 struct tree {
     process_id *child, *next;
     const struct timeline *t;
+    const struct filter *filter;
 };
 
 static process_id parent_of(const struct timeline *t, process_id p)
@@ -19,11 +20,13 @@ static process_id parent_of(const struct timeline *t, process_id p)
 static bool tree_build(struct tree *tree, const struct timeline *t)
 {
     size_t n = t->process_count;
-    *tree = (struct tree){malloc((n + 1) * sizeof(process_id)), malloc((n + 1) * sizeof(process_id)), t};
+    tree->child = malloc((n + 1) * sizeof(process_id)), tree->next = malloc((n + 1) * sizeof(process_id));
+    tree->t = t;
     if (!tree->child || !tree->next) return false;
     for (size_t i = 0; i <= n; i++) tree->child[i] = tree->next[i] = NONE;
     for (process_id p = (process_id)n; p-- > 0;) {
         process_id parent = parent_of(t, p);
+        if (!filter_process(tree->filter, p)) continue; /* its children are filtered, too */
         tree->next[p] = tree->child[parent];
         tree->child[parent] = p;
     }
@@ -41,7 +44,9 @@ static bool notable(const struct timeline *t, const struct copy *copy)
 
 static bool shown(const struct rows *rows, const struct timeline *t, copy_id c)
 {
-    if (t->copies[c].process >= t->process_count || rows->copies == COPIES_NONE) return false;
+    process_id p = t->copies[c].process;
+    if (p >= t->process_count || rows->copies == COPIES_NONE || !filter_process(rows->filter, p))
+        return false;
     return rows->copies == COPIES_ALL || notable(t, &t->copies[c]);
 }
 
@@ -97,10 +102,12 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
     struct row *below = NULL;
     bool any = more;
     for (uint32_t g = 0; g < process->ghost_count; g++) {
+        thread_id lost = process->ghosts[g].thread;
+        if (lost < w->t->thread_count && !filter_thread(w->rows->filter, lost)) continue;
         any = true;
         if (folded) {
-            head->hidden = (uint32_t)process->ghost_count;
-            break;
+            head->hidden++;
+            continue;
         }
         below = &w->rows->row[w->rows->count];
         add(w,
@@ -108,7 +115,7 @@ static void add_process(struct walk *w, process_id p, bool last, bool more)
     }
     for (thread_id t = timeline_next_thread(w->t, p, NONE); t != NONE; t = timeline_next_thread(w->t, p, t)) {
         w->rows->of_thread[t] = self;
-        if (w->t->threads[t].is_main) continue;
+        if (w->t->threads[t].is_main || !filter_thread(w->rows->filter, t)) continue;
         any = true;
         if (folded) {
             w->rows->row[self].hidden++;
@@ -197,7 +204,7 @@ bool rows_build(struct rows *rows, const struct timeline *t)
 {
     size_t room = t->process_count + t->thread_count + t->copy_count + 1;
     for (process_id p = 0; p < t->process_count; p++) room += t->processes[p].ghost_count;
-    struct tree tree = {0};
+    struct tree tree = {.filter = rows->filter};
     struct shelf shelf = {0};
     struct row *row = malloc(room * sizeof *row);
     bool ok = row && tree_build(&tree, t) && shelf_build(&shelf, rows, t) && keep_size(rows, t);

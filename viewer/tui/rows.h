@@ -6,6 +6,7 @@
 #ifndef TUI_ROWS_H
 #define TUI_ROWS_H
 
+#include "filter.h"
 #include "viewer/timeline/timeline.h"
 
 enum row_kind { ROW_PROCESS, ROW_THREAD, ROW_GHOST, ROW_COPY };
@@ -30,9 +31,10 @@ struct row {
 struct rows {
     struct row *row;
     size_t count;
-    uint8_t copies;      /* enum rows_copies; kept over rows_build */
-    bool *folded;        /* by process; kept over rows_build */
-    uint32_t *of_thread; /* row of a thread: its own, or that of the folded process it is hidden in */
+    uint8_t copies;              /* enum rows_copies; kept over rows_build */
+    const struct filter *filter; /* what has a row; NULL: everything. Not owned */
+    bool *folded;                /* by process; kept over rows_build */
+    uint32_t *of_thread;         /* row of a thread: its own, or that of the process it is hidden in */
     uint32_t *of_process;
     size_t process_count, thread_count; /* the three arrays are this long */
 };

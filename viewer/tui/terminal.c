@@ -178,7 +178,7 @@ static attr_t looks_of(const struct cell *cell)
     if (looks & LOOK_BOLD || cell->lit & LIT_MANY) attr |= A_BOLD;
     if (looks & LOOK_DIM && !coloured) attr |= A_DIM;
     if (looks & LOOK_UNDERLINE) attr |= A_UNDERLINE;
-    if (cell->lit & LIT_CURSOR) attr |= A_REVERSE;
+    if (cell->lit & (LIT_CURSOR | LIT_EVIDENCE)) attr |= A_REVERSE;
     if (cell->lit & LIT_ROW && !coloured) attr |= A_BOLD;
     return attr;
 }

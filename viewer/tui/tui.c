@@ -42,7 +42,9 @@ static struct layout layout(const struct tui *tui)
 static bool remake(struct tui *tui)
 {
     struct index index;
-    if (!index_build(&index, tui->timeline)) return false;
+    char error[120];
+    filter_apply(&tui->filter, tui->timeline, error, sizeof error);
+    if (!index_build(&index, tui->timeline, &tui->filter)) return false;
     index_free(&tui->index);
     tui->index = index;
     struct values values;
@@ -78,6 +80,8 @@ bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int w
     *tui = (struct tui){.timeline = t, .file = file, .event = NONE, .fitted = true, .end = t->end};
     tui->grid.ascii = ascii;
     tui->window.columns = 1;
+    tui->filter.family = NONE;
+    tui->rows.filter = &tui->filter;
     if (!tui_resize(tui, width, height) || !remake(tui)) {
         tui_close(tui);
         return false;
@@ -95,6 +99,7 @@ void tui_close(struct tui *tui)
     index_free(&tui->index);
     values_free(&tui->values);
     rows_free(&tui->rows);
+    filter_clear(&tui->filter);
     free(tui->troubles);
     tui->troubles = NULL;
     findings_free(tui->findings);
@@ -136,10 +141,11 @@ void tui_reach(struct tui *tui, int64_t end)
     if (end < tui->timeline->end || !tui->live) end = tui->timeline->end;
     int64_t more = end - tui->end;
     tui->end = end;
+    if (tui->window.idle && !idle_find(&tui->idle, tui->timeline, end)) tui->window.idle = NULL;
     if (tui->fitted)
         window_fit(&tui->window, end);
     else if (tui->following)
-        tui->window.start += more;
+        tui->window.start += tui->window.idle ? 0 : more;
     if (tui->following) {
         tui->now = end;
         tui->event = NONE;
@@ -164,6 +170,22 @@ void tui_say(struct tui *tui, const char *format, ...)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
+/* One thing at a time, the latest first. */
+static void cancel(struct tui *tui)
+{
+    if (tui->on_details)
+        tui->on_details = false;
+    else if (tui->selecting)
+        tui->selecting = false;
+    else if (*tui->search)
+        *tui->search = 0;
+    else if (filter_on(&tui->filter)) {
+        *tui->filter.text = 0;
+        tui->filter.family = NONE;
+        move_filter(tui);
+    }
+}
+
 static bool act(struct tui *tui, enum action action)
 {
     switch (action) {
@@ -171,8 +193,9 @@ static bool act(struct tui *tui, enum action action)
     case ACTION_REDRAW: tui->redraw = true; break;
     case ACTION_HELP: tui->over = &view_help, tui->over_scroll = 0; break;
     case ACTION_FOCUS: tui->on_details = !tui->on_details; break;
-    case ACTION_CANCEL: tui->on_details = false, *tui->search = 0; break;
+    case ACTION_CANCEL: cancel(tui); break;
     case ACTION_GO_TO_TIME: prompt_open(tui, PROMPT_TIME); break;
+    case ACTION_FILTER: prompt_open(tui, PROMPT_FILTER); break;
     default: return false;
     }
     return true;
@@ -220,7 +243,11 @@ static void draw_title(struct tui *tui, struct area a)
     snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, tui->end), t->process_count,
              t->process_count == 1 ? "" : "es");
     x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, text);
-    if (tui->lost_threads) {
+    if (filter_on(&tui->filter)) {
+        snprintf(text, sizeof text, " · %s%.100s: %zu lane%s", *tui->filter.text ? "filter " : "one family",
+                 tui->filter.text, tui->rows.count, tui->rows.count == 1 ? "" : "s");
+        x += grid_text(g, x, a.y, right - x - 1, STYLE_SIGNAL, text);
+    } else if (tui->lost_threads) {
         snprintf(text, sizeof text, "%u thread%s lost at %u fork%s", tui->lost_threads,
                  tui->lost_threads == 1 ? "" : "s", tui->lossy_forks, tui->lossy_forks == 1 ? "" : "s");
         x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, " · ");

@@ -6,6 +6,7 @@
 #ifndef TUI_H
 #define TUI_H
 
+#include "filter.h"
 #include "grid.h"
 #include "index.h"
 #include "key.h"
@@ -46,7 +47,14 @@ struct place {
 };
 #define PLACES 64
 
-enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_TIME };
+enum prompt_kind { PROMPT_NONE, PROMPT_SEARCH, PROMPT_TIME, PROMPT_FILTER, PROMPT_COUNT };
+
+/* What was typed into each kind of prompt, the latest first. */
+#define HISTORY 16
+struct history {
+    char line[HISTORY][128];
+    size_t count;
+};
 
 struct tui {
     /* what is looked at; not owned */
@@ -58,6 +66,8 @@ struct tui {
     /* made from it */
     struct index index;
     struct values values;
+    struct idle idle; /* in use when the window points at it */
+    struct filter filter;
     struct rows rows;
     struct trouble *troubles; /* by time */
     size_t trouble_count;
@@ -73,6 +83,8 @@ struct tui {
     event_id event;  /* selected, on the selected lane at `now`; or NONE */
     size_t verdict;  /* where n and N are: a finding, after them all a trouble */
     bool on_finding; /* the details tell the finding `verdict`, until the reader moves */
+    int64_t mark;    /* `selecting`: the other end of a stretch of time */
+    bool selecting;
     bool fitted;     /* the window is the whole run, and grows with it */
     bool following;  /* the cursor stays at the end of a live run */
     bool on_details; /* the lane keys scroll the details */
@@ -84,6 +96,8 @@ struct tui {
 
     enum prompt_kind prompt;
     char typed[128]; /* UTF-8 */
+    struct history history[PROMPT_COUNT];
+    size_t recalled; /* 0: the line is being typed; n: it is the n-th of the history */
     char search[128];
     char message[160]; /* in place of the bottom bar, until the next key */
     bool redraw;       /* asked for: the terminal may show garbage */
@@ -121,6 +135,9 @@ void place_keep(struct tui *tui);
 void move_settle(struct tui *tui);
 /* The thread whose lane the row is; NONE for ghosts and values, which do nothing. */
 thread_id lane_of_row(const struct tui *tui, size_t row);
+
+/* Filter by tui->filter's text and family, and lay out anew; the reader stays if his lane does. */
+void move_filter(struct tui *tui);
 
 /* search.c */
 bool search_act(struct tui *tui, enum action action);

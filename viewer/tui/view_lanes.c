@@ -303,50 +303,19 @@ static void draw_relation(struct pane *p)
         grid_put(p->g, x, row_y(p, to), U'◆', '@', style);
 }
 
-/* --- time ------------------------------------------------------------------------------------- */
-
-/* The words of the cursor come first; ticks keep clear of them. */
-static struct area draw_cursor_time(struct pane *p)
+/* What proves the finding that is told now. */
+static void draw_evidence(struct pane *p)
 {
-    struct grid *g = p->g;
-    char text[40];
-    int column = window_column(p->w, p->tui->now), x = p->lanes.x + column, end = p->lanes.x + p->lanes.width;
-    if (column < 0 || column >= p->w->columns) return (struct area){-1, 0, 0, 0};
-    int64_t unit = 1;
-    while (unit <= p->w->span / p->w->columns / 10) unit *= 10;
-    time_text(p->tui->now, unit, text, sizeof text);
-    int wide = grid_width(g, text, 30), at = x + 1 + wide <= end ? x + 1 : x - wide;
-    grid_text(g, at, p->axis.y, wide, STYLE_TITLE, text);
-    grid_put(g, x, p->axis.y, U'▼', 'V', STYLE_TITLE);
-    return (struct area){at < x ? at : x, p->axis.y, wide + 1, 1};
-}
-
-static void draw_axis(struct pane *p)
-{
-    struct area cursor = draw_cursor_time(p);
-    char text[40];
-    int end = p->lanes.x + p->lanes.width;
-    int64_t tick = window_tick(p->w, 11), from = window_time(p->w, 0),
-            ns = from > 0 ? (from + tick - 1) / tick * tick : 0;
-    for (; window_column(p->w, ns) < p->w->columns; ns += tick) {
-        int x = lane_x(p, ns);
-        int wide = grid_width(p->g, time_text(ns, tick, text, sizeof text), 30);
-        bool clear = x > cursor.x + cursor.width || x + 1 + wide <= cursor.x;
-        if (x < cursor.x || x >= cursor.x + cursor.width) grid_put(p->g, x, p->axis.y, U'╷', '|', STYLE_DIM);
-        if (clear && x + 1 + wide <= end) grid_text(p->g, x + 1, p->axis.y, wide, STYLE_DIM, text);
+    const struct finding *x = p->tui->on_finding ? p->tui->findings->list[p->tui->verdict] : NULL;
+    for (size_t i = 0; x && i < x->evidence.count; i++) {
+        event_id event = x->evidence.list[i];
+        if (event >= p->t->event_count) continue;
+        uint32_t row = row_of_event(p->tui, event);
+        int column = window_column(p->w, p->t->events[event].ns);
+        if (row < p->tui->top || row >= p->tui->top + p->tui->page || column < 0 || column >= p->w->columns)
+            continue;
+        grid_light(p->g, (struct area){p->lanes.x + column, row_y(p, row), 1, 1}, LIT_EVIDENCE);
     }
-}
-
-static void draw_cursor(struct pane *p)
-{
-    int column = window_column(p->w, p->tui->now), x = p->lanes.x + column;
-    if (column < 0 || column >= p->w->columns) return;
-    for (int y = p->lanes.y; y < p->lanes.y + p->lanes.height; y++) {
-        if (grid_at(p->g, x, y)->ch == ' ') grid_put(p->g, x, y, U'┊', ':', STYLE_RULE);
-        grid_light(p->g, (struct area){x, y, 1, 1}, LIT_COLUMN);
-    }
-    if (p->tui->row >= p->tui->top && p->tui->row < p->tui->top + p->tui->page)
-        grid_light(p->g, (struct area){x, row_y(p, p->tui->row), 1, 1}, LIT_CURSOR);
 }
 
 /* --- the view --------------------------------------------------------------------------------- */
@@ -357,9 +326,11 @@ static struct pane divide(struct tui *tui, struct area a)
     if (tree < 16) tree = a.width < 32 ? a.width / 2 : 16;
     if (tree > 36) tree = 36;
     struct pane p = {.tui = tui, .g = &tui->grid, .t = tui->timeline, .w = &tui->window};
-    p.axis = (struct area){a.x, a.y, a.width, 1};
-    p.tree = (struct area){a.x, a.y + 1, tree, a.height - 1};
-    p.lanes = (struct area){a.x + tree, a.y + 1, a.width - tree, a.height - 1};
+    int map = !tui->fitted && a.height > 6; /* what is on the screen is a part */
+    p.map = (struct area){a.x, a.y, a.width, map};
+    p.axis = (struct area){a.x, a.y + map, a.width, 1};
+    p.tree = (struct area){a.x, a.y + map + 1, tree, a.height - map - 1};
+    p.lanes = (struct area){a.x + tree, p.tree.y, a.width - tree, p.tree.height};
     return p;
 }
 
@@ -386,7 +357,11 @@ static void draw(struct tui *tui, struct area a)
     for (size_t i = tui->top; i < end; i++) draw_end(&p, i);
     for (size_t i = tui->top; i < end; i++) label_waits(&p, i), draw_ghost_words(&p, i);
     draw_relation(&p);
+    draw_gaps(&p);
+    draw_evidence(&p);
+    draw_map(&p);
     draw_axis(&p);
+    draw_selection(&p);
     draw_cursor(&p);
 }
 

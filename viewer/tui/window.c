@@ -9,7 +9,7 @@ static int64_t clamp(int64_t v, int64_t low, int64_t high) { return v < low ? lo
 
 int window_column(const struct window *w, int64_t ns)
 {
-    __int128 past = (__int128)ns - w->start;
+    __int128 past = (__int128)idle_shown(w->idle, ns) - w->start;
     if (past < 0) return -1;
     if (past >= w->span) return w->columns;
     return (int)(past * w->columns / w->span);
@@ -19,13 +19,19 @@ int64_t window_time(const struct window *w, int column)
 {
     __int128 scaled = (__int128)w->span * column;
     __int128 up = scaled > 0 ? w->columns - 1 : 0; /* round up: the first ns whose column it is */
-    return w->start + (int64_t)((scaled + up) / w->columns);
+    return idle_time(w->idle, w->start + (int64_t)((scaled + up) / w->columns));
 }
 
-/* A little air at the right, for how the last process ended. A damaged file may have any times. */
+/* A damaged file may have any times. */
+static int64_t shown(const struct window *w, int64_t ns)
+{
+    return idle_shown(w->idle, clamp(ns, 0, INT64_MAX / 8));
+}
+
+/* A little air at the right, for how the last process ended. */
 static int64_t fit_span(const struct window *w, int64_t end)
 {
-    end = clamp(end, 0, INT64_MAX / 8);
+    end = shown(w, end);
     int air = w->columns / 6 < 10 ? w->columns / 6 : 10;
     return clamp((int64_t)((__int128)end * w->columns / (w->columns - air)) + 1, w->columns, INT64_MAX / 4);
 }
@@ -38,9 +44,10 @@ void window_fit(struct window *w, int64_t end)
 
 static void keep_inside(struct window *w, int64_t end)
 {
-    end = clamp(end, 0, INT64_MAX / 8);
-    w->span = clamp(w->span, w->columns, fit_span(w, end));
-    if (w->span == fit_span(w, end))
+    int64_t fit = fit_span(w, end);
+    end = shown(w, end);
+    w->span = clamp(w->span, w->columns, fit);
+    if (w->span == fit)
         w->start = 0;
     else
         w->start = clamp(w->start, -w->span / 2, end - w->span / 2);
@@ -48,11 +55,11 @@ static void keep_inside(struct window *w, int64_t end)
 
 void window_zoom(struct window *w, int64_t ns, int64_t end, int numerator, int denominator)
 {
-    ns = clamp(ns, 0, INT64_MAX / 8);
-    __int128 left = ns - w->start;
+    int64_t at = shown(w, ns);
+    __int128 left = at - w->start;
     int64_t old = w->span;
     w->span = clamp(w->span / denominator * numerator, w->columns, fit_span(w, end));
-    w->start = ns - (int64_t)(left * w->span / old);
+    w->start = at - (int64_t)(left * w->span / old);
     keep_inside(w, end);
 }
 
@@ -64,14 +71,39 @@ void window_pan(struct window *w, int64_t end, int columns)
 
 void window_show(struct window *w, int64_t end, int64_t ns)
 {
-    ns = clamp(ns, 0, INT64_MAX / 8);
+    int64_t at = shown(w, ns);
     int column = window_column(w, ns);
     if (column > 0 && column < w->columns - 1) return;
     if (column == 0 && w->start <= 0) return;
-    w->start = ns - w->span / (column <= 0 ? 4 : 2);
+    w->start = at - w->span / (column <= 0 ? 4 : 2);
     keep_inside(w, end);
-    if (window_column(w, ns) < 0) w->start = ns;
-    if (window_column(w, ns) >= w->columns) w->start = ns - w->span + w->span / w->columns + 1;
+    if (at < w->start) w->start = at;
+    if (window_column(w, ns) >= w->columns) w->start = at - w->span + w->span / w->columns + 1;
+}
+
+void window_between(struct window *w, int64_t end, int64_t from, int64_t to)
+{
+    int64_t first = shown(w, from < to ? from : to), last = shown(w, from < to ? to : from);
+    int64_t air = (last - first) / 16 + 1;
+    w->start = first - air;
+    w->span = last - first + 2 * air;
+    keep_inside(w, end);
+}
+
+void window_leave_out(struct window *w, const struct idle *idle, int64_t end, int64_t ns)
+{
+    int column = window_column(w, ns);
+    bool whole = w->span == fit_span(w, end);
+    int64_t from = window_time(w, 0), to = window_time(w, w->columns);
+    w->idle = idle;
+    if (whole) {
+        window_fit(w, end);
+        return;
+    }
+    w->start = shown(w, from); /* the same stretch of time, whatever room it takes now */
+    w->span = clamp(shown(w, to) - w->start, w->columns, fit_span(w, end));
+    w->start = shown(w, ns) - (int64_t)((__int128)w->span * column / w->columns);
+    keep_inside(w, end);
 }
 
 int64_t window_tick(const struct window *w, int gap)

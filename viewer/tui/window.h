@@ -1,6 +1,7 @@
 /*
  * window.h: the stretch of time on the screen: columns to times and back,
- * zooming, round ticks. Times are ns since the first record.
+ * zooming, round ticks. Times are ns since the first record; start and span are
+ * on the screen's clock (idle.h), everything else is told in real time.
  */
 #ifndef TUI_WINDOW_H
 #define TUI_WINDOW_H
@@ -8,9 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "idle.h"
+
 struct window {
-    int64_t start, span; /* span ≥ columns: a column is never less than 1 ns */
-    int columns;         /* ≥ 1 */
+    int64_t start, span;     /* span ≥ columns: a column is never less than 1 ns */
+    int columns;             /* ≥ 1 */
+    const struct idle *idle; /* start and span leave this out; NULL: nothing. Not owned */
 };
 
 /* The column of a time; -1 before the window, columns after it. */
@@ -25,6 +29,10 @@ void window_zoom(struct window *w, int64_t ns, int64_t end, int numerator, int d
 void window_pan(struct window *w, int64_t end, int columns);
 /* Pan so that ns is well inside. */
 void window_show(struct window *w, int64_t end, int64_t ns);
+/* Show from one time to another, and some air around. */
+void window_between(struct window *w, int64_t end, int64_t from, int64_t to);
+/* Leave idle time out, or (NULL) show it again, with `ns` in its column. */
+void window_leave_out(struct window *w, const struct idle *idle, int64_t end, int64_t ns);
 
 /* The distance of ticks that are at least `gap` columns apart: 1, 2 or 5 times a power of ten. */
 int64_t window_tick(const struct window *w, int gap);
