@@ -282,6 +282,8 @@ struct ft_clock { /* head.time and this were read together */
     X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only") \
     X(9, PYTHON_UNPATCHED, "this CPython's functions are not as we know them: writes to globals are not seen") \
     X(10, PYTHON_FULL, "more of the program's own Python modules or globals than can be followed: the others are not") \
+    X(11, PYTHON_WATCHERS, "all dict or function watchers of this CPython are taken: writes to globals are not seen") \
+    X(12, PYTHON_OWN_GIL, "a subinterpreter with a GIL of its own: writes to its globals are not seen") \
     X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,

@@ -21,7 +21,7 @@
 #define THREADS_MAX 400
 
 /* CPython 3.11's _PyRuntime: proved by the second when a thread is started, so the first is believed. */
-enum { RUNTIME_GIL_LOCKED = 376, FUNCTION_GLOBALS = 16 };
+enum { RUNTIME_GIL_LOCKED = 376 };
 
 static const void *module; /* threading.__dict__ */
 static uint32_t active_at; /* which of its entries is _active */

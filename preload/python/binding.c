@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "preload/python/dictwatch.h"
 #include "preload/python/slot.h"
 
 /* Where CPython 3.11's _PyRuntime keeps the thread state that holds the GIL: a load instead of a call, once
@@ -15,19 +16,26 @@ static const void *const *current;
 static void find_current(void)
 {
     const void *const *at = (const void *)(python.runtime + RUNTIME_CURRENT_311);
-    if (python.runtime && *at == python.current()) current = at;
+    if (python.layout->version == 0x030b && python.runtime && *at == python.current()) current = at;
+}
+
+static inline const void *innermost(void)
+{
+    if (likely(current)) /* py_frame(), inlined */
+        return py_read(py_read(*current, TS_CFRAME_311), CFRAME_FRAME_311);
+    return py_frame(python.current());
 }
 
 /* The binding's line: the innermost Python frame's, looked up again only when the instruction is another one.
  */
 static void locate(struct name *n, uint16_t *flags)
 {
-    const void *state = likely(current) ? *current : python.current();
-    const void *frame = py_read(py_read(state, TS_CFRAME_311), CFRAME_FRAME_311); /* py_frame(), inlined */
-    const void *code = frame ? py_read(frame, F_CODE_311) : NULL;
+    const struct py_layout *layout = python.layout;
+    const void *frame = innermost();
+    const void *code = frame ? py_untagged(py_read(frame, layout->f_code)) : NULL;
     if (!py_is(code, python.PyCode_Type)) return;
-    const void *instruction = py_read(frame, F_INSTR_311);
-    if (py_read(frame, F_GLOBALS_311) == py_read(frame, F_LOCALS_311)) *flags |= FT_PY_BY_MODULE;
+    const void *instruction = py_read(frame, layout->f_instr);
+    if (py_read(frame, layout->f_globals) == py_read(frame, layout->f_namespace)) *flags |= FT_PY_BY_MODULE;
     if (code == n->code && instruction == n->instruction) return;
     n->file = py_string(py_read(code, python.layout->co_filename));
     n->line = py_frame_line(frame, code);
@@ -66,6 +74,16 @@ static bool definition(uint8_t kind)
     return kind == FT_PY_KIND_function || kind == FT_PY_KIND_type || kind == FT_PY_KIND_module;
 }
 
+/* Where 3.12 and later keep that of a subinterpreter, no description says: any but the main one may be
+ * ending. */
+static bool ending(const void *state)
+{
+    const void *interpreter = py_read(state, python.layout->ts_interp);
+    if (python.finalizing()) return true;
+    if (python.layout->version == 0x030b) return py_read32(interpreter, INTERP_FINALIZING_311);
+    return !dictwatch_main(interpreter);
+}
+
 /*
  * At its end an interpreter (each of them) sets every global to None, from C:
  * that is no write of the program's. One by a __del__ or an atexit handler is.
@@ -74,9 +92,7 @@ static bool torn_down(struct name *n, const struct value *value)
 {
     if (value->kind != FT_PY_KIND_none) return false;
     const void *state = python.current();
-    if (!python.finalizing() && !py_read32(py_read(state, TS_INTERP_311), INTERP_FINALIZING_311))
-        return false;
-    if (py_frame(state)) return false;
+    if (!ending(state) || py_frame(state)) return false;
     n->slot->flags |= FT_PY_TEARDOWN;
     if (n->watched) write_event(n, self.task, value, FT_PY_TEARDOWN);
     return true;

@@ -1,5 +1,5 @@
 /*
- * dict.h: reading a dict raw, CPython 3.11-3.13. Inside preload/python/ only.
+ * dict.h: reading a dict raw, CPython 3.11-3.14. Inside preload/python/ only.
  */
 #ifndef PYTHON_DICT_H
 #define PYTHON_DICT_H
@@ -9,7 +9,7 @@
 #include "preload/python/runtime.h"
 
 /* PyDictObject and PyDictKeysObject: the same in all of them. */
-enum { MA_KEYS = 32, DK_LOG2_INDEX_BYTES = 9, DK_KIND = 10, DK_NENTRIES = 24, DK_INDICES = 32 };
+enum { DK_LOG2_INDEX_BYTES = 9, DK_KIND = 10, DK_NENTRIES = 24, DK_INDICES = 32 };
 enum { DICT_GENERAL = 0, DICT_UNICODE = 1 }; /* dk_kind: entries of {hash, key, value}, of {key, value} */
 
 #define DICT_ENTRIES 4096u /* further ones are not looked at */

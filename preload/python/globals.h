@@ -4,7 +4,7 @@
  * CPython 3.11 on x86-64: `insertdict` and its twin for empty dicts, through
  * which every rebinding goes (`i += 1`, setattr, globals()["i"], update, exec),
  * and PyDict_DelItem get a jump at their entry; PyEval_EvalCode tells of module
- * dicts before their first line runs. Elsewhere nothing is patched.
+ * dicts before their first line runs. CPython 3.12 and later: dictwatch.h.
  */
 #ifndef PYTHON_GLOBALS_H
 #define PYTHON_GLOBALS_H

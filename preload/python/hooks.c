@@ -2,6 +2,7 @@
  * hooks.c: the entries of CPython 3.11 that are patched, and what they call.
  */
 #include "preload/python/binding.h"
+#include "preload/python/dictwatch.h"
 #include "preload/python/elf.h"
 #include "preload/python/globals.h"
 #include "preload/python/modules.h"
@@ -80,12 +81,12 @@ static bool prepare(const struct patch_object *object, const struct link_map *ma
            patch_prepare(&patches, object, eval, (void *)python_entry_eval, &python_back_eval);
 }
 
-void globals_start(const struct link_map *map, const void *start)
+static void start_311(const struct link_map *map, const void *start)
 {
     struct patch_object object;
     /* without MADV_WIPEONFORK (4.14) we could not tell whose a slot is */
-    if (python.layout->version != 0x030b || ((uintptr_t)self_alive & (FT_PAGE - 1))) {
-        self_note(FT_NOTE_PYTHON_UNPATCHED, "only those of CPython 3.11 are, on Linux 4.14 or later");
+    if ((uintptr_t)self_alive & (FT_PAGE - 1)) {
+        self_note(FT_NOTE_PYTHON_UNPATCHED, "on Linux before 4.14");
         return;
     }
 #define X(result, name, parameters) \
@@ -102,5 +103,16 @@ void globals_start(const struct link_map *map, const void *start)
     globals_arm();
 }
 #else
-void globals_start(const struct link_map *map, const void *start) {}
+static void start_311(const struct link_map *map, const void *start)
+{
+    self_note(FT_NOTE_PYTHON_UNPATCHED, "those of CPython 3.11 only on x86-64");
+}
 #endif
+
+void globals_start(const struct link_map *map, const void *start)
+{
+    if (python.layout->version == 0x030b)
+        start_311(map, start);
+    else
+        dictwatch_start(map);
+}

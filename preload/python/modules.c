@@ -92,6 +92,15 @@ struct module *module_of(const void *dict)
     return NULL;
 }
 
+void module_gone(const void *dict)
+{
+    for (unsigned i = *bucket(dict); i; i = modules[i - 1].next)
+        if (modules[i - 1].dict == dict) {
+            forget(&modules[i - 1]);
+            return;
+        }
+}
+
 void module_renamed(struct module *module, const void *name_object)
 {
     if (name_object)
@@ -143,9 +152,14 @@ void python_eval(const void *code, const void *globals, const void *locals)
         py_text(py_read(code, python.layout->co_qualname), name, sizeof name) != 8 ||
         memcmp(name, "<module>", 8))
         return;
+    file[py_text(py_read(code, python.layout->co_filename), file, sizeof file - 1)] = 0;
+    module_met(globals, file);
+}
+
+void module_met(const void *globals, const char *file)
+{
     uint32_t name_at = dict_find(globals, "__name__");
     if (name_at == DICT_NONE) return; /* exec() in a dict of somebody's own */
-    file[py_text(py_read(code, python.layout->co_filename), file, sizeof file - 1)] = 0;
     struct module found = {.dict = globals, .name_at = name_at};
     found.name_object = *value_at(globals, name_at);
     found.called[py_text(found.name_object, found.called, sizeof found.called - 1)] = 0;

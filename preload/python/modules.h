@@ -1,6 +1,6 @@
 /*
  * modules.h: the dicts of the program's own modules. Inside preload/python/
- * only, CPython 3.11; GIL held.
+ * only; GIL held.
  */
 #ifndef PYTHON_MODULES_H
 #define PYTHON_MODULES_H
@@ -49,6 +49,12 @@ static inline bool module_intact(struct module *module)
 
 /* __name__ is bound to something else, or unbound (NULL). */
 void module_renamed(struct module *module, const void *name_object);
+
+/* Its dict is being emptied or freed. */
+void module_gone(const void *dict);
+
+/* A module of this file has this dict: from now on it is known, if it is an own one. */
+void module_met(const void *dict, const char *file);
 
 /* A module's body is about to run in its dict. */
 void python_eval(const void *code, const void *globals, const void *locals)

@@ -43,7 +43,7 @@ static const void *method(const void *object, const char *name)
     return found;
 }
 
-/* CPython 3.11-3.13: pthread_create's argument is {function, boot}, boot is {state, callable, ...}. */
+/* CPython 3.11-3.14: pthread_create's argument is {function, boot}, boot is {state, callable, ...}. */
 void python_thread(ft_ref thread, uint64_t site, void *argument)
 {
     if (!thread || !from_python(site) || !argument || self.vforked || !py_here() || !py_holds_gil()) return;
@@ -90,5 +90,5 @@ ft_ref python_handler(uint64_t site)
     size_t n = py_text(py_read(code, python.layout->co_qualname), name, sizeof name);
     size_t f = py_text(py_read(code, python.layout->co_filename), file, sizeof file);
     if (n != 6 || memcmp(name, "signal", 6) || f < 10 || memcmp(file + f - 10, "/signal.py", 10)) return 0;
-    return py_function(py_read(frame, python.layout->f_locals + 8));
+    return py_function(py_untagged(py_read(frame, python.layout->f_locals + 8)));
 }

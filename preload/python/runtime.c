@@ -56,14 +56,15 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end)
         return;
     }
     struct python found = {.start = start, .end = end, .map = map};
-    const struct py_layout *layout = NULL;
-    for (size_t i = 0; i < sizeof py_layouts / sizeof *py_layouts; i++)
-        if (py_layouts[i].version == *version >> 16) layout = &py_layouts[i];
-    if (!layout || !fill(&found, map)) {
+    const char *why = "built without the functions we need";
+    const struct py_layout *layout =
+        fill(&found, map) ? py_layout_of(*version >> 16, found.runtime, &why) : NULL;
+    if (!layout) {
         declined = true;
-        self_note(FT_NOTE_PYTHON_UNKNOWN, "after 3.13, or built without the functions we need");
+        self_note(FT_NOTE_PYTHON_UNKNOWN, why);
         return;
     }
+    found.one_digit = (const void *)(uintptr_t)layout->one_digit;
     python = found;
     __atomic_store_n(&python.layout, layout, __ATOMIC_RELEASE); /* last: from now on it is used */
     python_found = true;
@@ -102,7 +103,7 @@ bool py_holds_gil(void)
 
 static const void *real_frame(const void *frame)
 {
-    while (frame && (int)*((const uint8_t *)frame + python.layout->f_owner) == python.layout->owner_cstack)
+    while (frame && (int)*((const uint8_t *)frame + python.layout->f_owner) >= python.layout->owner_none)
         frame = py_read(frame, python.layout->f_previous);
     return frame;
 }
@@ -118,7 +119,7 @@ const void *py_frame_back(const void *frame) { return real_frame(py_read(frame, 
 
 const void *py_frame_code(const void *frame)
 {
-    const void *code = py_read(frame, python.layout->f_code);
+    const void *code = py_untagged(py_read(frame, python.layout->f_code));
     return py_is(code, python.PyCode_Type) ? code : NULL;
 }
 
@@ -147,6 +148,8 @@ size_t py_text(const void *string, char *buffer, size_t room)
 {
     if (!py_is(string, python.PyUnicode_Type)) return 0;
     uint32_t state = py_read32(string, STR_STATE), kind = state >> 2 & 7;
+    if (!kind && python.layout->version >= 0x030e) /* there "interned" may have the lower 16 bits alone */
+        kind = (state >>= 14) >> 2 & 7;
     bool compact = state >> 5 & 1, ascii = state >> 6 & 1;
     if (!compact || (kind != 1 && kind != 2 && kind != 4)) return 0;
     size_t length = (size_t)py_read(string, STR_LENGTH), used = 0;

@@ -29,7 +29,8 @@ struct python {
     void *(*current)(void);         /* the thread state that holds the GIL, unchecked */
     int (*finalizing)(void);
     const struct link_map *map;
-    const char *runtime; /* _PyRuntime, or NULL */
+    const char *runtime;   /* _PyRuntime, or NULL */
+    const void *one_digit; /* the layout's, as a word to compare with */
 #define X(result, name, parameters) result(*name) parameters;
     PY_FUNCTIONS(X)
 #undef X
@@ -49,6 +50,11 @@ static inline const void *py_read(const void *object, int offset)
 static inline uint32_t py_read32(const void *object, int offset)
 {
     return *(const uint32_t *)(const void *)((const char *)object + offset);
+}
+/* A _PyStackRef of 3.14 has flags in its lowest bits, where pointers of the others have none. */
+static inline const void *py_untagged(const void *reference)
+{
+    return (const void *)((uintptr_t)reference & ~(uintptr_t)7);
 }
 static inline bool py_is(const void *object, const void *type)
 {

@@ -2,6 +2,7 @@
  * stack.c: the Python stack of the calling thread. Walking costs 2-4 ns a
  * frame; names and lines are only looked up for a stack not seen before.
  */
+#include "preload/python/dictwatch.h"
 #include "preload/python/globals.h"
 #include "preload/python/runtime.h"
 
@@ -33,6 +34,7 @@ ft_ref python_stack_walk(void)
     if (!py_here()) return 0;
     globals_arm();
     const void *state = py_thread_state();
+    if (state) dictwatch_arm(state);
     const void *first = state ? py_frame(state) : NULL;
     if (!first) return 0;
     /* a code object's address may be used again after it is gone: its names and first line count too */

@@ -11,23 +11,13 @@
 
 /* clang-format off */
 #define TYPES(X) X(PyLong_Type) X(PyFloat_Type) X(PyBool_Type) X(PyBytes_Type) X(PyList_Type) X(PyTuple_Type) \
-    X(PyDict_Type) X(PySet_Type) X(PyModule_Type) X(PyType_Type) X(PyCFunction_Type) X(_Py_NoneStruct)
+    X(PyDict_Type) X(PySet_Type) X(PyModule_Type) X(PyType_Type) X(PyCFunction_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)
 /* clang-format on */
 static struct {
 #define X(name) const void *name;
     TYPES(X)
 #undef X
 } types;
-
-enum {
-    OB_SIZE = 16,
-    DIGITS = 24,
-    FLOAT_VALUE = 16,
-    BYTES_DATA = 32,
-    DICT_USED = 16,
-    SET_USED = 24,
-    TYPE_NAME = 24
-};
 
 bool value_init(const struct link_map *map)
 {
@@ -83,13 +73,18 @@ static void large_int(struct value *v, const uint32_t *digits, size_t count, boo
     text(v, FT_PY_KIND_long_int, at, (size_t)(out + sizeof out - at));
 }
 
+/* Its digits, negative as the int is. The word has a sign: 3.12 keeps it apart, in its lowest bits: 2 is
+ * minus, 1 zero. */
+static int64_t digits_of(const void *object)
+{
+    int64_t word = (int64_t)(intptr_t)py_read(object, OB_SIZE);
+    if (python.one_digit == (const void *)1) return word;
+    return word & 2 ? -(word >> 3) : word & 1 ? 0 : word >> 3;
+}
+
 static void integer(struct value *v, const void *object)
 {
-    int64_t size = (int64_t)(intptr_t)py_read(object, OB_SIZE);
-    if (likely(size == 1)) {
-        plain(v, FT_PY_KIND_int, py_read32(object, DIGITS));
-        return;
-    }
+    int64_t size = digits_of(object);
     size_t count = (size_t)(size < 0 ? -size : size);
     const uint32_t *digits = (const void *)((const char *)object + DIGITS);
     if (count > 3 || (count == 3 && digits[2] >= 8)) {
@@ -123,7 +118,7 @@ void value_of_other(const void *object, struct value *v)
     else if (object == types._Py_NoneStruct)
         plain(v, FT_PY_KIND_none, 0);
     else if (type == types.PyBool_Type)
-        plain(v, FT_PY_KIND_bool, size_at(object, OB_SIZE) != 0);
+        plain(v, FT_PY_KIND_bool, object == types._Py_TrueStruct);
     else if (type == types.PyFloat_Type)
         plain(v, FT_PY_KIND_float, size_at(object, FLOAT_VALUE));
     else if (type == python.PyUnicode_Type) {
@@ -136,7 +131,7 @@ void value_of_other(const void *object, struct value *v)
     else if (type == types.PyTuple_Type)
         plain(v, FT_PY_KIND_tuple, size_at(object, OB_SIZE));
     else if (type == types.PyDict_Type)
-        plain(v, FT_PY_KIND_dict, size_at(object, DICT_USED));
+        plain(v, FT_PY_KIND_dict, size_at(object, MA_USED));
     else if (type == types.PySet_Type)
         plain(v, FT_PY_KIND_set, size_at(object, SET_USED));
     else if (type == python.PyFunction_Type || type == types.PyCFunction_Type)

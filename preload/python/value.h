@@ -28,14 +28,13 @@ void value_of_other(const void *object, struct value *value);
 /* What an object is worth showing. Runs no code of the program's, keeps no reference. NULL: unset. */
 static inline void value_of(const void *object, struct value *value)
 {
-    enum { SIZE = 16, DIGIT = 24 }; /* PyLongObject of 3.11, of one digit */
-    if (!py_is(object, python.PyLong_Type) || py_read(object, SIZE) != (const void *)1) {
+    if (!py_is(object, python.PyLong_Type) || py_read(object, OB_SIZE) != python.one_digit) {
         value_of_other(object, value);
         return;
     }
     value->object = object;
     value->kind = FT_PY_KIND_int;
-    value->bits = py_read32(object, DIGIT);
+    value->bits = py_read32(object, DIGITS);
 }
 
 /* As a record holds it: the word, or a reference to the text, interned. */
