@@ -18,7 +18,7 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,n
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
 WRITER   := $(wildcard trace/writer*.c)
-SO_SRC   := $(WRITER) $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
+SO_SRC   := $(WRITER) symbols/target.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
 VIEW_SRC := $(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))

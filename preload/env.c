@@ -16,6 +16,7 @@
 #include "init.h"
 #include "readable.h"
 #include "self.h"
+#include "symbols/target.h"
 
 #define PRELOAD "LD_PRELOAD="
 #define RUN     "FORKTRACE_RUN="
@@ -159,16 +160,19 @@ static bool has_setting(char *const envp[], const char *setting)
     return false;
 }
 
-size_t env_room(char *const envp[])
+size_t env_room(char *const envp[], enum ft_blind_why *why)
 {
     if (!ft_writer_on(&ft) || !*self_library()) return 0;
     struct survey s = survey(envp);
+    if (s.disabled && !*why) *why = FT_BLIND_DISABLED;
     if (s.disabled || s.broken) return 0;
+    bool reach = in_reach();
+    if (!reach && !*why) *why = FT_BLIND_CHROOT;
     size_t missing = 0;
     for (const char *e = settings; *e; e += strlen(e) + 1)
         if (!has_setting(envp, e)) missing++;
     bool exact = false, fits = s.preloads == 1 && ours_in(s.preload, &exact) == 1 && exact;
-    if (fits && s.runs == 1 && s.run_fits && !missing && in_reach()) return 0;
+    if (fits && s.runs == 1 && s.run_fits && !missing && reach && !target_refuses(*why)) return 0;
     return (s.entries + missing + 3) * sizeof(char *) + strlen(PRELOAD) + strlen(s.preload) + 1 +
            strlen(self_library()) + 1 + strlen(RUN) + strlen(self_trace()) + 1;
 }
@@ -189,13 +193,13 @@ static char **replace(char **vector, char **end, const char *kind, char *entry)
     return out;
 }
 
-char **env_carry(char *const envp[], void *room)
+char **env_carry(char *const envp[], void *room, enum ft_blind_why why)
 {
     struct survey s = survey(envp);
-    bool with_us = in_reach(), exact;
-    if (!with_us)
+    bool reach = in_reach(), with_us = reach && !target_refuses(why), exact;
+    if (!reach)
         self_note(FT_NOTE_LIBRARY_OUT_OF_REACH, self_library());
-    else if (!ours_in(s.preload, &exact))
+    else if (with_us && !ours_in(s.preload, &exact))
         self_note(FT_NOTE_CLEANED_ENVIRONMENT, NULL);
     char **vector = room, **end = vector;
     for (size_t i = 0; i < s.entries; i++) *end++ = envp[i];
@@ -223,10 +227,11 @@ static void put(const char *entry)
     if (copy && REAL(putenv)(copy)) free(copy);
 }
 
-void env_install(void)
+enum ft_blind_why env_install(void)
 {
     int saved = errno;
-    char *const *carried = ENV_CARRY(environ);
+    enum ft_blind_why why = 0;
+    char *const *carried = ENV_CARRY(environ, &why);
     if (carried != environ) {
         bool preload = false;
         for (; *carried; carried++) {
@@ -236,4 +241,5 @@ void env_install(void)
         if (!preload) REAL(unsetenv)("LD_PRELOAD");
     }
     errno = saved;
+    return why;
 }

@@ -12,43 +12,53 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "blind.h"
 #include "env.h"
 #include "origin.h"
 #include "readable.h"
 
 #define FD_PATH 1024 /* longer ones are cut: not worth a page of somebody's stack */
 
-static ft_ref path_string(const char *path, ft_ref task)
-{
-    return readable(path) ? ft_string(&ft, path, strlen(path), task) : 0;
-}
+/* The image that is about to be. */
+struct coming {
+    ft_ref task, path;
+    enum ft_blind_why why; /* the library will not be in it; 0: it will */
+};
 
-/* Before the call: there is no after. Returns the path's reference for failed(). */
-static ft_ref about_to(const char *path, uint64_t site)
+/* Before the call: there is no after. */
+static struct coming about_to(const char *path, enum ft_blind_why why, uint64_t site)
 {
     int saved = errno;
-    ft_ref task = me(), name = 0;
-    if (task) {
+    struct coming image = {.task = me(), .why = why};
+    if (image.task) {
         struct ft_origin origin = origin_full(site);
-        name = path_string(path, task);
-        struct ft_exec *record = ft_begin(&ft, FT_EXEC, sizeof *record, task);
+        image.path = readable(path) ? ft_string(&ft, path, strlen(path), image.task) : 0;
+        struct ft_exec *record = ft_begin(&ft, FT_EXEC, sizeof *record, image.task);
         if (record) {
             record->origin = origin;
-            record->path = name;
+            record->path = image.path;
             ft_commit(record);
         }
     }
     errno = saved;
-    return name;
+    return image;
 }
 
-static int failed(ft_ref name)
+/* The new image's environment, on the caller's stack; what keeps us out of it is known then, and recorded. */
+#define CARRIED(envp, image)                                      \
+    __extension__({                                               \
+        char *const *carried_env = ENV_CARRY(envp, &(image).why); \
+        blind_record((image).task, 0, (image).path, (image).why); \
+        carried_env;                                              \
+    })
+
+static int failed(const struct coming *image)
 {
     int error = errno;
     ft_ref task = me();
     struct ft_exec_failed *record = task ? ft_begin(&ft, FT_EXEC_FAILED, sizeof *record, task) : NULL;
     if (record) {
-        record->path = name;
+        record->path = image->path;
         record->error = error;
         ft_commit(record);
     }
@@ -73,48 +83,49 @@ static const char *fd_path(int fd, char room[FD_PATH])
 
 HOOK(int, execve, (const char *path, char *const argv[], char *const envp[]))
 {
-    ft_ref name = about_to(path, SITE());
-    REAL(execve)(path, argv, ENV_CARRY(envp));
-    return failed(name);
+    struct coming image = about_to(path, blind_at(path), SITE());
+    REAL(execve)(path, argv, CARRIED(envp, image));
+    return failed(&image);
 }
 
 HOOK(int, execv, (const char *path, char *const argv[]))
 {
-    ft_ref name = about_to(path, SITE());
-    REAL(execve)(path, argv, ENV_CARRY(environ));
-    return failed(name);
+    struct coming image = about_to(path, blind_at(path), SITE());
+    REAL(execve)(path, argv, CARRIED(environ, image));
+    return failed(&image);
 }
 
 /* libc's own searches PATH and falls back to /bin/sh for a file without a magic number. */
 HOOK(int, execvpe, (const char *file, char *const argv[], char *const envp[]))
 {
-    ft_ref name = about_to(file, SITE());
-    REAL(execvpe)(file, argv, ENV_CARRY(envp));
-    return failed(name);
+    struct coming image = about_to(file, blind_in_path(file), SITE());
+    REAL(execvpe)(file, argv, CARRIED(envp, image));
+    return failed(&image);
 }
 
 HOOK(int, execvp, (const char *file, char *const argv[]))
 {
-    ft_ref name = about_to(file, SITE());
-    REAL(execvpe)(file, argv, ENV_CARRY(environ));
-    return failed(name);
+    struct coming image = about_to(file, blind_in_path(file), SITE());
+    REAL(execvpe)(file, argv, CARRIED(environ, image));
+    return failed(&image);
 }
 
 HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
 {
     char room[FD_PATH];
-    ft_ref name = about_to(fd_path(fd, room), SITE());
-    REAL(fexecve)(fd, argv, ENV_CARRY(envp));
-    return failed(name);
+    struct coming image = about_to(fd_path(fd, room), blind_at_fd(fd), SITE());
+    REAL(fexecve)(fd, argv, CARRIED(envp, image));
+    return failed(&image);
 }
 
 HOOK(int, execveat, (int fd, const char *path, char *const argv[], char *const envp[], int flags))
 {
     char room[FD_PATH];
     bool by_fd = (flags & AT_EMPTY_PATH) && readable(path) && !*path;
-    ft_ref name = about_to(by_fd ? fd_path(fd, room) : path, SITE());
-    REAL(execveat)(fd, path, argv, ENV_CARRY(envp), flags);
-    return failed(name);
+    enum ft_blind_why why = by_fd ? blind_at_fd(fd) : readable(path) && *path == '/' ? blind_at(path) : 0;
+    struct coming image = about_to(by_fd ? fd_path(fd, room) : path, why, SITE());
+    REAL(execveat)(fd, path, argv, CARRIED(envp, image), flags);
+    return failed(&image);
 }
 
 /* --- with a list ---------------------------------------------------------------------------- */
@@ -139,9 +150,9 @@ HOOK(int, execl, (const char *path, const char *first, ...))
     va_list rest;
     VECTOR(argv, first, rest);
     va_end(rest);
-    ft_ref name = about_to(path, SITE());
-    REAL(execve)(path, argv, ENV_CARRY(environ));
-    return failed(name);
+    struct coming image = about_to(path, blind_at(path), SITE());
+    REAL(execve)(path, argv, CARRIED(environ, image));
+    return failed(&image);
 }
 
 HOOK(int, execlp, (const char *file, const char *first, ...))
@@ -149,9 +160,9 @@ HOOK(int, execlp, (const char *file, const char *first, ...))
     va_list rest;
     VECTOR(argv, first, rest);
     va_end(rest);
-    ft_ref name = about_to(file, SITE());
-    REAL(execvpe)(file, argv, ENV_CARRY(environ));
-    return failed(name);
+    struct coming image = about_to(file, blind_in_path(file), SITE());
+    REAL(execvpe)(file, argv, CARRIED(environ, image));
+    return failed(&image);
 }
 
 HOOK(int, execle, (const char *path, const char *first, ...))
@@ -160,7 +171,7 @@ HOOK(int, execle, (const char *path, const char *first, ...))
     VECTOR(argv, first, rest);
     char *const *envp = va_arg(rest, char *const *);
     va_end(rest);
-    ft_ref name = about_to(path, SITE());
-    REAL(execve)(path, argv, ENV_CARRY(envp));
-    return failed(name);
+    struct coming image = about_to(path, blind_at(path), SITE());
+    REAL(execve)(path, argv, CARRIED(envp, image));
+    return failed(&image);
 }

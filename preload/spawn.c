@@ -12,8 +12,10 @@
 #include <sys/wait.h>
 #include <wordexp.h>
 
+#include "blind.h"
 #include "env.h"
 #include "fork.h"
+#include "readable.h"
 #include "reap.h"
 
 /* --- posix_spawn ---------------------------------------------------------------------------- */
@@ -23,11 +25,13 @@ typedef int spawn_function(pid_t *, const char *, const posix_spawn_file_actions
 
 static int spawn(spawn_function *real, pid_t *pid, const char *path,
                  const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-                 char *const argv[], char *const envp[], uint64_t site)
+                 char *const argv[], char *const envp[], enum ft_blind_why why, uint64_t site)
 {
     pid_t child = 0;
     struct ft_fork *record = fork_record(FT_FORK_posix_spawn, site);
-    int error = real(&child, path, actions, attributes, argv, ENV_CARRY(envp));
+    char *const *carried = ENV_CARRY(envp, &why);
+    blind_child(record, path, why);
+    int error = real(&child, path, actions, attributes, argv, carried);
     fork_result(record, error ? -error : child);
     if (pid && !error) *pid = child; /* glibc does not touch it on failure */
     return error;
@@ -37,23 +41,28 @@ HOOK(int, posix_spawn,
      (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
 {
-    return spawn(&REAL(posix_spawn), pid, path, actions, attributes, argv, envp, SITE());
+    bool elsewhere = actions && readable(path) && *path != '/'; /* an action may be chdir */
+    return spawn(&REAL(posix_spawn), pid, path, actions, attributes, argv, envp,
+                 elsewhere ? 0 : blind_at(path), SITE());
 }
 
 HOOK(int, posix_spawnp,
      (pid_t * pid, const char *file, const posix_spawn_file_actions_t *actions,
       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
 {
-    return spawn(&REAL(posix_spawnp), pid, file, actions, attributes, argv, envp, SITE());
+    return spawn(&REAL(posix_spawnp), pid, file, actions, attributes, argv, envp, blind_in_path(file),
+                 SITE());
 }
 
 /* --- a shell -------------------------------------------------------------------------------- */
 
+#define SHELL "/bin/sh" /* glibc's: of the architecture and libc we are of, or nothing would work */
+
 /* Without a command it runs `exit 0` to see whether there is a shell: a process as well. */
 HOOK(int, system, (const char *command))
 {
-    env_install();
     struct ft_fork *record = fork_record(FT_FORK_system, SITE());
+    blind_child(record, SHELL, env_install());
     int result = REAL(system)(command);
     fork_result(record, result == -1 ? -errno : 1);
     if (result != -1) reaped(FT_REAP_system, SITE(), 0, command ? result : W_EXITCODE(!result, 0));
@@ -62,8 +71,8 @@ HOOK(int, system, (const char *command))
 
 HOOK(FILE *, popen, (const char *command, const char *mode))
 {
-    env_install();
     struct ft_fork *record = fork_record(FT_FORK_popen, SITE());
+    blind_child(record, SHELL, env_install());
     FILE *file = REAL(popen)(command, mode);
     fork_result(record, file ? 1 : -errno);
     return file;

@@ -3,7 +3,7 @@
 set -eu
 
 build="gcc libc6-dev make pkg-config libelf-dev libdw-dev libcjson-dev libncurses-dev"
-tests="libcriterion-dev python3 procps tmux"
+tests="libcriterion-dev musl-tools python3 procps tmux"
 servers="uwsgi-core uwsgi-plugin-python3 python3-flask gunicorn python3-gevent curl"
 
 missing=()

@@ -221,7 +221,8 @@ struct ft_origin {
     X(82, KERNEL_EXIT, kernel_exit, LINEAGE) \
     X(83, KERNEL_KILL, kernel_kill, LINEAGE) \
     X(84, KERNEL_SIGNAL, kernel_signal, LINEAGE) \
-    X(85, KERNEL_VIEW, kernel_view, LINEAGE)
+    X(85, KERNEL_VIEW, kernel_view, LINEAGE) \
+    X(92, BLIND, blind, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -269,7 +270,7 @@ struct ft_clock { /* head.time and this were read together */
     uint64_t monotonic;
 };
 
-/* What our own library could not do, or had to do differently. */
+/* What our own library could not do, or had to do differently. (7 was never written.) */
 /* clang-format off */
 #define FT_NOTES(X)                                                                                      \
     X(1, LIBRARY_OUT_OF_REACH, "the image about to be executed cannot load the library (chroot, permissions)") \
@@ -278,7 +279,6 @@ struct ft_clock { /* head.time and this were read together */
     X(4, NO_HANDOVER, "the trace file could not be handed to the new user: a later exec may not reopen it")     \
     X(5, NO_UNWINDER, "no lock-free unwinding here: call sites only, no stacks")                                \
     X(6, SLOW_BACKING, "no MADV_POPULATE_WRITE: pages are backed by writing")                                   \
-    X(7, STATIC_TARGET, "the image about to be executed is static or set-uid: the library will not be in it") \
     X(8, PYTHON_UNKNOWN, "this CPython is not one we can read: C level only") \
     X(9, PYTHON_UNPATCHED, "this CPython's functions are not as we know them: writes to globals are not seen") \
     X(10, PYTHON_FULL, "more of the program's own Python modules or globals than can be followed: the others are not") \
@@ -423,6 +423,40 @@ struct ft_cred {
     uint32_t api;
     int32_t error;
     uint32_t ids[4]; /* its arguments; chroot: ids[0] is the path's reference */
+};
+
+/*
+ * Why the library is not in an image. The name is part of the JSON timeline (coverage_reason begins with it).
+ * RAW_* are concluded from what is missing, the others were seen before the image began.
+ */
+/* clang-format off */
+#define FT_BLINDS(X)                                                                                            \
+    X(1, STATIC, "static", "a statically linked program has no loader that would load the library")             \
+    X(2, SETUID, "setuid", "it runs with other rights than its caller (set-uid, set-gid, seteuid): the loader " \
+      "ignores LD_PRELOAD")                                                                                     \
+    X(3, CAPABILITIES, "capabilities", "its file gives it capabilities: the loader ignores LD_PRELOAD")         \
+    X(4, MUSL, "musl", "the loader of musl cannot load a library made for glibc")                               \
+    X(5, LOADER, "foreign loader", "its loader is not glibc's")                                                 \
+    X(6, ARCHITECTURE, "foreign architecture", "the library is of another architecture")                        \
+    X(7, CHROOT, "chroot", "the library cannot be opened from there (its root directory, permissions)")         \
+    X(8, ENVIRONMENT, "env cleaned", "the environment it was started with does not name the library")           \
+    X(9, DISABLED, "disabled", "it was started with FORKTRACE_DISABLE")                                         \
+    X(10, RAW_CLONE, "raw clone", "it was made by a system call that passed no function of libc, or adopted")   \
+    X(11, RAW_EXEC, "raw system call", "it left by a system call that passed no function of libc: its end, or " \
+      "an exec that cleaned the environment")
+enum ft_blind_why {
+#define X(number, NAME, name, text) FT_BLIND_##NAME = number,
+    FT_BLINDS(X)
+#undef X
+};
+/* clang-format on */
+
+struct ft_blind { /* before the image: the library will not be in it */
+    struct ft_head head;
+    ft_ref fork; /* 0: the image that the task's FT_EXEC asks for; else of this child (posix_spawn, system) */
+    ft_ref path;
+    uint32_t why; /* enum ft_blind_why */
+    uint32_t pad;
 };
 
 /* --- threads -------------------------------------------------------------------------------- */

@@ -244,6 +244,23 @@ const char *ft_lost_text(enum ft_lost reason)
     return (unsigned)reason < FT_LOST_COUNT ? reasons[reason].text : "a reason newer than this forktrace";
 }
 
+static const struct {
+    const char *name, *text;
+} blinds[] = {
+#define X(number, NAME, name, text) [number] = {name, text},
+    FT_BLINDS(X)
+#undef X
+};
+
+static bool is_blind(unsigned why) { return why < sizeof blinds / sizeof *blinds && blinds[why].name; }
+
+const char *ft_blind_name(unsigned why) { return is_blind(why) ? blinds[why].name : "unknown"; }
+
+const char *ft_blind_text(unsigned why)
+{
+    return is_blind(why) ? blinds[why].text : "for a reason newer than this forktrace";
+}
+
 const char *ft_type_name(unsigned type)
 {
     static const char *const names[256] = {

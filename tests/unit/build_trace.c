@@ -122,6 +122,14 @@ void trace_exec_failed(ft_ref by, const char *path_, int error)
     ft_commit(r);
 }
 
+void trace_blind(ft_ref by, ft_ref fork, const char *path_, enum ft_blind_why why)
+{
+    ft_ref string = text(path_, by);
+    RECORD(blind, BLIND, by);
+    r->fork = fork, r->path = string, r->why = why;
+    ft_commit(r);
+}
+
 void trace_exit(ft_ref by, enum ft_exit_api api, int status)
 {
     RECORD(exit, EXIT, by);

@@ -10,6 +10,7 @@
 struct ft_writer ft;
 static const char *library = "/proc/self/exe"; /* a file that is there */
 static unsigned notes;
+static enum ft_blind_why why; /* of the new image */
 const char *self_library(void) { return library; }
 const char *self_trace(void) { return "/tmp/run.ftrace"; }
 void self_note(uint32_t what, const char *text) { notes |= 1u << what; }
@@ -20,6 +21,7 @@ static void recording(char **envp)
     static struct ft_header header;
     ft.header = &header;
     notes = 0;
+    why = 0;
     env_init(envp);
 }
 
@@ -29,7 +31,7 @@ static const char *carried(char **envp)
     static char text[2048];
     char *at = text;
     *at = 0;
-    for (char *const *e = ENV_CARRY(envp); e && *e; e++) at += sprintf(at, "%s|", *e);
+    for (char *const *e = ENV_CARRY(envp, &why); e && *e; e++) at += sprintf(at, "%s|", *e);
     return text;
 }
 
@@ -41,9 +43,9 @@ Test(env, complete_is_left_alone)
 {
     recording(NULL);
     char **envp = ENV("A=1", "LD_PRELOAD=" US, "FORKTRACE_RUN=/tmp/run.ftrace", "B=2");
-    cr_expect_eq(env_room(envp), 0);
+    cr_expect_eq(env_room(envp, &why), 0);
     char **others = ENV("LD_PRELOAD=a.so:" US " b.so", "FORKTRACE_RUN=/tmp/run.ftrace");
-    cr_expect_eq(env_room(others), 0);
+    cr_expect_eq(env_room(others, &why), 0);
 }
 
 Test(env, cleaned)
@@ -99,7 +101,7 @@ Test(env, many_settings)
     memset(large + strlen(large), 'w', sizeof large - strlen(large) - 1);
     recording(ENV(large));
     char **envp = ENV("B=1"); /* outside: a literal in the macro's block would not outlive it */
-    char *const *got = ENV_CARRY(envp);
+    char *const *got = ENV_CARRY(envp, &why);
     cr_expect_str_eq(got[0], "B=1");
     cr_expect_str_eq(got[1], large);
 }
@@ -108,11 +110,11 @@ Test(env, disabled)
 {
     recording(NULL);
     char **off = ENV("FORKTRACE_DISABLE=1"), **on = ENV("FORKTRACE_DISABLE=0");
-    cr_expect_eq(env_room(off), 0);
-    cr_expect_neq(env_room(on), 0);
+    cr_expect_eq(env_room(off, &why), 0);
+    cr_expect_neq(env_room(on, &why), 0);
 }
 
-Test(env, not_recording) { cr_expect_eq(env_room(ENV("A=1")), 0); }
+Test(env, not_recording) { cr_expect_eq(env_room(ENV("A=1"), &why), 0); }
 
 Test(env, out_of_reach)
 {
@@ -128,8 +130,8 @@ Test(env, bad_pointers)
 {
     recording(NULL);
     volatile uintptr_t nowhere = 8;
-    cr_expect_eq(env_room((char *const *)nowhere), 0);
-    cr_expect_eq(env_room(ENV("A=1", (char *)nowhere)), 0);
+    cr_expect_eq(env_room((char *const *)nowhere, &why), 0);
+    cr_expect_eq(env_room(ENV("A=1", (char *)nowhere), &why), 0);
 }
 
 Test(env, environ_itself)

@@ -262,3 +262,37 @@ Test(findings, rules_have_names_of_their_own)
         cr_expect_eq(finding_rule(finding_rules[rule].name), rule);
     cr_expect_eq(finding_rule("nonsense"), RULE_COUNT);
 }
+
+Test(findings, a_child_that_could_not_be_watched)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    for (uint32_t pid = 101; pid < 103; pid++) {
+        child = trace_forked(root, pid);
+        trace_exec(child, "/opt/tool");
+        trace_blind(child, 0, "/opt/tool", FT_BLIND_STATIC);
+        trace_reap(root, (int)pid, 0);
+    }
+    trace_exit(root, FT_EXIT__exit, 0);
+    const struct finding *x = one(NULL, RULE_unseen_child);
+    expect_severity(x, SEVERITY_NOTE);
+    cr_expect_str_eq(x->subject, "tool");
+    cr_expect_eq(x->processes.count, 2);
+    cr_expect(strstr(x->explanation, "static: "), "%s", x->explanation);
+}
+
+Test(findings, children_that_were_watched)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_exec(child, "/opt/tool");
+    trace_blind(child, 0, "/opt/tool", FT_BLIND_STATIC); /* and the exec failed */
+    trace_exec_failed(child, "/opt/tool", ENOENT);
+    trace_exec(child, "/bin/tool");
+    child = trace_image(101, 100, FT_BIRTH_EXEC, "/bin/tool");
+    trace_exit(child, FT_EXIT__exit, 0);
+    trace_reap(root, 101, 0);
+    child = trace_forked(root, 102); /* a killed one as well */
+    trace_reap(root, 102, SIGKILL);
+    trace_exit(root, FT_EXIT__exit, 0);
+    cr_expect_null(one(NULL, RULE_unseen_child));
+}

@@ -146,9 +146,10 @@ void tell_unseen_child(const struct timeline *t, struct finding *x, struct say *
 {
     char name[NAMES_TEXT];
     const struct process *p = &t->processes[x->processes.list[0]];
-    say(title, "%zu process%s could not be watched: %s, started by %s.", x->processes.count,
-        x->processes.count == 1 ? "" : "es", x->subject, word_process(name, t, p->parent));
-    text_escape(name, sizeof name, p->coverage_reason ? p->coverage_reason : "the reason is not known",
-                p->coverage_reason ? strlen(p->coverage_reason) : 23);
+    const char *reason = p->coverage_reason ? p->coverage_reason : "unknown";
+    say(title, "%zu process%s could not be watched (%.*s): %s, started by %s.", x->processes.count,
+        x->processes.count == 1 ? "" : "es", (int)strcspn(reason, ":"), reason, x->subject,
+        word_process(name, t, p->parent));
+    text_escape(name, sizeof name, reason, strlen(reason));
     say(why, "%s.", name);
 }

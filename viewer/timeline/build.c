@@ -114,6 +114,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_PY_VALUE] = globals_value,
     [FT_PY_WRITE] = globals_write,
     [FT_PY_THREADS] = ghosts_believed,
+    [FT_BLIND] = coverage_blind,
 };
 
 static void show(struct build *b, const struct item *it)

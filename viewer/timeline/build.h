@@ -44,10 +44,19 @@ struct thread_more {
     bool listed; /* known from FT_UNSEEN_THREADS only: alive at the forks that list it */
 };
 
+/* An image the library was kept out of, as told before it began. */
+struct blind {
+    unsigned why; /* enum ft_blind_why; 0: none */
+    const char *path;
+    int64_t ns;
+};
+
 struct process_more {
     thread_id first, last, alive; /* threads: by birth, and the first living one */
     uint32_t hidden;              /* newest system() or popen() whose child was not seen; index into hidden */
     event_id exec;                /* the image went away through this, and no new one spoke */
+    struct blind blind;           /* the last one told of */
+    bool was_blind;               /* one of its images was, and another came after it */
     bool spoke;                   /* wrote a record of its own */
     bool ended;                   /* its exit was recorded to the very end */
     bool reaped, gone;            /* gone: its pid is somebody else's now */
@@ -95,6 +104,9 @@ struct build {
     struct map by_task, by_pid, by_tid, by_pthread, by_site;
     struct map early_names; /* (process, pthread) named before it started -> the event */
     struct map starts;      /* (pid, tid) that start before our eyes */
+    struct map early_blind; /* (fork record) whose child is not known yet -> index of blinds */
+    struct blind *blinds;
+    size_t blind_count;
     struct hidden *hiddens;
     size_t hidden_count;
 
@@ -147,6 +159,12 @@ void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 event_id event_add(struct build *b, const struct item *it, enum event_type type);
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type);
 void events_finish(struct build *b); /* order, per-process lists, durations */
+
+/* coverage.c */
+void coverage_blind(struct build *b, const struct item *it);
+void coverage_born(struct build *b, process_id p); /* a new process: was its image told of before? */
+void coverage_image(struct build *b, process_id p, const char *exe); /* an image speaks */
+void coverage_decide(struct build *b, process_id p);                 /* its last record is known */
 
 /* processes.c */
 struct birth {

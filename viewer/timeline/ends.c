@@ -148,27 +148,6 @@ static void end_unseen(struct build *b, process_id p)
     process->end_inferred = true;
 }
 
-static void set_coverage(struct build *b, process_id p)
-{
-    struct process *process = &b->t->processes[p];
-    struct process_more *more = &b->processes[p];
-    if (!more->spoke) {
-        process->coverage = COVERAGE_NONE;
-        process->coverage_reason = "it wrote nothing: static or set-uid, or the library was kept out of it";
-    } else if (more->exec != NONE && b->t->events[more->exec].ns >= more->last_record) {
-        struct event *e = &b->t->events[more->exec];
-        struct image image = {.start = e->ns,
-                              .family = b->family_count++,
-                              .exe = build_string(b, FT_GET(exec, e->record).path)};
-        image.argv = build_alloc(b, sizeof *image.argv);
-        process_image(b, p, image);
-        threads_end_all(b, p, process->main, e->ns, THREAD_EXEC);
-        process->coverage = COVERAGE_NONE;
-        process->coverage_reason =
-            "its last image wrote nothing: static, set-uid, out of the library's reach, or just starting";
-    }
-}
-
 static void end_of_threads(struct build *b, process_id p)
 {
     const struct process *process = &b->t->processes[p];
@@ -183,7 +162,7 @@ void ends_finish(struct build *b)
     end_by_sigkill(b);
     for (process_id p = 0; p < t->process_count; p++) {
         struct process *process = &t->processes[p];
-        set_coverage(b, p);
+        coverage_decide(b, p);
         if (process->end == NEVER) end_unseen(b, p);
         /* Other threads may still have written while the process was leaving. */
         if (process->end != NEVER && process->end < b->processes[p].last_record)

@@ -82,6 +82,7 @@ process_id process_add(struct build *b, const struct birth *birth)
     if (parent != NONE) inherit(b, p, parent, birth);
     if (birth->memory && parent != NONE) ghosts_at_fork(b, p, creator, birth->fork);
     if (birth->fork != NONE) t->events[birth->fork].child = p;
+    coverage_born(b, p);
     return p;
 }
 
@@ -244,14 +245,16 @@ void processes_process(struct build *b, const struct item *it)
     if (!process->image_count) process->mask_at_birth = record.blocked;
     thread_tid(b, main, record.tid);
     thread_pthread(b, main, record.pthread);
-    more->spoke = true, more->exec = NONE;
     if (record.birth != FT_BIRTH_UNSEEN_FORK) {
+        struct image image = image_of(b, &record, it->ns);
         threads_end_all(b, p, main, it->ns, THREAD_EXEC);
-        process_image(b, p, image_of(b, &record, it->ns));
+        coverage_image(b, p, image.exe);
+        process_image(b, p, image);
         signals_exec(b, p, record.ignored);
     } else if (!process->image_count) {
         process_image(b, p, image_of(b, &record, it->ns));
     }
+    more->spoke = true, more->exec = NONE;
     b->threads[main].mask = record.blocked;
     b->threads[main].image = (uint16_t)generation(process);
     task_is(b, it->ref, main, generation(process));
@@ -278,4 +281,5 @@ void processes_exec_failed(struct build *b, const struct item *it)
     e->child = (uint32_t)FT_GET(exec_failed, it->record).error;
     b->threads[thread].exec = NONE;
     if (b->processes[e->process].exec == asked) b->processes[e->process].exec = NONE;
+    b->processes[e->process].blind.why = 0;
 }

@@ -1,0 +1,124 @@
+/*
+ * coverage.c: which processes the library was not in, or not all the time, and
+ * why: told before the image began (FT_BLIND), or concluded from its silence.
+ */
+#include <string.h>
+
+#include "build.h"
+
+/* --- told ------------------------------------------------------------------------------------- */
+
+/* The call that makes the child may not have returned yet, or be one of libc's that does not tell the pid. */
+static void keep_for_later(struct build *b, ft_ref fork, struct blind blind)
+{
+    const struct ft_head *record = ft_reader_find(b->t->reader, fork, FT_FORK);
+    if (!record) return;
+    b->blinds = build_grow(b, b->blinds, b->blind_count, sizeof *b->blinds);
+    b->blinds[b->blind_count] = blind;
+    build_map_put(b, &b->early_blind, (uintptr_t)record, 0, (uint32_t)b->blind_count++);
+}
+
+void coverage_blind(struct build *b, const struct item *it)
+{
+    struct ft_blind record = FT_GET(blind, it->record);
+    struct blind blind = {.why = record.why, .path = build_string(b, record.path), .ns = it->ns};
+    struct task *child = record.fork ? task_find(b, record.fork) : NULL;
+    if (!record.fork)
+        b->processes[process_of(b, it)].blind = blind;
+    else if (child && child->thread != NONE)
+        b->processes[b->t->threads[child->thread].process].blind = blind;
+    else
+        keep_for_later(b, record.fork, blind);
+}
+
+void coverage_born(struct build *b, process_id p)
+{
+    event_id fork = b->t->processes[p].fork;
+    const struct ft_head *record = fork == NONE ? NULL : b->t->events[fork].record;
+    uint32_t *told = record ? map_get(&b->early_blind, (uintptr_t)record, 0) : NULL;
+    if (told) b->processes[p].blind = b->blinds[*told];
+}
+
+/* --- images that did not speak ------------------------------------------------------------------ */
+
+static void add_image(struct build *b, process_id p, int64_t ns, const char *path)
+{
+    struct image image = {.start = ns, .family = b->family_count++, .exe = path};
+    image.argv = build_alloc(b, sizeof *image.argv);
+    process_image(b, p, image);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    const char *x = a ? strrchr(a, '/') : NULL, *y = b ? strrchr(b, '/') : NULL;
+    return a && b && !strcmp(x ? x + 1 : a, y ? y + 1 : b);
+}
+
+/* What we were told of has become this; or it is this, and the library came in after all. */
+void coverage_image(struct build *b, process_id p, const char *exe)
+{
+    struct process_more *more = &b->processes[p];
+    struct blind blind = more->blind;
+    more->blind.why = 0;
+    if (!blind.why || same_name(exe, blind.path)) return;
+    add_image(b, p, blind.ns, blind.path);
+    more->was_blind = true;
+    b->t->processes[p].coverage_reason =
+        build_format(b, "%s: an image of it was not seen, %s: %s", ft_blind_name(blind.why),
+                     blind.path ? blind.path : "?", ft_blind_text(blind.why));
+}
+
+/* --- concluded ---------------------------------------------------------------------------------- */
+
+static bool anything_lost(const struct build *b)
+{
+    for (unsigned reason = 0; reason < FT_LOST_COUNT; reason++)
+        if (ft_reader_lost(b->t->reader, (enum ft_lost)reason)) return true;
+    return b->t->reader->truncated || b->t->reader->torn;
+}
+
+/* Nobody recorded that it was made: only the wait for it, or what it did itself. */
+static bool made_unseen(const struct build *b, process_id p)
+{
+    event_id fork = b->t->processes[p].fork;
+    return fork != NONE && !b->t->events[fork].record;
+}
+
+/* It ended by an exit, yet passed none that we know: what it did before is not known either. */
+static bool left_unseen(const struct build *b, process_id p)
+{
+    const struct process *process = &b->t->processes[p];
+    return process->how == END_EXIT && process->end_inferred && process->exit == NONE && !anything_lost(b);
+}
+
+#define SILENT "; of what it does and starts, only programs that load the library are seen"
+
+static void none(struct build *b, process_id p, unsigned why)
+{
+    b->t->processes[p].coverage = COVERAGE_NONE;
+    b->t->processes[p].coverage_reason =
+        why ? build_format(b, "%s: %s" SILENT, ft_blind_name(why), ft_blind_text(why))
+            : "unknown: it wrote nothing: it was just starting, ended while it was loading, or turned "
+              "recording off";
+}
+
+void coverage_decide(struct build *b, process_id p)
+{
+    struct process_more *more = &b->processes[p];
+    struct process *process = &b->t->processes[p];
+    bool pending = more->exec != NONE && b->t->events[more->exec].ns >= more->last_record;
+    if (!more->spoke) {
+        if (more->blind.why && !process->image_count) add_image(b, p, process->start, more->blind.path);
+        none(b, p, more->blind.why ? more->blind.why : made_unseen(b, p) ? FT_BLIND_RAW_CLONE : 0);
+    } else if (pending || more->blind.why) {
+        const struct event *e = more->exec == NONE ? NULL : &b->t->events[more->exec];
+        int64_t ns = e ? e->ns : more->blind.ns;
+        add_image(b, p, ns, e ? build_string(b, FT_GET(exec, e->record).path) : more->blind.path);
+        threads_end_all(b, p, process->main, ns, THREAD_EXEC);
+        none(b, p, more->blind.why);
+    } else if (left_unseen(b, p)) {
+        none(b, p, FT_BLIND_RAW_EXEC);
+    } else if (more->was_blind) {
+        process->coverage = COVERAGE_NONE;
+    }
+}
