@@ -9,6 +9,7 @@
  * registered as they are: recorded once, not their runs.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -16,6 +17,8 @@
 
 #include "preload/origin.h"
 #include "preload/self.h"
+
+extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak)); /* glibc 2.35; takes no lock */
 
 typedef void handler(void);
 enum { PREPARE, PARENT, CHILD, PHASES };
@@ -44,7 +47,7 @@ static struct ft_atfork *begin(handler *what, uint32_t phase)
     return record;
 }
 
-/* Published before: a handler that hangs must show. */
+/* Published before: a handler that hangs, or whose library is gone, must show. */
 static void run(unsigned slot, unsigned phase)
 {
     handler *real = slots[slot].real[phase];
@@ -53,6 +56,9 @@ static void run(unsigned slot, unsigned phase)
         real();
         return;
     }
+    struct dl_find_object object;
+    if (_dl_find_object && _dl_find_object((void *)(uintptr_t)real, &object))
+        record->which = FT_ATFORK_UNLOADED;
     ft_publish(record);
     uint64_t start = monotonic();
     real();

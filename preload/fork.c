@@ -17,6 +17,8 @@
 #include "inventory.h"
 #include "origin.h"
 #include "python/python.h"
+#include "pending.h"
+#include "thread.h"
 
 /*
  * pthread_atfork itself is a static piece of every object; this is what it
@@ -69,6 +71,8 @@ static void prepare(void)
     call.time = call.record->head.time;
     self.child = ft_ref_of(call.record);
     inventory_at_fork(self.task, self.child);
+    pending_at_fork(self.child);
+    call.threads = thread_known() > 1;
     origin_before_fork();
     python_at_fork(self.child);
     call.error = error;
@@ -116,6 +120,7 @@ HOT static void in_child(void)
     self.vforked = 0;                              /* forked by a vfork child: this memory is its own */
     if (self.child) self_become_child(self.child); /* 0: a signal handler was faster */
     self.child = 0;
+    if (call.threads) self.untold = ~0ull;
     python_in_child();
     *call.errno_at = call.error;
 }

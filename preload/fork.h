@@ -30,6 +30,7 @@ struct fork_call {
     ft_ref child;
     int *errno_at; /* finding it costs the child a page fault */
     int error;     /* the program's errno */
+    bool threads;  /* the process has others: what they were doing in libc stays undone in the child */
     bool armed;    /* between the prepare handler and the others, and recorded */
     uint8_t api;
 };

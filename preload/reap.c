@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "origin.h"
+#include "python/python.h"
 #include "reap.h"
 #include "waiting.h"
 
@@ -15,16 +17,35 @@ void reaped(enum ft_reap_api api, uint64_t site, int pid, int status)
 {
     if (!WIFEXITED(status) && !WIFSIGNALED(status)) return;
     int saved = errno;
-    ft_ref task = me();
+    ft_ref task = me(), py_stack = task ? python_stack_from(site) : 0;
     struct ft_reap *record = task ? ft_begin(&ft, FT_REAP, sizeof *record, task) : NULL;
     if (record) {
         record->site = site;
         record->pid = pid;
         record->status = status;
         record->api = api;
+        record->py_stack = py_stack;
         ft_commit(record);
     }
     errno = saved;
+}
+
+/* The wait for this one child failed. */
+static void failed(enum ft_reap_api api, uint64_t site, pid_t child)
+{
+    if (likely(errno != ECHILD) || child <= 0) return;
+    ft_ref task = me();
+    if (task) {
+        struct ft_origin origin = origin_full(site);
+        struct ft_no_child *record = ft_begin(&ft, FT_NO_CHILD, sizeof *record, task);
+        if (record) {
+            record->origin = origin;
+            record->pid = child;
+            record->api = api;
+            ft_commit(record);
+        }
+    }
+    errno = ECHILD;
 }
 
 static void wait_over(const bool *blocking)
@@ -52,6 +73,7 @@ HOOK(pid_t, waitpid, (pid_t child, int *status, int options))
     WHILE_WAITING(child, options, SITE());
     pid_t pid = REAL(waitpid)(child, at, options);
     if (pid > 0) reaped(FT_REAP_waitpid, SITE(), pid, *at);
+    if (pid < 0) failed(FT_REAP_waitpid, SITE(), child);
     return pid;
 }
 
@@ -70,6 +92,7 @@ HOOK(pid_t, wait4, (pid_t child, int *status, int options, struct rusage *usage)
     WHILE_WAITING(child, options, SITE());
     pid_t pid = REAL(wait4)(child, at, options, usage);
     if (pid > 0) reaped(FT_REAP_wait4, SITE(), pid, *at);
+    if (pid < 0) failed(FT_REAP_wait4, SITE(), child);
     return pid;
 }
 
@@ -92,6 +115,7 @@ HOOK(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options))
     int result = REAL(waitid)(type, id, at, options);
     if (!result && !(options & WNOWAIT) && at->si_pid)
         reaped(FT_REAP_waitid, SITE(), at->si_pid, wait_status(at));
+    if (result && type == P_PID) failed(FT_REAP_waitid, SITE(), (pid_t)id);
     return result;
 }
 

@@ -32,6 +32,7 @@ struct self {
     ft_ref task;       /* 0: not known yet */
     ft_ref child;      /* the task of the child being forked by this thread, else 0 */
     struct lane *lane; /* NULL until needed */
+    uint64_t untold;   /* unsafe.h: functions whose first call here is to be told, bit n for enum ft_unsafe */
     uint32_t pid;      /* of the process `task` belongs to; 0 in threads nobody saw created */
     uint8_t fork_api;  /* enum ft_fork_api of the libc call we are in, for the atfork handlers */
     uint8_t vforked;   /* this many vfork children borrow this thread */

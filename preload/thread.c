@@ -28,6 +28,7 @@
 #include "preload/init.h"
 #include "preload/origin.h"
 #include "preload/python/python.h"
+#include "preload/unsafe.h"
 
 /* --- counting ------------------------------------------------------------------------------- */
 
@@ -291,6 +292,7 @@ HOOK(int, pthread_create,
 {
     struct ft_thread_create *record = NULL;
     struct cell *cell = me() ? cell_take() : NULL;
+    unsafe_look(FT_UNSAFE_pthread_create, SITE());
     if (cell) {
         int detached = PTHREAD_CREATE_JOINABLE;
         if (attributes) pthread_attr_getdetachstate(attributes, &detached);

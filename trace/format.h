@@ -222,7 +222,10 @@ struct ft_origin {
     X(83, KERNEL_KILL, kernel_kill, LINEAGE) \
     X(84, KERNEL_SIGNAL, kernel_signal, LINEAGE) \
     X(85, KERNEL_VIEW, kernel_view, LINEAGE) \
-    X(92, BLIND, blind, LINEAGE)
+    X(92, BLIND, blind, LINEAGE) \
+    X(100, STDIO, stdio, LINEAGE)            \
+    X(101, UNSAFE_CALL, unsafe_call, LINEAGE) \
+    X(102, NO_CHILD, no_child, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -407,7 +410,14 @@ struct ft_reap { /* task 0: somebody outside the run waited, as `forktrace recor
     int32_t pid;
     int32_t status; /* a wait status */
     uint32_t api;
-    uint32_t pad;
+    ft_ref py_stack;
+};
+
+struct ft_no_child { /* a wait for one child failed with ECHILD: it is not ours, or somebody else reaped it */
+    struct ft_head head;
+    struct ft_origin origin;
+    int32_t pid;
+    uint32_t api; /* enum ft_reap_api */
 };
 
 struct ft_session {
@@ -514,7 +524,44 @@ struct ft_atfork {
     uint64_t handler;
     uint64_t ns;    /* it ran so long; 0 for registered */
     uint32_t phase; /* enum ft_atfork_phase */
-    uint32_t which; /* registered: 2 prepare, 3 parent, 4 child */
+    uint32_t which; /* registered: 2 prepare, 3 parent, 4 child; else FT_ATFORK_UNLOADED or 0 */
+};
+enum { FT_ATFORK_UNLOADED = 1 }; /* the handler lies in no object any more */
+
+/* Output that waited in the buffer of a FILE at a fork; and that the child wrote it, too. */
+struct ft_stdio {
+    struct ft_head head;
+    ft_ref fork; /* the FT_FORK record, in both */
+    int32_t fd;
+    uint64_t file; /* FILE *: the same in both */
+    uint32_t bytes;
+    uint32_t what; /* FT_STDIO_* */
+    ft_ref path;   /* at the fork: what the descriptor leads to, if it is a file */
+    uint32_t pad;
+};
+enum { FT_STDIO_PENDING = 1, FT_STDIO_WRITTEN = 2 };
+
+/*
+ * Functions of glibc (2.36) whose locks a fork copies as they are, of all that a program may well call: in
+ * the child of a process with threads, the first call of each before an exec is told. malloc and stdio are
+ * none of them.
+ */
+/* clang-format off */
+#define FT_UNSAFE_CALLS(X)                                                                                    \
+    X(1, rand) X(2, random) X(3, srand) X(4, srandom) X(5, localtime) X(6, localtime_r) X(7, gmtime)          \
+    X(8, gmtime_r) X(9, mktime) X(10, strftime) X(11, wcsftime) X(12, tzset) X(13, ctime) X(14, setenv)       \
+    X(15, putenv) X(16, unsetenv) X(17, clearenv) X(18, dlopen) X(19, dlclose) X(20, getaddrinfo)             \
+    X(21, gethostbyname) X(22, getpwnam) X(23, getpwuid) X(24, getgrnam) X(25, getgrgid) X(26, syslog)        \
+    X(27, vsyslog) X(28, __syslog_chk) X(29, __vsyslog_chk) X(30, setlocale) X(31, pthread_create)
+#define FT_X_UNSAFE(n, name) FT_UNSAFE_##name = n,
+enum ft_unsafe { FT_UNSAFE_CALLS(FT_X_UNSAFE) };
+
+/* clang-format on */
+struct ft_unsafe_call { /* before the call */
+    struct ft_head head;
+    struct ft_origin origin;
+    uint32_t function; /* enum ft_unsafe */
+    uint32_t pad;
 };
 
 struct ft_held { /* at a fork: a lock some thread of the process holds */

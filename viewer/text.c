@@ -217,6 +217,7 @@ NAMES(text_sigmask_api, FT_SIGMASK_APIS)
 NAMES(text_kill_api, FT_KILL_APIS)
 NAMES(text_wait_kind, FT_WAIT_KINDS)
 NAMES(text_atfork_phase, FT_ATFORK_PHASES)
+NAMES(text_unsafe, FT_UNSAFE_CALLS)
 
 #define NOTE_NAME(n, id, text) [n] = #id,
 #define NOTE_TEXT(n, id, text) [n] = text,

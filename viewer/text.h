@@ -55,6 +55,7 @@ const char *text_sigmask_api(unsigned api);
 const char *text_kill_api(unsigned api);
 const char *text_wait_kind(unsigned kind);
 const char *text_atfork_phase(unsigned phase);
+const char *text_unsafe(unsigned function);
 const char *text_note_name(unsigned what); /* "static-target" */
 const char *text_note(unsigned what);      /* a sentence */
 

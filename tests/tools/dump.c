@@ -387,6 +387,32 @@ static void print_kernel(const struct ft_head *head)
     }
 }
 
+/* What a rule needs and no view shows. */
+static void print_pitfall(const struct ft_head *head)
+{
+    switch (head->type) {
+    case FT_STDIO: {
+        struct ft_stdio s = FT_GET(stdio, head);
+        printf(" fork=%x fd=%d bytes=%u %s file=%" PRIx64, s.fork, s.fd, s.bytes,
+               s.what == FT_STDIO_WRITTEN ? "written" : "pending", s.file);
+        print_string("path", s.path);
+        break;
+    }
+    case FT_UNSAFE_CALL: {
+        struct ft_unsafe_call u = FT_GET(unsafe_call, head);
+        printf(" function=%s", NAME_OF(FT_UNSAFE_CALLS, u.function));
+        print_origin(&u.origin);
+        break;
+    }
+    case FT_NO_CHILD: {
+        struct ft_no_child n = FT_GET(no_child, head);
+        printf(" api=%s pid=%d", NAME_OF(FT_REAP_APIS, n.api), n.pid);
+        print_origin(&n.origin);
+        break;
+    }
+    }
+}
+
 static int print_record(void *context, const struct ft_head *head, ft_ref ref)
 {
     static const char states[] = "?cO ";
@@ -409,8 +435,10 @@ static int print_record(void *context, const struct ft_head *head, ft_ref ref)
         print_wait(head);
     else if (head->type < FT_KERNEL_TASK)
         print_python(head);
-    else
+    else if (head->type < FT_STDIO)
         print_kernel(head);
+    else
+        print_pitfall(head);
     putchar('\n');
     return 0;
 }

@@ -303,6 +303,31 @@ static void bind_fields(cJSON *object, const struct timeline *t, const struct ev
         json_uint(object, "held_by", before);
 }
 
+/* --- pitfalls ----------------------------------------------------------------------------------- */
+
+static void stdio_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    struct ft_stdio r = FT_GET(stdio, e->record);
+    json_string(object, "what", r.what == FT_STDIO_WRITTEN ? "written" : "pending");
+    json_id(object, "child", 'p', e->child);
+    json_int(object, "fd", r.fd);
+    string_of(object, "path", t, r.path);
+    json_uint(object, "bytes", r.bytes);
+}
+
+static void unsafe_call_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    json_string(object, "function", text_unsafe(FT_GET(unsafe_call, e->record).function));
+}
+
+static void no_child_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    struct ft_no_child r = FT_GET(no_child, e->record);
+    json_string(object, "api", text_reap_api(r.api));
+    json_id(object, "child", 'p', e->child);
+    json_int(object, "pid", r.pid);
+}
+
 /* --- globals ------------------------------------------------------------------------------------ */
 
 static void write_fields(cJSON *object, const struct timeline *t, const struct event *e)
@@ -352,6 +377,9 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_NOTE] = note_fields,
     [EVENT_WRITE] = write_fields,
     [EVENT_TEARDOWN] = write_fields,
+    [EVENT_STDIO] = stdio_fields,
+    [EVENT_UNSAFE_CALL] = unsafe_call_fields,
+    [EVENT_NO_CHILD] = no_child_fields,
 };
 
 cJSON *json_event(const struct timeline *t, event_id i)

@@ -69,6 +69,19 @@ bool is_gil(const struct timeline *t, const struct event *e);
 /* A Python frame of this function in a file whose name ends so. */
 bool in_python(const struct timeline *t, const struct event *e, const char *function, const char *file);
 
+/*
+ * What was recorded between a fork and its child's first word: a walk through the parent's events of one type.
+ *     struct at_fork a = at_fork(t, child);
+ *     for (event_id i; (i = at_fork_next(t, &a, EVENT_LOCK_HELD)) != NONE;) ...
+ */
+struct at_fork {
+    const event_id *events;
+    size_t count, next;
+    int64_t until;
+};
+struct at_fork at_fork(const struct timeline *t, process_id child);
+event_id at_fork_next(const struct timeline *t, struct at_fork *a, enum event_type type);
+
 /* It was forked, has not executed anything, and was there for longer than a moment. */
 bool lives_on(const struct timeline *t, process_id p);
 int64_t process_end_ns(const struct timeline *t, process_id p); /* now, if it runs */

@@ -52,6 +52,23 @@
       "A lock was held by another thread at a fork. In the child it stays locked for ever: its owner does "    \
       "not exist there.",                                                                                      \
       "Fork before the threads start, or take the lock around the fork with pthread_atfork.")                  \
+    X(unsafe_call, "unsafe-call-after-fork", WARNING,                                                          \
+      "The child of a process with threads called, before any exec, a function that takes a lock inside libc. "  \
+      "The fork copied that lock as it was; a thread that held it does not exist in the child.",                \
+      "Do it before the fork, or exec right after it; getaddrinfo and syslog: in a process of its own. "        \
+      "(printf and malloc are safe: glibc looks after their locks.)")                                           \
+    X(stdio_duplicated, "stdio-duplicated", WARNING,                                                            \
+      "Output was still in a buffer of stdio at a fork. The child has a copy of the buffer: both write it.",    \
+      "fflush(NULL) before the fork, or leave the child with _exit() or an exec.")                              \
+    X(reaped_by_stranger, "reaped-by-stranger", WARNING,                                                        \
+      "A child's exit status can be had once. Somebody who waits for any child took it, and who waits for this " \
+      "one gets ECHILD; Python's subprocess then reports success.",                                             \
+      "Wait for one's own children by their pid only. In a SIGCHLD handler: waitpid(pid) of those it knows, "   \
+      "never waitpid(-1); and do not ignore SIGCHLD in a program that starts others.")                          \
+    X(atfork_handler, "atfork-handler", NOTE,                                                                  \
+      "A handler registered with pthread_atfork takes long, never returns, or its library was unloaded.",       \
+      "Do in such handlers no more than to take and release locks; register them from the library whose code "  \
+      "they are.")                                                                                             \
     X(mask_inherited, "mask-inherited", WARNING,                                                               \
       "A program was started with signals blocked: exec keeps the mask, and the program does not expect it. "  \
       "The signals stay pending for ever.",                                                                    \

@@ -274,3 +274,32 @@ bool is_ancestor(const struct timeline *t, process_id ancestor, process_id p)
     }
     return false;
 }
+
+/* --- around a fork ---------------------------------------------------------------------------- */
+
+struct at_fork at_fork(const struct timeline *t, process_id child)
+{
+    const struct process *process = &t->processes[child];
+    struct at_fork a = {0};
+    if (process->fork == NONE || process->parent == NONE) return a;
+    a.events = timeline_events_of(t, process->parent, &a.count);
+    a.until = process->start;
+    for (size_t low = 0, high = a.count; low < high;) { /* the fork itself: events are in order */
+        size_t middle = low + (high - low) / 2;
+        if (a.events[middle] < process->fork)
+            low = middle + 1;
+        else
+            high = middle;
+        a.next = low;
+    }
+    return a;
+}
+
+event_id at_fork_next(const struct timeline *t, struct at_fork *a, enum event_type type)
+{
+    for (; a->next < a->count && t->events[a->events[a->next]].ns <= a->until; a->next++) {
+        const struct event *e = &t->events[a->events[a->next]];
+        if (e->type == type && e->record) return a->events[a->next++];
+    }
+    return NONE;
+}

@@ -80,6 +80,7 @@ EVENT_ONLY(session, SESSION)
 EVENT_ONLY(cred, CREDENTIALS)
 EVENT_ONLY(atfork, ATFORK)
 EVENT_ONLY(bind, BIND)
+EVENT_ONLY(unsafe_call, UNSAFE_CALL)
 
 /* A record of an unknown type (a newer writer's) is left alone. */
 static void (*const families[])(struct build *, const struct item *) = {
@@ -115,6 +116,9 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_PY_WRITE] = globals_write,
     [FT_PY_THREADS] = ghosts_believed,
     [FT_BLIND] = coverage_blind,
+    [FT_STDIO] = processes_stdio,
+    [FT_UNSAFE_CALL] = unsafe_call,
+    [FT_NO_CHILD] = processes_no_child,
 };
 
 static void show(struct build *b, const struct item *it)

@@ -188,6 +188,8 @@ void processes_fork(struct build *b, const struct item *it);
 void processes_child(struct build *b, const struct item *it);
 void processes_exec(struct build *b, const struct item *it);
 void processes_exec_failed(struct build *b, const struct item *it);
+void processes_no_child(struct build *b, const struct item *it);
+void processes_stdio(struct build *b, const struct item *it);
 
 /* hidden.c: children of system() and popen() */
 void hidden_add(struct build *b, event_id fork);

@@ -131,6 +131,8 @@ static const struct ft_origin *place_of_site(const struct ft_head *record, bool 
     case FT_THREAD_CREATE:
     case FT_WAIT:
     case FT_WAIT_SLOT:
+    case FT_UNSAFE_CALL:
+    case FT_NO_CHILD:
     case FT_BIND: *whole = record->size >= sizeof *record + sizeof(struct ft_origin); break;
     case FT_REAP:
     case FT_SESSION:

@@ -283,3 +283,19 @@ void processes_exec_failed(struct build *b, const struct item *it)
     if (b->processes[e->process].exec == asked) b->processes[e->process].exec = NONE;
     b->processes[e->process].blind.why = 0;
 }
+
+/* --- what a fork and a wait went wrong with ---------------------------------------------------- */
+
+void processes_no_child(struct build *b, const struct item *it)
+{
+    event_id e = event_add(b, it, EVENT_NO_CHILD);
+    b->t->events[e].child = process_latest(b, (uint32_t)FT_GET(no_child, it->record).pid);
+}
+
+/* The main task of a forked child is named by the fork. */
+void processes_stdio(struct build *b, const struct item *it)
+{
+    event_id e = event_add(b, it, EVENT_STDIO);
+    struct task *child = task_find(b, FT_GET(stdio, it->record).fork);
+    if (child && child->thread != NONE) b->t->events[e].child = b->t->threads[child->thread].process;
+}

@@ -45,6 +45,9 @@ static ft_ref stack_of(const struct ft_head *record)
     case FT_WAIT: return FT_GET(wait, record).origin.py_stack;
     case FT_WAIT_SLOT: return FT_GET(wait_slot, record).origin.py_stack;
     case FT_BIND: return FT_GET(bind, record).origin.py_stack;
+    case FT_REAP: return FT_GET(reap, record).py_stack;
+    case FT_UNSAFE_CALL: return FT_GET(unsafe_call, record).origin.py_stack;
+    case FT_NO_CHILD: return FT_GET(no_child, record).origin.py_stack;
     case FT_SIGACTION: return FT_GET(sigaction, record).py_stack;
     case FT_SIGMASK: return FT_GET(sigmask, record).py_stack;
     case FT_KILL: return FT_GET(kill, record).py_stack;

@@ -190,7 +190,8 @@ struct global {
     X(KILL, "kill", 'k') X(SIGNAL, "signal", '!') X(LOCK_WAIT, "lock-wait", '=') \
     X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') \
     X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*') \
-    X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z')
+    X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z') X(STDIO, "stdio", 'o') \
+    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r')
 /* clang-format on */
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
@@ -205,7 +206,8 @@ enum event_type {
  * process, THREAD_CREATE its thread, WAIT the reaped process, JOIN/DETACH/
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
- * perhaps an ancestor's), EXEC_FAILED its errno, WRITE and TEARDOWN the global,
+ * perhaps an ancestor's), EXEC_FAILED its errno, NO_CHILD the process asked for, STDIO the child of the fork,
+ * WRITE and TEARDOWN the global,
  * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * EXIT: duration is how long exit() took until its very end; UNFINISHED: it

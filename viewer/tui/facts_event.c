@@ -64,6 +64,27 @@ static void of_wait(struct facts *f, const struct event *e)
     if (e->child == NONE) facts_add(f, "reaped", STYLE_NORMAL, "pid %d, never seen here", r.pid);
 }
 
+static void of_no_child(struct facts *f, const struct event *e)
+{
+    struct ft_no_child r = FT_GET(no_child, e->record);
+    facts_add(f, "call", STYLE_NORMAL, "%s", text_reap_api(r.api));
+    if (e->child == NONE) facts_add(f, "asked for", STYLE_NORMAL, "pid %d, never seen here", r.pid);
+}
+
+static void of_stdio(struct facts *f, const struct event *e)
+{
+    struct ft_stdio r = FT_GET(stdio, e->record);
+    bool written = r.what == FT_STDIO_WRITTEN;
+    facts_add(f, written ? "written" : "in the buffer", STYLE_NORMAL, "%u bytes for fd %d%s", r.bytes, r.fd,
+              written ? ", a second time" : "");
+    string_fact(f, "path", r.path);
+}
+
+static void of_unsafe_call(struct facts *f, const struct event *e)
+{
+    facts_add(f, "call", STYLE_NORMAL, "%s", text_unsafe(FT_GET(unsafe_call, e->record).function));
+}
+
 static void of_thread_create(struct facts *f, const struct event *e)
 {
     struct ft_thread_create r = FT_GET(thread_create, e->record);
@@ -253,6 +274,9 @@ static const struct {
     [EVENT_CREDENTIALS] = {ABOUT_NOTHING, NULL, of_credentials},
     [EVENT_WRITE] = {ABOUT_NOTHING, NULL, of_write},
     [EVENT_TEARDOWN] = {ABOUT_NOTHING, NULL, of_write},
+    [EVENT_STDIO] = {ABOUT_PROCESS, "child", of_stdio},
+    [EVENT_UNSAFE_CALL] = {ABOUT_NOTHING, NULL, of_unsafe_call},
+    [EVENT_NO_CHILD] = {ABOUT_PROCESS, "asked for", of_no_child},
     [EVENT_NOTE] = {ABOUT_NOTHING, NULL, of_note},
 };
 /* clang-format on */

@@ -27,6 +27,9 @@
     X(THREAD_CANCEL, 43, U'c', 'c', MARK,      "thread cancelled")          \
     X(THREAD_JOIN,   40, U'j', 'j', MARK,      "thread joined")             \
     X(THREAD_DETACH, 35, U'd', 'd', DIM,       "thread detached")           \
+    X(NO_CHILD,      54, U'r', 'r', TROUBLE,   "wait for a child that is not there") \
+    X(UNSAFE_CALL,   34, U'U', 'U', WAIT,      "call that a fork makes unsafe") \
+    X(STDIO,         32, U'o', 'o', WAIT,      "output left in a buffer at a fork") \
     X(LOCK_HELD,     33, U'h', 'h', WAIT,      "lock held at a fork")       \
     X(SIGACTION,     30, U's', 's', SIGNAL,    "signal handler installed")  \
     X(SIGMASK,       25, U'm', 'm', DIM,       "signal mask changed")       \
