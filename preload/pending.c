@@ -141,7 +141,8 @@ void pending_at_end(ft_ref task, bool flushes)
 {
     if (likely(!pending.count) || pending.child != task) return;
     for (uint32_t i = 0; i < pending.count; i++)
-        if (written(&pending.file[i], flushes)) record(task, pending.child, &pending.file[i], FT_STDIO_WRITTEN);
+        if (written(&pending.file[i], flushes))
+            record(task, pending.child, &pending.file[i], FT_STDIO_WRITTEN);
     pending.count = 0;
 }
 

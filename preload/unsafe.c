@@ -36,7 +36,7 @@ static_assert(offsetof(struct self, untold) == 16, "said in JUMP");
 
 /* Called by the jumps below with all the caller's registers put aside: where to go on. */
 __attribute__((used, visibility("hidden"))) void *unsafe_slowly(const struct hook *hook, uint64_t function,
-                                                                 uint64_t site)
+                                                                uint64_t site)
 {
     if (self.untold >> function & 1) unsafe_tell((enum ft_unsafe)function, site);
     int saved = errno;
@@ -46,26 +46,26 @@ __attribute__((used, visibility("hidden"))) void *unsafe_slowly(const struct hoo
 }
 
 /* r11 is free between caller and callee: lazy binding uses it too. */
-#define JUMP(n, name)                                  \
-    HOOK_REAL(void, name, (void));                     \
-    __asm__(".text\n"                                  \
-            ".globl " #name "\n"                       \
-            ".type " #name ", @function\n"             \
-            ".p2align 4\n" #name ":\n"                 \
-            "  .cfi_startproc\n"                       \
-            "  endbr64\n"                              \
-            "  movq self@gottpoff(%rip), %r11\n"       \
-            "  btq $" #n ", %fs:16(%r11)\n"            \
-            "  jc 1f\n"                                \
-            "  movq real_" #name "(%rip), %r11\n"      \
-            "  testq %r11, %r11\n"                     \
-            "  jz 1f\n"                                \
-            "  jmp *%r11\n"                            \
-            "1: pushq $" #n "\n"                       \
-            "  .cfi_adjust_cfa_offset 8\n"             \
-            "  leaq hook_" #name "(%rip), %r11\n"      \
-            "  jmp unsafe_put_aside\n"                 \
-            "  .cfi_endproc\n"                         \
+#define JUMP(n, name)                             \
+    HOOK_REAL(void, name, (void));                \
+    __asm__(".text\n"                             \
+            ".globl " #name "\n"                  \
+            ".type " #name ", @function\n"        \
+            ".p2align 4\n" #name ":\n"            \
+            "  .cfi_startproc\n"                  \
+            "  endbr64\n"                         \
+            "  movq self@gottpoff(%rip), %r11\n"  \
+            "  btq $" #n ", %fs:16(%r11)\n"       \
+            "  jc 1f\n"                           \
+            "  movq real_" #name "(%rip), %r11\n" \
+            "  testq %r11, %r11\n"                \
+            "  jz 1f\n"                           \
+            "  jmp *%r11\n"                       \
+            "1: pushq $" #n "\n"                  \
+            "  .cfi_adjust_cfa_offset 8\n"        \
+            "  leaq hook_" #name "(%rip), %r11\n" \
+            "  jmp unsafe_put_aside\n"            \
+            "  .cfi_endproc\n"                    \
             ".size " #name ", . - " #name "\n");
 
 /* The stack: the function's number, the return address. Arguments may be in six registers and eight xmm. */

@@ -30,7 +30,8 @@ void find_atfork_handler(struct findings *f)
         const struct event *e = &t->events[i];
         if (e->type != EVENT_ATFORK || !e->record) continue;
         struct ft_atfork r = FT_GET(atfork, e->record);
-        bool slow = r.phase != FT_ATFORK_registered && r.ns > (uint64_t)SLOW, bad = is_gone(&r) || is_stuck(t, e);
+        bool slow = r.phase != FT_ATFORK_registered && r.ns > (uint64_t)SLOW,
+             bad = is_gone(&r) || is_stuck(t, e);
         if (!slow && !bad) continue;
         struct named n = names_at(t, e->process, e->ns, r.handler);
         names_text(name, sizeof name, &n);

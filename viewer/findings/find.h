@@ -70,14 +70,14 @@ bool is_gil(const struct timeline *t, const struct event *e);
 bool in_python(const struct timeline *t, const struct event *e, const char *function, const char *file);
 
 /*
- * What was recorded between a fork and its child's first word: a walk through the parent's events of one type.
+ * What a fork told about what it takes along (LOCK_HELD, STDIO): a walk through the events of one type.
  *     struct at_fork a = at_fork(t, child);
  *     for (event_id i; (i = at_fork_next(t, &a, EVENT_LOCK_HELD)) != NONE;) ...
  */
 struct at_fork {
     const event_id *events;
     size_t count, next;
-    int64_t until;
+    thread_id forker;
 };
 struct at_fork at_fork(const struct timeline *t, process_id child);
 event_id at_fork_next(const struct timeline *t, struct at_fork *a, enum event_type type);

@@ -33,7 +33,8 @@ void find_reaped_by_stranger(struct findings *f)
         if (e->type != EVENT_NO_CHILD || e->child == NONE) continue;
         const struct process *child = &t->processes[e->child];
         if (child->parent != e->process) continue; /* not its to wait for */
-        event_id by = child->reap != NONE && t->events[child->reap].process == e->process ? child->reap : NONE;
+        event_id by =
+            child->reap != NONE && t->events[child->reap].process == e->process ? child->reap : NONE;
         if (by == NONE && child->reap == NONE) by = ignored_by(t, e->process, e->ns);
         if (by == NONE || t->events[by].ns > e->ns || same_party(t, by, i)) continue;
         snprintf(subject, sizeof subject, "%s %s", word_group(name, t, e->process), word_place(place, t, by));
@@ -76,7 +77,8 @@ void tell_reaped_by_stranger(const struct timeline *t, struct finding *x, struct
     say(title, ", not to the one who waits for it.");
     say(why, "The child");
     if (child->fork != NONE && *word_place(place, t, child->fork)) say(why, ", made in %s,", place);
-    say(why, kernel ? " was removed by the kernel when it ended. The wait of " : " was reaped before; the wait of ");
+    say(why, kernel ? " was removed by the kernel when it ended. The wait of "
+                    : " was reaped before; the wait of ");
     say_thread(why, t, e->thread);
     if (*word_place(place, t, asked)) say(why, " in %s", place);
     say(why, " failed with ECHILD (Python's subprocess then reports 0).");

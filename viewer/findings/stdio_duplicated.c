@@ -2,6 +2,7 @@
  * stdio_duplicated.c: stdio-duplicated: output that waited in a buffer at a
  * fork, and was written by the child and the parent.
  */
+#define _GNU_SOURCE
 #include <string.h>
 
 #include "find.h"

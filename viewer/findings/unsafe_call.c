@@ -14,29 +14,37 @@
 
 #define LAST_WORD (1000 * MS)
 
-static bool waits_for_the_world(uint32_t function)
+/* Functions that share a lock are one subject. */
+static const struct family {
+    const char *name;
+    uint32_t first, last;
+    bool for_long; /* held while somebody else answers */
+} families[] = {
+    {"rand", FT_UNSAFE_rand, FT_UNSAFE_srandom, false},
+    {"localtime", FT_UNSAFE_localtime, FT_UNSAFE_ctime, false},
+    {"setenv", FT_UNSAFE_setenv, FT_UNSAFE_clearenv, false},
+    {"dlopen", FT_UNSAFE_dlopen, FT_UNSAFE_dlclose, false},
+    {"getaddrinfo", FT_UNSAFE_getaddrinfo, FT_UNSAFE_gethostbyname, true},
+    {"getpwnam", FT_UNSAFE_getpwnam, FT_UNSAFE_getgrgid, true},
+    {"syslog", FT_UNSAFE_syslog, FT_UNSAFE___vsyslog_chk, true},
+    {"setlocale", FT_UNSAFE_setlocale, FT_UNSAFE_setlocale, false},
+    {"pthread_create", FT_UNSAFE_pthread_create, FT_UNSAFE_pthread_create, false},
+};
+
+static const struct family *family_of(const struct event *e)
 {
-    switch (function) {
-    case FT_UNSAFE_getaddrinfo:
-    case FT_UNSAFE_gethostbyname:
-    case FT_UNSAFE_getpwnam:
-    case FT_UNSAFE_getpwuid:
-    case FT_UNSAFE_getgrnam:
-    case FT_UNSAFE_getgrgid:
-    case FT_UNSAFE_syslog:
-    case FT_UNSAFE_vsyslog:
-    case FT_UNSAFE___syslog_chk:
-    case FT_UNSAFE___vsyslog_chk: return true;
-    default: return false;
-    }
+    uint32_t function = FT_GET(unsafe_call, e->record).function;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (function >= families[i].first && function <= families[i].last) return &families[i];
+    return NULL;
 }
 
-static enum severity severity_of(const struct timeline *t, const struct event *e, uint32_t function)
+static enum severity severity_of(const struct timeline *t, const struct event *e, const struct family *family)
 {
     struct named n = names_at(t, e->process, e->ns, timeline_site(e));
     bool cpython = n.object && (strstr(n.object, "libpython") || !strncmp(n.object, "python", 6));
-    if (function == FT_UNSAFE_pthread_create) return SEVERITY_NOTE;
-    return cpython && !waits_for_the_world(function) ? SEVERITY_NOTE : SEVERITY_WARNING;
+    if (family->first == FT_UNSAFE_pthread_create) return SEVERITY_NOTE;
+    return cpython && !family->for_long ? SEVERITY_NOTE : SEVERITY_WARNING;
 }
 
 void find_unsafe_call(struct findings *f)
@@ -45,10 +53,11 @@ void find_unsafe_call(struct findings *f)
     for (event_id i = 0; i < t->event_count; i++) {
         const struct event *e = &t->events[i];
         if (e->type != EVENT_UNSAFE_CALL || !e->record || !t->processes[e->process].ghost_count) continue;
-        uint32_t function = FT_GET(unsafe_call, e->record).function;
-        struct finding *x = finding_of(f, RULE_unsafe_call, text_unsafe(function));
+        const struct family *family = family_of(e);
+        if (!family) continue; /* of a newer version */
+        struct finding *x = finding_of(f, RULE_unsafe_call, family->name);
         if (!x->processes.count) x->severity = SEVERITY_NOTE;
-        finding_worse(x, severity_of(t, e, function));
+        finding_worse(x, severity_of(t, e, family));
         finding_process(f, x, e->process);
         finding_event(f, x, t->processes[e->process].fork);
         finding_event(f, x, i);
@@ -78,24 +87,26 @@ void tell_unsafe_call(const struct timeline *t, struct finding *x, struct say *t
     for (size_t i = 0; i < p->ghost_count && ghosts.count < 16; i++)
         if (p->ghosts[i].thread < t->thread_count) list[ghosts.count++] = p->ghosts[i].thread;
     say_processes(title, t, x->processes.list, x->processes.count);
-    say(title, " called %s()", x->subject);
+    say(title, " called %s()", text_unsafe(FT_GET(unsafe_call, t->events[call].record).function));
     if (*word_place(place, t, call)) say(title, " in %s", place);
     say(title, ", after a fork that left ");
     say_threads(title, t, &ghosts);
     say(title, " behind and before an exec.");
-    uint32_t function = FT_GET(unsafe_call, t->events[call].record).function;
-    if (function == FT_UNSAFE_pthread_create)
-        say(why, "POSIX allows no such call there. glibc copes with this one; what the new thread calls may not. ");
+    const struct family *family = family_of(&t->events[call]);
+    if (family->first == FT_UNSAFE_pthread_create)
+        say(why, "POSIX allows no such call there. glibc copes with this one; what the new thread calls may "
+                 "not. ");
     else
-        say(why, "It takes a lock of libc's, which the fork copied as it was: if one of the other threads had it just "
+        say(why, "It takes a lock of libc's, which the fork copied as it was: if one of the other threads "
+                 "had it just "
                  "then, the child waits for ever. ");
     if (last_word(t, call)) {
         say(why, "It was the last thing seen of it, ");
         say_duration(why, process_end_ns(t, t->events[call].process) - t->events[call].ns);
         say(why, " before its end: perhaps it does. ");
     }
-    if (waits_for_the_world(function))
+    if (family->for_long)
         say(why, "This lock is held while a server answers.");
-    else if (x->severity == SEVERITY_NOTE && function != FT_UNSAFE_pthread_create)
+    else if (x->severity == SEVERITY_NOTE && family->first != FT_UNSAFE_pthread_create)
         say(why, "That is a matter of microseconds, and the call is Python's own.");
 }

@@ -283,23 +283,27 @@ struct at_fork at_fork(const struct timeline *t, process_id child)
     struct at_fork a = {0};
     if (process->fork == NONE || process->parent == NONE) return a;
     a.events = timeline_events_of(t, process->parent, &a.count);
-    a.until = process->start;
-    for (size_t low = 0, high = a.count; low < high;) { /* the fork itself: events are in order */
+    a.forker = t->events[process->fork].thread;
+    size_t low = 0, high = a.count;
+    while (low < high) { /* the fork itself: events are in order */
         size_t middle = low + (high - low) / 2;
-        if (a.events[middle] < process->fork)
+        if (a.events[middle] <= process->fork)
             low = middle + 1;
         else
             high = middle;
-        a.next = low;
     }
+    a.next = low;
     return a;
 }
 
 event_id at_fork_next(const struct timeline *t, struct at_fork *a, enum event_type type)
 {
-    for (; a->next < a->count && t->events[a->events[a->next]].ns <= a->until; a->next++) {
-        const struct event *e = &t->events[a->events[a->next]];
-        if (e->type == type && e->record) return a->events[a->next++];
+    while (a->next < a->count) {
+        event_id i = a->events[a->next++];
+        const struct event *e = &t->events[i];
+        if (e->thread != a->forker) continue;
+        if (e->type == type && e->record) return i;
+        if (e->type != EVENT_LOCK_HELD && e->type != EVENT_STDIO) a->next = a->count; /* it went on */
     }
     return NONE;
 }

@@ -1,8 +1,10 @@
-"""One pitfall with children, or its healthy twin: zombie, reaped, orphan, waited, blocked, unblocked."""
+"""One pitfall with children, or its healthy twin: zombie, reaped, orphan, waited, blocked, unblocked;
+reaper, reaper_thread, ignored (a child's status goes to somebody else), polite."""
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 what = sys.argv[1]
@@ -28,3 +30,25 @@ elif what in ("blocked", "unblocked"):
     time.sleep(0.1)
     child.terminate()
     child.wait()
+elif what in ("reaper", "reaper_thread", "ignored", "polite"):
+    def reap_all(*_):
+        try:
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:
+            pass
+
+    def reap_own(*_):
+        child.poll()
+
+    if what == "ignored":
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    elif what != "reaper_thread":
+        signal.signal(signal.SIGCHLD, reap_all if what == "reaper" else reap_own)
+    child = subprocess.Popen(["sh", "-c", "sleep 0.1; exit 3"])
+    if what == "reaper_thread":
+        threading.Thread(target=lambda: (time.sleep(0.2), reap_all()), name="reaper").start()
+    deadline = time.monotonic() + 0.4
+    while time.monotonic() < deadline:
+        time.sleep(0.1)
+    print("status", child.wait())

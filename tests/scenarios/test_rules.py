@@ -1,0 +1,64 @@
+"""Findings on small programs: each rule with a program that triggers it, and a twin that does not."""
+import os
+
+from harness import BUILD, PYTHON, scenario
+from test_findings import by_rule, check_evidence, findings
+
+FIXTURES = os.path.join(BUILD, "tests/fixtures")
+
+
+def found_in(check, *command, status=0):
+    """The findings about COMMAND, run to its end."""
+    server = check.server(*command)
+    check.equal(f"{' '.join(map(os.path.basename, command))} ends", server.wait(60), status)
+    found, _ = findings(server)
+    check_evidence(check, server, found)
+    return found
+
+
+def fixture(check, name, *arguments):
+    return found_in(check, os.path.join(FIXTURES, name), *arguments)
+
+
+def pair(check, rule, found, twin, subject, severity="warning"):
+    """The sick one has exactly this finding of the rule, its healthy twin none."""
+    check.equal(f"{rule}: found", [(x["subject"], x["severity"]) for x in by_rule(found, rule)], [(subject, severity)])
+    check.equal(f"{rule}: not in the twin", [x["title"] for x in by_rule(twin, rule)], [])
+
+
+@scenario("rules: stdio-duplicated")
+def stdio(check):
+    for sick, subject in (("twice", "stdout of unflushed"), ("threads", "stdout of unflushed"), ("own", "own.txt of unflushed")):
+        pair(check, "stdio-duplicated", fixture(check, "unflushed", sick), fixture(check, "unflushed", "flushed"), subject)
+    for healthy in ("left", "purged", "closed_first"):  # _exit(), thrown away, nowhere to go
+        check.equal(f"{healthy} writes it once", by_rule(fixture(check, "unflushed", healthy), "stdio-duplicated"), [])
+
+
+@scenario("rules: unsafe-call-after-fork")
+def unsafe(check):
+    sick, healthy = fixture(check, "unsafe_calls", "threads"), fixture(check, "unsafe_calls", "alone")
+    check.equal("one finding a lock", sorted((x["subject"], x["severity"]) for x in by_rule(sick, "unsafe-call-after-fork")),
+                [("dlopen", "warning"), ("getaddrinfo", "warning"), ("getpwnam", "warning"), ("localtime", "warning"),
+                 ("pthread_create", "note"), ("rand", "warning"), ("setenv", "warning"), ("setlocale", "warning"),
+                 ("syslog", "warning")])
+    check.equal("none in the child of a process without threads", by_rule(healthy, "unsafe-call-after-fork"), [])
+    python = by_rule(found_in(check, PYTHON, "log_after_fork.py"), "unsafe-call-after-fork")
+    check.equal("a log line of Python's is a note", {x["subject"]: x["severity"] for x in python}.get("localtime"), "note")
+    check.equal("a name looked up is a warning", {x["subject"]: x["severity"] for x in python}.get("getaddrinfo"), "warning")
+    check.true("with its line", any("log_after_fork.py:18" in x["title"] for x in python), python)
+
+
+@scenario("rules: reaped-by-stranger")
+def reaped(check):
+    twin = found_in(check, PYTHON, "children.py", "polite")
+    for sick, line in (("reaper", "36"), ("reaper_thread", "36"), ("ignored", "45")):
+        pair(check, "reaped-by-stranger", found_in(check, PYTHON, "children.py", sick), twin, f"children.py children.py:{line}")
+
+
+@scenario("rules: atfork-handler")
+def atfork(check):
+    pair(check, "atfork-handler", fixture(check, "atfork_slow", "slow"), fixture(check, "atfork_slow", "quick"),
+         "dawdle (atfork_slow)")
+    library = ("/usr/lib/x86_64-linux-gnu/libexpat.so.1", "XML_ExpatVersion")
+    pair(check, "atfork-handler", fixture(check, "atfork_slow", "unloaded", *library),
+         fixture(check, "atfork_slow", "loaded", *library), "XML_ExpatVersion (libexpat.so.1)", "error")
