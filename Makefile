@@ -66,7 +66,7 @@ test: deps ## every test: unit, fixtures, scenarios, screens
 scenarios: all ## real servers under the library
 	$(Q)B=$(B) tests/scenarios/run.py
 
-screens: view ## what `forktrace view` draws, against the stored screens
+screens: all ## what `forktrace view` draws, against the stored screens
 	$(Q)B=$(abspath $(B)) tests/golden/screens.sh
 
 golden: view ## store the screens as they are drawn now: look at the diff

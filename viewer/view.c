@@ -17,6 +17,7 @@
 #include "tui/terminal.h"
 #include "tui/tui.h"
 
+#define FRAME_MS      40  /* of a replay */
 #define LOOK_AGAIN_MS 250 /* at most four times a second, and never more than a quarter of the time */
 
 static struct {
@@ -136,23 +137,58 @@ static void resize(struct tui *tui)
     tui_resize(tui, width, height);
 }
 
+/* What a key asked of whoever has the terminal. */
+static void grant(struct tui *tui)
+{
+    static bool mouse;
+    struct request *r = &tui->request;
+    if (r->mouse != mouse) terminal_mouse(mouse = r->mouse);
+    if (r->copy) terminal_copy(r->copy);
+    free(r->copy);
+    r->copy = NULL;
+    if (!r->line) return;
+    const char *editor = getenv("VISUAL");
+    if (!editor || !*editor) editor = getenv("EDITOR");
+    if (!editor || !*editor) editor = "vi";
+    if (!terminal_run(editor, r->line, r->edit)) tui_say(tui, "%.60s could not be run: set $EDITOR", editor);
+    r->line = 0;
+}
+
+static void click(struct tui *tui)
+{
+    int x, y;
+    enum click kind;
+    *tui->message = 0;
+    if (terminal_click(&x, &y, &kind)) outside_click(tui, x, y, kind);
+}
+
+/* How long to wait for a key: a replay moves, a live run grows. */
+static int patience(const struct tui *tui, int64_t due)
+{
+    int64_t left = due - now_ms();
+    if (tui->playing) return FRAME_MS;
+    return !tui->live ? -1 : left > 0 ? (int)left : 0;
+}
+
 /* Returns the signal that ended it, or 0. */
 static int interact(struct tui *tui, struct loaded *l)
 {
     int64_t due = now_ms() + LOOK_AGAIN_MS;
     int ended_by = 0;
+    int64_t ticked = now_ms();
     bool anew = false;
     while (!tui->quit) {
         tui_draw(tui);
         terminal_show(&tui->grid, anew || tui->redraw);
         anew = tui->redraw = false;
         char32_t key;
-        int64_t left = due - now_ms();
-        enum terminal_event event = terminal_wait(!tui->live ? -1
-                                                  : left > 0 ? (int)left
-                                                             : 0,
-                                                  &key, &ended_by);
+        enum terminal_event event = terminal_wait(patience(tui, due), &key, &ended_by);
+        int64_t now = now_ms();
+        replay_tick(tui, (int)(now - ticked < 1000 ? now - ticked : 1000));
+        ticked = now;
         if (event == TERMINAL_KEY) tui_key(tui, key);
+        if (event == TERMINAL_MOUSE) click(tui);
+        grant(tui);
         if (event == TERMINAL_RESIZED) resize(tui);
         if (event == TERMINAL_AGAIN) resize(tui), anew = true;
         if (event == TERMINAL_ENDED) break;

@@ -52,6 +52,10 @@ uwsgi-filter-kind        uwsgi.ftrace   80x24   -        &k:sigaction<Space>!hup
 uwsgi-filter-wrong       uwsgi.ftrace   80x24   -        &(<Enter>
 uwsgi-filter-again       uwsgi.ftrace   80x24   -        &hup<Enter><Esc>&<Up>
 uwsgi-family             uwsgi.ftrace   80x24   -        jjjjo
+uwsgi-replay             uwsgi.ftrace   120x40  -        rllllllllllllll
+uwsgi-copied             uwsgi.ftrace   80x24   -        y
+uwsgi-search-regex       uwsgi.ftrace   80x24   -        /^kill.*hup<Enter>
+uwsgi-handler-history    uwsgi.ftrace   120x50  -        /sigaction:<Space>sigint<Enter>...
 waits-80x24              waits.ftrace   80x24   -
 waits-80x24-ascii        waits.ftrace   80x24   --ascii
 waits-200x50             waits.ftrace   200x50  -

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """terminal.py FORKTRACE: `forktrace view` on a pseudo-terminal: it draws, follows a resize, stops and goes on, and
 gives the terminal back as it was however it ends. What it draws is compared in screens.sh."""
-import fcntl, os, pty, re, select, signal, struct, subprocess, sys, termios, time
+import base64, fcntl, os, pty, re, select, signal, struct, subprocess, sys, tempfile, termios, time
 
 forktrace = sys.argv[1]
 trace = os.path.join(os.path.dirname(os.path.abspath(__file__)), "uwsgi.ftrace")
@@ -15,14 +15,14 @@ def size(fd, columns, rows):
 class Screen:
     """A running view; `out` is everything it wrote."""
 
-    def __init__(self, term="xterm-256color", **more):
+    def __init__(self, term="xterm-256color", group=False, trace=trace, **more):
         self.master, slave = pty.openpty()
         self.slave = slave
         size(slave, 80, 24)
         self.before = termios.tcgetattr(slave)
         env = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", **more)
         self.child = subprocess.Popen([forktrace, "view", trace], stdin=slave, stdout=slave, stderr=slave, env=env,
-                                      start_new_session=True)
+                                      start_new_session=not group, process_group=0 if group else None)
         self.out = b""
 
     def read(self, until=None, seconds=5.0):
@@ -126,6 +126,95 @@ def stops_and_goes_on():
     equal(s.end(), 0)
 
 
+def suspends():
+    """SIGTSTP, as ^Z sends it: the terminal is given back while we are stopped."""
+    s = Screen(group=True)
+    s.expect("uwsgi master")
+    s.read(seconds=0.3)
+    s.out = b""
+    os.kill(s.child.pid, signal.SIGTSTP)
+    equal(os.WIFSTOPPED(os.waitpid(s.child.pid, os.WUNTRACED)[1]), True)
+    s.expect("\x1b[?1049l")
+    if termios.tcgetattr(s.slave) != s.before:
+        raise AssertionError("stopped, but the terminal's settings are still ours")
+    s.out = b""
+    os.kill(s.child.pid, signal.SIGCONT)
+    s.expect("uwsgi master")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+def mouse():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.keys("M")
+    s.expect("1000h")
+    s.keys("\x1b[<0;10;7M\x1b[<0;10;7m")  # a press in column 10 of line 7: the thread's lane
+    s.expect("tid 4972")
+    s.keys("\x1b[<0;77;24M\x1b[<0;77;24m")  # on `q quit` in the bar
+    equal(s.end(), 0)
+
+
+def copies():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.keys("y")
+    s.expect("\x07")
+    text = base64.b64decode(re.search(rb"\x1b]52;c;([A-Za-z0-9+/=]*)\x07", s.out)[1]).decode()
+    if "the thread `ticker`" not in text or re.search(r"[\x00-\x09\x0b-\x1f]", text):
+        raise AssertionError(f"{text!r} in the clipboard")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+APP = """import os, threading, time
+threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
+"""
+
+
+def edits():
+    """The line of the evidence, in the editor; a file that is not here is not opened."""
+    with tempfile.TemporaryDirectory() as where:
+        app, editor, called = (os.path.join(where, name) for name in ("app.py", "editor", "called"))
+        own = os.path.join(where, "run.ftrace")
+        for path, text in (app, APP), (editor, f'#!/bin/sh\necho "$@" > {called}\n'):
+            with open(path, "w") as f:
+                f.write(text)
+        os.chmod(editor, 0o755)
+        subprocess.run([forktrace, "record", "-o", own, "--", "/usr/bin/python3", app], check=True)
+        s = Screen(trace=own, EDITOR=editor + " -x")
+        s.expect("Thread-1")
+        s.keys("e")
+        s.expect("editing")
+        s.keys("q")
+        equal(s.end(), 0)
+        with open(called) as f:
+            equal(f.read(), f"-x +2 {app}\n")
+        os.remove(called)
+        os.remove(app)
+        s = Screen(trace=own, EDITOR=editor)
+        s.expect("Thread-1")
+        s.keys("e")
+        s.expect("is not on this machine")
+        s.keys("q")
+        equal(s.end(), 0)
+        equal(os.path.exists(called), False)
+
+
+def replays():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.keys("r")
+    s.expect("replay runs")
+    s.keys("++++++")
+    s.expect("paused", 10)  # it has reached the end
+    s.keys("rq")
+    equal(s.end(), 0)
+
+
 def ends_when_the_terminal_goes():
     s = Screen()
     s.expect("uwsgi master")
@@ -167,6 +256,11 @@ check("resizes", resizes)
 for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSEGV, signal.SIGABRT):
     check(f"ends by {one.name}", ends_by(one))
 check("stops and goes on", stops_and_goes_on)
+check("suspends", suspends)
+check("mouse", mouse)
+check("copies", copies)
+check("edits", edits)
+check("replays", replays)
 check("ends when the terminal goes", ends_when_the_terminal_goes)
 check("no colour", no_colour)
 for kind in ("dumb", "", "no-such-terminal"):

@@ -8,6 +8,9 @@
 
 #include "source.h"
 #include "viewer/text.h"
+#include "window.h"
+
+#define HISTORY_MOST 12
 
 static void error_fact(struct facts *f, int error)
 {
@@ -114,6 +117,31 @@ static void handler_fact(struct facts *f, const char *key, const struct event *e
         facts_add(f, key, STYLE_NORMAL, "%s", handler ? "ignored" : "default");
 }
 
+/* Who had the signal before, back to the start: an install leads to the one it replaced. */
+static void handler_history(struct facts *f, const struct event *e)
+{
+    const struct timeline *t = f->timeline;
+    char time[40], caller[NAMES_TEXT], text[NAMES_TEXT], what[NAMES_TEXT + 40];
+    for (int i = 0; i < HISTORY_MOST && e->child < t->event_count; i++) {
+        const struct event *was = &t->events[e->child];
+        if (!was->record || was->type != EVENT_SIGACTION || was->ns > e->ns) return; /* a damaged file */
+        uint64_t handler = FT_GET(sigaction, was->record).new_handler;
+        struct python_function python = timeline_python_handler(t, was);
+        struct named n = names_at(t, was->process, was->ns, handler);
+        snprintf(what, sizeof what, "%s",
+                 python.name   ? names_python(text, sizeof text, &python)
+                 : handler > 1 ? names_text(text, sizeof text, &n)
+                 : handler     ? "ignored"
+                               : "default");
+        names_caller(caller, sizeof caller, t, was);
+        facts_add(f, i ? "" : "before that", STYLE_NORMAL, "%s since %s%s%s%s%s", what,
+                  time_text(was->ns, 1000, time, sizeof time), *caller ? ", by " : "", caller,
+                  was->process != e->process ? " in " : "",
+                  was->process != e->process ? process_name(t, was->process) : "");
+        e = was;
+    }
+}
+
 static void of_sigaction(struct facts *f, const struct event *e)
 {
     struct ft_sigaction r = FT_GET(sigaction, e->record);
@@ -124,6 +152,7 @@ static void of_sigaction(struct facts *f, const struct event *e)
     handler_fact(f, "before", e, r.old_handler);
     facts_add(f, "call", STYLE_NORMAL, "%s, flags 0x%x", text_sigaction_api(r.api), r.flags);
     if (r.mask) facts_add_mask(f, "blocks", r.mask);
+    handler_history(f, e);
 }
 
 static void of_sigmask(struct facts *f, const struct event *e)

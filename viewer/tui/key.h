@@ -65,9 +65,13 @@ enum key {
     X(FOLD_ALL,     "*",          "fold or unfold everything", NULL)                                \
     X(VALUES,       "v",          "values of globals: those that matter, all, none", NULL)             \
     X(FOCUS,        "<Tab>",      "to the details and back: there the lane keys scroll", NULL)      \
+    X(REPLAY,       "r",          "replay from the left edge: Space pauses, +/- speed, h/l step, r ends it", NULL) \
     GROUP("Other")                                                                                  \
     X(HELP,         "?",          "this help", "help")                                              \
-    X(CANCEL,       "<Esc>",      "leave help, a prompt, a search", NULL)                           \
+    X(COPY,         "y",          "copy the details to the clipboard (OSC 52)", NULL)               \
+    X(EDIT,         "e",          "open the source line in $VISUAL or $EDITOR", NULL)               \
+    X(MOUSE,        "M",          "take the mouse, or give it back to the terminal", NULL)          \
+    X(CANCEL,       "<Esc>",      "leave what was begun last: help, prompt, selection, search, filter", NULL) \
     X(REDRAW,       "<C-l>",      "draw the screen anew", NULL)                                     \
     X(QUIT,         "q",          "quit", "quit")
 /* clang-format on */

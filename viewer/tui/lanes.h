@@ -1,4 +1,5 @@
-/* lanes.h: what the drawers of lanes (view_lanes.c), of values (view_strips.c) and of time (view_axis.c) share. */
+/* lanes.h: what the drawers of lanes (view_lanes.c), of values (view_strips.c) and of time (view_axis.c)
+ * share. */
 #ifndef TUI_LANES_H
 #define TUI_LANES_H
 

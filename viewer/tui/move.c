@@ -31,7 +31,7 @@ static event_id write_here(const struct tui *tui, copy_id copy, int column)
 }
 
 /* The strongest event under the time cursor. */
-static void select_here(struct tui *tui)
+void move_select(struct tui *tui)
 {
     thread_id lane = lane_of_row(tui, tui->row);
     int column = window_column(&tui->window, tui->now);
@@ -175,7 +175,7 @@ static void jump_to_lane(struct tui *tui, process_id process, thread_id thread, 
     place_keep(tui);
     reveal(tui, process, thread, !main);
     move_to(tui, main ? tui->rows.of_process[process] : tui->rows.of_thread[thread], ns, NONE);
-    select_here(tui);
+    move_select(tui);
 }
 
 /* From a value to the thread that wrote it; where nobody did, to the copy it was forked from. */
@@ -299,7 +299,7 @@ void move_filter(struct tui *tui)
     if (!any) return;
     uint32_t row = find_row(tui, &place);
     move_to(tui, row, place.now, NONE);
-    select_here(tui);
+    move_select(tui);
 }
 
 static void only_family(struct tui *tui)
@@ -363,14 +363,14 @@ static void step_row(struct tui *tui, long by)
     bool following = tui->following;
     move_to(tui, (uint32_t)(row < 0 ? 0 : row > most ? most : row), tui->now, NONE);
     tui->following = following;
-    select_here(tui);
+    move_select(tui);
 }
 
 static void step_column(struct tui *tui, int by)
 {
     int column = window_column(&tui->window, tui->now);
     move_to(tui, (uint32_t)tui->row, window_time(&tui->window, column + by), NONE);
-    select_here(tui);
+    move_select(tui);
 }
 
 /* The cursor stays on the screen, so that what is pressed next happens where one looks. */
@@ -382,7 +382,7 @@ static void pan(struct tui *tui, int by)
     if (column >= 0 && column < tui->window.columns) return;
     tui->now = window_time(&tui->window, column < 0 ? 0 : tui->window.columns - 1);
     move_settle(tui);
-    select_here(tui);
+    move_select(tui);
 }
 
 static void select_time(struct tui *tui)
@@ -424,7 +424,7 @@ static void fold(struct tui *tui)
     tui->rows.folded[p] = !tui->rows.folded[p];
     rows_build(&tui->rows, tui->timeline);
     move_to(tui, tui->rows.of_process[p], tui->now, NONE);
-    select_here(tui);
+    move_select(tui);
 }
 
 static void fold_all(struct tui *tui)
@@ -435,7 +435,7 @@ static void fold_all(struct tui *tui)
     for (size_t i = 0; i < tui->rows.process_count; i++) tui->rows.folded[i] = !any;
     rows_build(&tui->rows, tui->timeline);
     move_to(tui, tui->rows.of_process[p], tui->now, NONE);
-    select_here(tui);
+    move_select(tui);
 }
 
 static void show_copies(struct tui *tui)
@@ -446,7 +446,7 @@ static void show_copies(struct tui *tui)
     tui->rows.copies = (uint8_t)((tui->rows.copies + 1) % COPIES_COUNT);
     rows_build(&tui->rows, tui->timeline);
     move_to(tui, find_row(tui, &place), tui->now, NONE);
-    select_here(tui);
+    move_select(tui);
     tui_say(tui, "%s",
             tui->timeline->global_count ? what[tui->rows.copies]
                                         : "no module global was recorded in this run");
@@ -455,7 +455,7 @@ static void show_copies(struct tui *tui)
 static void to_end(struct tui *tui)
 {
     move_to(tui, (uint32_t)tui->row, tui->end, NONE);
-    select_here(tui);
+    move_select(tui);
     tui->following = tui->live;
 }
 
@@ -473,7 +473,7 @@ bool move_act(struct tui *tui, enum action action)
     case ACTION_LAST: step_row(tui, (long)tui->rows.count); break;
     case ACTION_CURSOR_LEFT: step_column(tui, -1); break;
     case ACTION_CURSOR_RIGHT: step_column(tui, 1); break;
-    case ACTION_START: move_to(tui, (uint32_t)tui->row, 0, NONE), select_here(tui); break;
+    case ACTION_START: move_to(tui, (uint32_t)tui->row, 0, NONE), move_select(tui); break;
     case ACTION_FINISH: to_end(tui); break;
     case ACTION_FOLLOW: follow(tui); break;
     case ACTION_CREATOR: to_creator(tui); break;

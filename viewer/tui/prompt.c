@@ -63,6 +63,7 @@ static void accept(struct tui *tui, enum prompt_kind kind)
     if (kind == PROMPT_SEARCH) {
         if (*tui->typed) memcpy(tui->search, tui->typed, sizeof tui->search);
         place_keep(tui);
+        tui->on_finding = false;
         search_find(tui, 1);
         return;
     }
@@ -72,6 +73,7 @@ static void accept(struct tui *tui, enum prompt_kind kind)
         return;
     }
     place_keep(tui);
+    tui->on_finding = false;
     move_to(tui, (uint32_t)tui->row, ns, NONE);
 }
 

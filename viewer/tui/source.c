@@ -40,9 +40,7 @@ static char *read_file(const char *path, struct stat *stat)
     return text;
 }
 
-/* Where the process ran when the event happened. */
-static bool path_of(const struct timeline *t, const struct event *e, const char *file, char *path,
-                    size_t size)
+bool source_path(const struct timeline *t, const struct event *e, const char *file, char *path, size_t size)
 {
     int n = snprintf(path, size, "%s", file);
     if (*file != '/') {
@@ -76,7 +74,7 @@ void facts_add_source(struct facts *f, const struct event *e, const char *file, 
 {
     char path[PATH_MAX];
     struct stat stat;
-    if (!names_symbols || !file || !*file || !line || !path_of(f->timeline, e, file, path, sizeof path))
+    if (!names_symbols || !file || !*file || !line || !source_path(f->timeline, e, file, path, sizeof path))
         return;
     char *text = read_file(path, &stat);
     if (text) add_lines(f, text, line, stat.st_mtime > f->timeline->realtime / 1000000000 + 1);

@@ -11,4 +11,8 @@
  */
 void facts_add_source(struct facts *f, const struct event *e, const char *file, uint32_t line);
 
+/* The absolute path of a file an event names: relative to where the process ran then. False: that is not
+ * known. */
+bool source_path(const struct timeline *t, const struct event *e, const char *file, char *path, size_t size);
+
 #endif

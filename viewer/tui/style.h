@@ -42,6 +42,12 @@ enum style {
 };
 
 /* What lies over a style: the row, column and cell the reader is at. */
-enum lit { LIT_ROW = 1, LIT_COLUMN = 2, LIT_CURSOR = 4, LIT_MANY = 8 /* several events in one cell */, LIT_EVIDENCE = 16 };
+enum lit {
+    LIT_ROW = 1,
+    LIT_COLUMN = 2,
+    LIT_CURSOR = 4,
+    LIT_MANY = 8 /* several events in one cell */,
+    LIT_EVIDENCE = 16
+};
 
 #endif

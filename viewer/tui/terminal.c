@@ -12,9 +12,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "key.h"
@@ -237,6 +240,7 @@ static enum terminal_event read_key(char32_t *key)
     int result = get_wch(&code);
     if (result == ERR) return TERMINAL_TIMEOUT;
     if (result == KEY_CODE_YES && code == KEY_RESIZE) return TERMINAL_RESIZED;
+    if (result == KEY_CODE_YES && code == KEY_MOUSE) return TERMINAL_MOUSE;
     *key = key_of(code, result == KEY_CODE_YES);
     return TERMINAL_KEY;
 }
@@ -259,4 +263,82 @@ enum terminal_event terminal_wait(int timeout_ms, char32_t *key, int *signal)
     if (event == TERMINAL_TIMEOUT && ready > 0 && in.revents & (POLLHUP | POLLERR | POLLNVAL))
         return TERMINAL_ENDED;
     return event;
+}
+
+/* --- beyond the screen ------------------------------------------------------------------------ */
+
+void terminal_mouse(bool take)
+{
+    mouseinterval(0); /* a press counts at once; two of them are put together below */
+    mousemask(take ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
+}
+
+bool terminal_click(int *x, int *y, enum click *click)
+{
+    static struct timespec last;
+    static int last_x = -1, last_y = -1;
+    struct timespec now;
+    MEVENT event;
+    if (getmouse(&event) != OK) return false;
+    *x = event.x, *y = event.y;
+    *click = event.bstate & BUTTON4_PRESSED ? WHEEL_UP : event.bstate & BUTTON5_PRESSED ? WHEEL_DOWN : CLICK;
+    if (*click != CLICK) return true;
+    if (!(event.bstate & BUTTON1_PRESSED)) return false;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = (now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000;
+    if (ms < 400 && *x == last_x && *y == last_y) *click = CLICK_TWICE;
+    last = now, last_x = *click == CLICK_TWICE ? -1 : *x, last_y = *y;
+    return true;
+}
+
+void terminal_copy(const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t length = strlen(text);
+    if (length > 70000) length = 70000; /* terminals drop longer ones */
+    fputs("\033]52;c;", stdout);
+    for (size_t i = 0; i < length; i += 3) {
+        unsigned bits = (unsigned char)text[i] << 16;
+        size_t left = length - i;
+        if (left > 1) bits |= (unsigned)(unsigned char)text[i + 1] << 8;
+        if (left > 2) bits |= (unsigned char)text[i + 2];
+        fputc(digits[bits >> 18], stdout);
+        fputc(digits[bits >> 12 & 63], stdout);
+        fputc(left > 1 ? digits[bits >> 6 & 63] : '=', stdout);
+        fputc(left > 2 ? digits[bits & 63] : '=', stdout);
+    }
+    fputs("\a", stdout);
+    fflush(stdout);
+}
+
+bool terminal_run(const char *command, unsigned line, const char *path)
+{
+    char words[300], number[16], *arguments[16], *rest;
+    size_t count = 0;
+    pid_t pid;
+    int status = 0;
+    snprintf(words, sizeof words, "%s", command);
+    snprintf(number, sizeof number, "+%u", line);
+    for (char *word = strtok_r(words, " ", &rest); word && count < 12; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    if (!count) return false;
+    arguments[count++] = number;
+    arguments[count++] = (char *)(uintptr_t)path;
+    arguments[count] = NULL;
+    endwin();
+    posix_spawnattr_t how; /* with the mask and handlers we were started with */
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGINT), sigaddset(&defaults, SIGQUIT), sigaddset(&defaults, SIGTSTP);
+    posix_spawnattr_init(&how);
+    posix_spawnattr_setsigmask(&how, &outside_mask);
+    posix_spawnattr_setsigdefault(&how, &defaults);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int error = posix_spawnp(&pid, arguments[0], NULL, &how, arguments, environ);
+    posix_spawnattr_destroy(&how);
+    while (!error && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    continued = 1; /* draw anew */
+    ended_by = ended_by == SIGINT ? 0 : ended_by;
+    return !error && !(WIFEXITED(status) && WEXITSTATUS(status) == 127);
 }

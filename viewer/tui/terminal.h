@@ -6,6 +6,7 @@
 #define TUI_TERMINAL_H
 
 #include "grid.h"
+#include "outside.h"
 
 /* NULL if stdin and stdout are a terminal that can show screens; else what is wrong and what to do. Static
  * text. */
@@ -21,6 +22,7 @@ void terminal_show(const struct grid *g, bool anew);
 enum terminal_event {
     TERMINAL_TIMEOUT,
     TERMINAL_KEY,
+    TERMINAL_MOUSE, /* terminal_click says where */
     TERMINAL_RESIZED,
     TERMINAL_AGAIN /* back from a stop */,
     TERMINAL_ENDED
@@ -31,5 +33,15 @@ enum terminal_event {
  * which) or the terminal has gone (*signal 0).
  */
 enum terminal_event terminal_wait(int timeout_ms, char32_t *key, int *signal);
+
+/* The click of the last TERMINAL_MOUSE. False: none that means anything. */
+bool terminal_click(int *x, int *y, enum click *click);
+/* Take the mouse, or leave it to the terminal. */
+void terminal_mouse(bool take);
+/* Text into the clipboard of whoever sits there: OSC 52, which a terminal may ignore. */
+void terminal_copy(const char *text);
+/* Give the terminal to `command` (split at blanks) with +line and path, wait for it, take it back. False: it
+ * did not run. */
+bool terminal_run(const char *command, unsigned line, const char *path);
 
 #endif

@@ -10,13 +10,9 @@
 
 #define WIDE 132 /* from here on the details stand at the right */
 
-struct layout {
-    struct area title, findings, lanes, rule, details, bar;
-};
-
 static int between(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
-static struct layout layout(const struct tui *tui)
+struct layout tui_layout(const struct tui *tui)
 {
     const struct grid *g = &tui->grid;
     struct layout l = {0};
@@ -104,6 +100,8 @@ void tui_close(struct tui *tui)
     tui->troubles = NULL;
     findings_free(tui->findings);
     tui->findings = NULL;
+    free(tui->request.copy);
+    tui->request.copy = NULL;
 }
 
 /* Globals are ordered by interest, so their ids change as a run goes on; their names do not. */
@@ -215,7 +213,8 @@ void tui_key(struct tui *tui, char32_t key)
     }
     if (tui->over && tui->over->act(tui, action)) return;
     if (tui->on_details && view_details.act(tui, action)) return;
-    if (act(tui, action) || !tui->rows.count) return;
+    if (tui->rows.count && replay_act(tui, action)) return;
+    if (act(tui, action) || outside_act(tui, action) || !tui->rows.count) return;
     if (!trouble_act(tui, action) && !search_act(tui, action)) view_lanes.act(tui, action);
 }
 
@@ -262,8 +261,9 @@ static void draw_title(struct tui *tui, struct area a)
 }
 
 /* Keys and words of one action, or of all (ACTION_NONE), as far as there is room; takes it from the area. */
-static void draw_key(struct grid *g, struct area *a, const struct action_info *i, enum action only)
+static void draw_key(struct tui *tui, struct area *a, const struct action_info *i, enum action only)
 {
+    struct grid *g = &tui->grid;
     char keys[80] = "", one[32];
     for (; i->help; i++) {
         const char *word = i->bar ? i->bar : only == i->action ? i->help : NULL;
@@ -278,6 +278,8 @@ static void draw_key(struct grid *g, struct area *a, const struct action_info *i
         if (first + 1 + second > a->width) return;
         grid_text(g, a->x, a->y, first, STYLE_KEY, keys);
         grid_text(g, a->x + first + 1, a->y, second, STYLE_DIM, word);
+        if (tui->button_count < sizeof tui->buttons / sizeof *tui->buttons)
+            tui->buttons[tui->button_count++] = (struct button){a->x, first + 1 + second, i};
         a->x += first + second + 3;
         a->width -= first + second + 3;
         *keys = 0;
@@ -287,6 +289,7 @@ static void draw_key(struct grid *g, struct area *a, const struct action_info *i
 static void draw_bar(struct tui *tui, struct area a)
 {
     struct grid *g = &tui->grid;
+    tui->button_count = 0;
     if (tui->prompt) {
         prompt_draw(tui, a);
         return;
@@ -297,16 +300,16 @@ static void draw_bar(struct tui *tui, struct area a)
     }
     struct area rest = {a.x + 1, a.y, a.width - 1, 1};
     if (tui->over) { /* leaving is all there is to know */
-        draw_key(g, &rest, action_table, ACTION_CANCEL);
+        draw_key(tui, &rest, action_table, ACTION_CANCEL);
         return;
     }
     struct area right = {a.x + a.width - 15, a.y, 15, 1}; /* the way to all others never gives way */
     if (right.x > 15) {
-        draw_key(g, &right, action_table, ACTION_HELP);
-        draw_key(g, &right, action_table, ACTION_QUIT);
+        draw_key(tui, &right, action_table, ACTION_HELP);
+        draw_key(tui, &right, action_table, ACTION_QUIT);
         rest.width -= 16;
     }
-    draw_key(g, &rest, action_table, ACTION_NONE);
+    draw_key(tui, &rest, action_table, ACTION_NONE);
 }
 
 static void draw_rule(struct tui *tui, struct area a)
@@ -326,7 +329,7 @@ static void draw_rule(struct tui *tui, struct area a)
 void tui_draw(struct tui *tui)
 {
     struct grid *g = &tui->grid;
-    struct layout l = layout(tui);
+    struct layout l = tui_layout(tui);
     grid_clear(g);
     draw_title(tui, l.title);
     if (g->height > 1) draw_bar(tui, l.bar);

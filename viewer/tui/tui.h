@@ -10,6 +10,7 @@
 #include "grid.h"
 #include "index.h"
 #include "key.h"
+#include "outside.h"
 #include "rows.h"
 #include "values.h"
 #include "viewer/findings/findings.h"
@@ -56,6 +57,17 @@ struct history {
     size_t count;
 };
 
+/* Where everything is on the screen. */
+struct layout {
+    struct area title, findings, lanes, rule, details, bar;
+};
+
+/* A key in the bottom bar, for the mouse. */
+struct button {
+    int x, width;
+    const struct action_info *info;
+};
+
 struct tui {
     /* what is looked at; not owned */
     const struct timeline *timeline;
@@ -100,7 +112,12 @@ struct tui {
     size_t recalled; /* 0: the line is being typed; n: it is the n-th of the history */
     char search[128];
     char message[160]; /* in place of the bottom bar, until the next key */
-    bool redraw;       /* asked for: the terminal may show garbage */
+    bool replaying, playing;
+    int speed; /* of the replay: a power of two */
+    struct request request;
+    struct button buttons[24];
+    size_t button_count;
+    bool redraw; /* asked for: the terminal may show garbage */
     bool quit;
 };
 
@@ -119,6 +136,16 @@ void tui_draw(struct tui *tui);
 bool tui_script(struct tui *tui, const char *script, const char **error);
 void tui_say(struct tui *tui, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+struct layout tui_layout(const struct tui *tui);
+
+/* replay.c */
+bool replay_act(struct tui *tui, enum action action);
+/* So many milliseconds have gone by. */
+void replay_tick(struct tui *tui, int ms);
+
+/* view_lanes.c: the part of its area that shows lanes over time; the tree is left of it. */
+struct area view_lanes_area(struct tui *tui, struct area area);
+
 /* move.c */
 bool move_act(struct tui *tui, enum action action);
 /* Go to a lane and time, and to an event of it (or NONE: whatever is there). Unfolds what hides it. */
@@ -131,6 +158,8 @@ uint32_t row_of_copy(const struct tui *tui, copy_id copy);
 /* move_to_event, remembering where we were. */
 void jump_to_event(struct tui *tui, event_id event);
 void place_keep(struct tui *tui);
+/* The strongest event at the time cursor becomes the selected one. */
+void move_select(struct tui *tui);
 /* Keep row, window and cursor within what there is. */
 void move_settle(struct tui *tui);
 /* The thread whose lane the row is; NONE for ghosts and values, which do nothing. */
@@ -154,6 +183,13 @@ void findings_draw(struct tui *tui, struct area area);
 struct facts;
 /* The selected finding in full. */
 void findings_facts(const struct tui *tui, struct facts *f);
+/* A click on a line of the strip; `go`: to its moment. */
+void findings_click(struct tui *tui, int line, bool go);
+
+/* view_details.c: what the details say, in facts_free's hands then. */
+void details_facts(struct tui *tui, struct facts *f);
+/* facts_moment.c: how everything stood at the time cursor. */
+void facts_moment(struct tui *tui, struct facts *f);
 
 /* trouble.c */
 bool trouble_find(struct tui *tui);

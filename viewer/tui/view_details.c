@@ -58,17 +58,30 @@ static void draw_fact(struct grid *g, struct area a, const struct fact *fact, in
     } while (*text && *line < 2000);
 }
 
+void details_facts(struct tui *tui, struct facts *f)
+{
+    if (!tui->rows.count) return;
+    if (tui->on_finding) {
+        findings_facts(tui, f);
+        return;
+    }
+    if (tui->replaying) facts_moment(tui, f);
+    if (tui->replaying) facts_add(f, NULL, STYLE_NORMAL, "%s", "");
+    if (tui->event < tui->timeline->event_count) {
+        event_facts(tui, f);
+        facts_add(f, NULL, STYLE_NORMAL, "%s", "");
+    }
+    lane_facts(f, &tui->rows.row[tui->row]);
+    if (tui->replaying) return;
+    facts_add(f, NULL, STYLE_NORMAL, "%s", "");
+    facts_moment(tui, f);
+}
+
 static void draw(struct tui *tui, struct area a)
 {
     if (!a.height || !tui->rows.count) return;
     struct facts f = {.timeline = tui->timeline};
-    if (tui->on_finding) {
-        findings_facts(tui, &f);
-    } else if (tui->event < tui->timeline->event_count) {
-        event_facts(tui, &f);
-        facts_add(&f, NULL, STYLE_NORMAL, "%s", "");
-    }
-    if (!tui->on_finding) lane_facts(&f, &tui->rows.row[tui->row]);
+    details_facts(tui, &f);
     for (int pass = 0; pass < 2; pass++) {
         int lines = 0;
         struct area at = a;

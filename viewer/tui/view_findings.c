@@ -62,15 +62,29 @@ static void draw_one(struct tui *tui, size_t i, struct area a)
     if (selected && tui->on_finding) grid_light(g, (struct area){a.x, a.y, a.width, 1}, LIT_ROW);
 }
 
+/* The finding on the first line: the selected one is always among those shown. */
+static size_t topmost(const struct tui *tui, size_t lines)
+{
+    return tui->verdict < finding_count(tui) && tui->verdict >= lines ? tui->verdict - lines + 1 : 0;
+}
+
+void findings_click(struct tui *tui, int line, bool go)
+{
+    size_t i = topmost(tui, (size_t)findings_lines(tui)) + (size_t)line;
+    if (i >= finding_count(tui)) return;
+    place_keep(tui);
+    verdict_go(tui, i);
+    if (go) tui_key(tui, K_ENTER);
+}
+
 void findings_draw(struct tui *tui, struct area a)
 {
-    size_t count = finding_count(tui), lines = (size_t)a.height, top = 0;
+    size_t count = finding_count(tui), lines = (size_t)a.height, top = topmost(tui, lines);
     if (!lines) return;
     if (!count) {
         draw_none(tui, a);
         return;
     }
-    if (tui->verdict < count && tui->verdict >= lines) top = tui->verdict - lines + 1;
     for (size_t i = 0; i < lines && top + i < count; i++)
         draw_one(tui, top + i, (struct area){a.x, a.y + (int)i, a.width, 1});
     if (top + lines >= count) return;

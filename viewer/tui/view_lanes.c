@@ -334,6 +334,24 @@ static struct pane divide(struct tui *tui, struct area a)
     return p;
 }
 
+struct area view_lanes_area(struct tui *tui, struct area a) { return divide(tui, a).lanes; }
+
+static void blank_cells(struct pane *p, int from, int to, int y)
+{
+    for (int x = from; x < to; x++) *grid_at(p->g, x, y) = (struct cell){.ch = U' '};
+}
+
+/* In a replay, what is right of the cursor has not happened yet. */
+static void hide_future(struct pane *p)
+{
+    int now = window_column(p->w, p->tui->now), end = p->lanes.x + p->lanes.width;
+    for (int y = p->lanes.y; p->tui->replaying && y < p->lanes.y + p->lanes.height; y++) {
+        size_t i = p->tui->top + (size_t)(y - p->lanes.y);
+        bool unborn = i < p->tui->rows.count && row_start(p->t, row_at(p, i)) > p->tui->now;
+        blank_cells(p, unborn ? p->tree.x + 1 : p->lanes.x + (now < 0 ? 0 : now + 1), end, y);
+    }
+}
+
 static void draw(struct tui *tui, struct area a)
 {
     struct pane p = divide(tui, a);
@@ -357,6 +375,7 @@ static void draw(struct tui *tui, struct area a)
     for (size_t i = tui->top; i < end; i++) draw_end(&p, i);
     for (size_t i = tui->top; i < end; i++) label_waits(&p, i), draw_ghost_words(&p, i);
     draw_relation(&p);
+    hide_future(&p);
     draw_gaps(&p);
     draw_evidence(&p);
     draw_map(&p);
