@@ -57,7 +57,8 @@ $(B)/view/%.o: %
 deps: ## install what is missing (Debian, as root)
 	$(Q)tests/deps.sh
 
-demo: deps ## uWSGI with a Flask app: recorded, told and drawn
+demo: ## uWSGI with a Flask app: recorded, told and drawn
+	$(Q)tests/deps.sh demo
 	$(Q)$(MAKE) --no-print-directory all && B=$(B) tests/demo.sh
 
 test: deps ## every test: unit, fixtures, scenarios, screens

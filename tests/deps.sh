@@ -1,13 +1,17 @@
 #!/bin/bash
-# deps.sh: install what building, testing and the demo need and this Debian does not have yet.
+# deps.sh [demo]: install what building, testing and the demo need and this Debian does not have yet; for the
+# demo less is needed. No service is started: the servers are run by the tests, in places of their own.
 set -eu
 
 build="gcc libc6-dev make pkg-config libelf-dev libdw-dev libcjson-dev libncurses-dev"
-tests="libcriterion-dev musl-tools python3 procps tmux"
-servers="uwsgi-core uwsgi-plugin-python3 python3-flask gunicorn python3-gevent curl"
+demo="python3 uwsgi-core uwsgi-plugin-python3 python3-flask curl"
+tests="libcriterion-dev musl-tools procps tmux gunicorn python3-gevent wrk"
+servers="nginx apache2-bin apache2-utils postgresql-15 redis-tools"
+libraries="python3-numpy libopenblas0-pthread python3-pycurl libgomp1 librsvg2-bin"
+[ "${1:-}" = demo ] && tests= servers= libraries=
 
 missing=()
-for package in $build $tests $servers; do
+for package in $build $demo $tests $servers $libraries; do
     case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
     *" installed") ;;
     *) missing+=("$package") ;;
@@ -20,5 +24,12 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 2
 fi
 export DEBIAN_FRONTEND=noninteractive
+# What packages start when they are installed asks this first (invoke-rc.d(8)); the answer is for us only.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
 apt-get -q -o Acquire::Retries=3 update
 apt-get -q -y --no-install-recommends -o Acquire::Retries=3 install "${missing[@]}" </dev/null

@@ -52,12 +52,17 @@ static void add(struct findings *f, event_id i, bool endless)
     const struct event *e = &t->events[i];
     char name[NAMES_TEXT];
     struct finding *x = finding_of(f, RULE_exit_blocked, word_group(name, t, e->process));
-    event_id kill = killed(t, e->process);
+    event_id kill = killed(t, e->process), term = asked(t, e->process, e->ns);
+    /* A main thread that ends before the others, which nobody hurries: Python waits, as it promises. */
+    bool hurried =
+        term != NONE || kill != NONE || e->type == EVENT_EXIT || t->processes[e->process].how == END_SIGNAL;
+    if (!x->processes.count && !hurried) x->severity = SEVERITY_NOTE;
+    if (hurried) finding_worse(x, SEVERITY_WARNING);
     bool by_force = t->processes[e->process].how == END_SIGNAL && t->processes[e->process].signal == SIGKILL;
-    if (endless && (by_force || t->processes[e->process].how == END_RUNNING))
+    if (hurried && endless && (by_force || t->processes[e->process].how == END_RUNNING))
         finding_worse(x, SEVERITY_ERROR);
     finding_process(f, x, e->process);
-    finding_event(f, x, asked(t, e->process, e->ns));
+    finding_event(f, x, term);
     finding_event(f, x, i);
     finding_event(f, x, kill);
     add_waited_for(f, x, e);

@@ -70,6 +70,22 @@ static bool restored(const struct timeline *t, const event_id *events, size_t co
     return false;
 }
 
+/*
+ * A module that forks the program's children equips them: Apache's MPMs replace, in each child, what the
+ * program itself has set up for the parent.
+ */
+static bool equips_its_child(const struct timeline *t, const struct event *e, process_id installed_in,
+                             const struct party *old, const struct party *new)
+{
+    const struct process *child = &t->processes[e->process];
+    const char *program = child->image_count ? child->images[child->image_count - 1].exe : NULL;
+    if (installed_in == e->process || child->fork == NONE || !program || strcmp(old->name, program))
+        return false;
+    const struct event *fork = &t->events[child->fork];
+    struct named forker = names_frame(t, fork->process, fork->ns, timeline_site(fork));
+    return forker.path && !strcmp(forker.path, new->name);
+}
+
 static void look(struct findings *f, const event_id *events, size_t count, size_t i)
 {
     const struct timeline *t = f->timeline;
@@ -83,6 +99,7 @@ static void look(struct findings *f, const event_id *events, size_t count, size_
     struct party old = party(t, &t->events[before.event], r.old_handler), new = party(t, e, r.new_handler);
     if (!*old.name || !*new.name || old.library || new.library || !strcmp(old.name, new.name)) return;
     if (restored(t, events, count, i, r.signal, r.old_handler, &old)) return;
+    if (equips_its_child(t, e, t->events[before.event].process, &old, &new)) return;
     char signal[TEXT_SHORT], subject[NAMES_TEXT];
     text_signal(signal, r.signal);
     snprintf(subject, sizeof subject, "%s %.180s", signal, old.function);

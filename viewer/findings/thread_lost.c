@@ -18,10 +18,19 @@ static bool has_its_own(const struct timeline *t, process_id p, thread_id lost)
     return false;
 }
 
+/* A C library that tells libc what to do at a fork; CPython's handlers are for its own state. */
+static bool is_prepared(const struct timeline *t, const struct event *e, const struct object *of)
+{
+    uint64_t handler = FT_GET(atfork, e->record).handler;
+    if (of) return handler >= of->start && handler < of->end;
+    struct named n = names_at(t, e->process, e->ns, handler);
+    return n.object && strstr(n.object, ".so") && !strstr(n.object, "python");
+}
+
 /*
  * A C library that registers fork handlers knows of its threads and looks after
- * them: OpenBLAS, OpenMP, jemalloc. CPython's are for its own state, not for the
- * program's threads.
+ * them: OpenBLAS, OpenMP, jemalloc. (jemalloc finds pthread_create behind our
+ * back, with RTLD_NEXT: nobody saw what such a thread runs.)
  */
 static bool is_looked_after(const struct timeline *t, thread_id lost)
 {
@@ -30,13 +39,62 @@ static bool is_looked_after(const struct timeline *t, thread_id lost)
     const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
     size_t count;
     const event_id *events = timeline_events_of(t, th->process, &count);
-    for (size_t i = 0; o && i < count; i++) {
+    for (size_t i = 0; (o || !th->start_routine) && i < count; i++) {
         const struct event *e = &t->events[events[i]];
-        if (e->type != EVENT_ATFORK || !e->record) continue;
-        uint64_t handler = FT_GET(atfork, e->record).handler;
-        if (handler >= o->start && handler < o->end) return true;
+        if (e->type == EVENT_ATFORK && e->record && is_prepared(t, e, o)) return true;
     }
     return false;
+}
+
+static bool was_signalled(const struct timeline *t, process_id p)
+{
+    for (event_id i = 0; i < t->event_count; i++)
+        if (t->events[i].type == EVENT_KILL && t->events[i].child == p &&
+            !timeline_kill_thread(&t->events[i]))
+            return true;
+    return false;
+}
+
+/*
+ * A child with an end of its own, which its parent outlived, did one job: it
+ * saved a snapshot (Redis), ran a query. Python's threads may matter to it
+ * (exporters, loggers); that a C program knows what it forks for is the rule.
+ */
+static bool is_job_in_c(const struct timeline *t, process_id p, thread_id lost)
+{
+    const struct process *child = &t->processes[p];
+    const struct thread *th = &t->threads[lost];
+    return !th->python_name && !th->python.name && child->how == END_EXIT && child->end != NEVER &&
+           process_end_ns(t, child->parent) > child->end && !was_signalled(t, p);
+}
+
+/* It had one short job, which it did in the parent: a resolver of libcurl, a request of a threaded server. */
+static bool is_transient(const struct timeline *t, thread_id lost)
+{
+    const struct thread *th = &t->threads[lost];
+    bool by_itself = th->how == THREAD_RETURNED || th->how == THREAD_EXITED;
+    return by_itself && th->end != NEVER && th->end - th->start < 1000 * MS &&
+           process_end_ns(t, th->process) > th->end;
+}
+
+/*
+ * logging's QueueListener, whose child hands its records to it: a thread that feeds a queue between processes
+ * runs in it. (A queue.Queue has none: what is put into that in the child, stays there.)
+ */
+static bool is_reached_by_queue(const struct timeline *t, process_id child, thread_id lost)
+{
+    const struct python_function *of = &t->threads[lost].python;
+    if (!of->name || !of->file || !strstr(of->file, "/logging/handlers.py")) return false;
+    for (thread_id i = timeline_next_thread(t, child, NONE); i != NONE; i = timeline_next_thread(t, child, i))
+        if (t->threads[i].python.file && strstr(t->threads[i].python.file, "/multiprocessing/queues.py"))
+            return true;
+    return false;
+}
+
+static bool is_harmless(const struct timeline *t, process_id child, thread_id lost)
+{
+    return is_internal_thread(t, lost) || is_looked_after(t, lost) || is_fork_safe(t, lost) ||
+           is_job_in_c(t, child, lost) || is_transient(t, lost) || is_reached_by_queue(t, child, lost);
 }
 
 /* The global this thread went on writing while the child kept the old value; NONE. */
@@ -60,7 +118,7 @@ static void lost_in(struct findings *f, process_id p, const struct ghost *ghost)
     if (lost >= t->thread_count || t->threads[lost].is_main || has_its_own(t, p, lost)) return;
     struct finding *x = finding_of(f, RULE_thread_lost, word_thread(name, t, lost));
     bool first = !x->processes.count;
-    bool harmless = is_internal_thread(t, lost) || is_looked_after(t, lost) || is_fork_safe(t, lost);
+    bool harmless = is_harmless(t, p, lost);
     if (first && harmless) x->severity = SEVERITY_NOTE;
     if (!harmless) finding_worse(x, SEVERITY_WARNING);
     global_id g = fed(t, p, lost);
