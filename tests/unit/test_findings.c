@@ -49,6 +49,7 @@ static void forked_with_a_thread(useconds_t stays)
 Test(findings, a_thread_lost_at_a_fork)
 {
     forked_with_a_thread(A_WHILE);
+    trace_kill(root, FT_KILL_kill, 101, SIGTERM); /* a worker, that works until it is told to end */
     trace_exit(child, FT_EXIT__exit, 0);
     trace_reap(root, 101, 0);
     const struct finding *x = one(NULL, RULE_thread_lost);
@@ -59,6 +60,14 @@ Test(findings, a_thread_lost_at_a_fork)
     cr_expect_eq(x->threads.count, 1);
     cr_expect_eq(x->evidence.count, 2); /* its creation and the fork */
     cr_expect(strstr(x->title, "`ticker`") && strstr(x->title, "prog child 1"), "%s", x->title);
+}
+
+Test(findings, a_child_that_does_one_job_can_do_without_the_thread)
+{
+    forked_with_a_thread(A_WHILE);
+    trace_exit(child, FT_EXIT__exit, 0);
+    trace_reap(root, 101, 0);
+    expect_severity(one(NULL, RULE_thread_lost), SEVERITY_NOTE);
 }
 
 Test(findings, several_children_are_one_finding)
