@@ -48,4 +48,10 @@ bool symbols_line(struct symbols *s, uint64_t address, const char **file, int *l
 /* Where a function or object of that name is defined. */
 bool symbols_address(struct symbols *s, const char *name, struct symbol *found);
 
+/* What the file holds at an address of it: initialised data, code. false: not (all of) it is in the file. */
+bool symbols_bytes(struct symbols *s, uint64_t address, void *bytes, size_t size);
+/* The same place as an offset in the file. */
+bool symbols_file_offset(struct symbols *s, uint64_t address, uint64_t *offset);
+bool symbols_section(struct symbols *s, const char *name); /* ".note.go.buildid" */
+
 #endif

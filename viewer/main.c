@@ -48,6 +48,11 @@ static const struct command {
      "  --dump                     print the first screen and leave\n"
      "  --no-symbols               object+offset instead of names from the ELF files of this machine\n" PARTIAL_OPTION
      COLOR_OPTION},
+    {"doctor", doctor_main, "what works here, what in a command is not seen, and the remedy",
+     "[-- CMD [ARG...]]",
+     "CMD is looked at, not run: its file, the interpreters of scripts, what env is to start.\n"
+     "Exit status 0: all is seen; 1: something is not (without CMD: an engine does not work); 2: CMD cannot be run.\n"
+     COLOR_OPTION},
     {"export", export_main, "the timeline for other programs",
      "--format json|ndjson [-o OUT] [--partial] FILE",
      "  -f, --format FORMAT        json: one document; ndjson: one object a line\n"
@@ -92,12 +97,12 @@ static bool asks_for_help(const char *argument)
     return !strcmp(argument, "--help") || !strcmp(argument, "-h");
 }
 
-/* record's own options end where its command begins. */
+/* The options of record and doctor end where their command begins. */
 static bool wants_help(const struct command *c, int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
         if (asks_for_help(argv[i])) return true;
-        if (c->run == record_main && argv[i][0] != '-') return false;
+        if ((c->run == record_main || c->run == doctor_main) && argv[i][0] != '-') return false;
     }
     return false;
 }

@@ -248,12 +248,6 @@ static void print_wait(const struct ft_head *head)
         print_origin(&w.origin);
         break;
     }
-    case FT_BLIND: {
-        struct ft_blind b = FT_GET(blind, head);
-        printf(" fork=%x why=%s", b.fork, ft_blind_name(b.why));
-        print_string("path", b.path);
-        break;
-    }
     case FT_BIND: {
         struct ft_bind b = FT_GET(bind, head);
         const uint8_t *address = ft_tail(head, sizeof b, &length);
@@ -377,6 +371,12 @@ static void print_kernel(const struct ft_head *head)
         struct ft_kernel_signal k = FT_GET(kernel_signal, head);
         printf(" signal=%u sender=%x/%u code=%d handler=%" PRIx64, k.signal, k.sender, k.sender_pid, k.code,
                k.handler);
+        break;
+    }
+    case FT_BLIND: {
+        struct ft_blind b = FT_GET(blind, head);
+        printf(" fork=%x why=%s", b.fork, ft_blind_name(b.why));
+        print_string("path", b.path);
         break;
     }
     case FT_KERNEL_VIEW: {

@@ -1,0 +1,43 @@
+/*
+ * content.c: what an ELF file holds: bytes at an address, places in the file, sections.
+ */
+#include "private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+bool symbols_file_offset(struct symbols *s, uint64_t address, uint64_t *offset)
+{
+    size_t count;
+    if (elf_getphdrnum(s->file.elf, &count)) return false;
+    for (size_t i = 0; i < count; i++) {
+        GElf_Phdr segment;
+        if (!gelf_getphdr(s->file.elf, (int)i, &segment) || segment.p_type != PT_LOAD) continue;
+        if (address < segment.p_vaddr || address - segment.p_vaddr >= segment.p_filesz) continue;
+        *offset = segment.p_offset + (address - segment.p_vaddr);
+        return true;
+    }
+    return false;
+}
+
+bool symbols_bytes(struct symbols *s, uint64_t address, void *bytes, size_t size)
+{
+    uint64_t first, last;
+    if (!size || !symbols_file_offset(s, address, &first) ||
+        !symbols_file_offset(s, address + size - 1, &last) || last - first != size - 1 || first > INT64_MAX)
+        return false;
+    return pread(s->file.fd, bytes, size, (off_t)first) == (ssize_t)size;
+}
+
+bool symbols_section(struct symbols *s, const char *name)
+{
+    size_t names;
+    if (elf_getshdrstrndx(s->file.elf, &names)) return false;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(s->file.elf, section));) {
+        GElf_Shdr header;
+        const char *its =
+            gelf_getshdr(section, &header) ? elf_strptr(s->file.elf, names, header.sh_name) : NULL;
+        if (its && !strcmp(its, name)) return true;
+    }
+    return false;
+}
