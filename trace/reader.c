@@ -270,3 +270,12 @@ const char *ft_type_name(unsigned type)
     };
     return type < 256 ? names[type] : NULL;
 }
+
+const char *ft_note_text(unsigned what)
+{
+#define X(number, NAME, text) [number] = text,
+    static const char *const texts[] = {FT_NOTES(X)};
+#undef X
+    const char *text = what < sizeof texts / sizeof *texts ? texts[what] : NULL;
+    return text ? text : "a note of a newer version";
+}

@@ -100,5 +100,7 @@ const char *ft_type_name(unsigned type); /* "fork"; NULL if unknown */
 /* Why the library is not in an image (enum ft_blind_why): "static" and a sentence; "unknown" for other numbers. */
 const char *ft_blind_name(unsigned why);
 const char *ft_blind_text(unsigned why);
+/* enum ft_note_what as a sentence. */
+const char *ft_note_text(unsigned what);
 
 #endif

@@ -216,7 +216,7 @@ static void note_line(FILE *out, const struct timeline *t, const struct event *e
     bool cut;
     char text[512];
     lead(out, t, e);
-    fputs(text_note(r.what), out);
+    fputs(ft_note_text(r.what), out);
     if (r.text) {
         const char *bytes = ft_reader_string(t->reader, r.text, &length, &cut);
         text_escape(text, sizeof text, bytes, length);

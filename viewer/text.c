@@ -220,16 +220,9 @@ NAMES(text_atfork_phase, FT_ATFORK_PHASES)
 NAMES(text_unsafe, FT_UNSAFE_CALLS)
 
 #define NOTE_NAME(n, id, text) [n] = #id,
-#define NOTE_TEXT(n, id, text) [n] = text,
 const char *text_note_name(unsigned what)
 {
     static const char *const names[] = {FT_NOTES(NOTE_NAME)};
     const char *name = what < sizeof names / sizeof *names ? names[what] : NULL;
     return name ? name : "unknown";
-}
-const char *text_note(unsigned what)
-{
-    static const char *const texts[] = {FT_NOTES(NOTE_TEXT)};
-    const char *text = what < sizeof texts / sizeof *texts ? texts[what] : NULL;
-    return text ? text : "a note of a newer version";
 }

@@ -57,7 +57,6 @@ const char *text_wait_kind(unsigned kind);
 const char *text_atfork_phase(unsigned phase);
 const char *text_unsafe(unsigned function);
 const char *text_note_name(unsigned what); /* "static-target" */
-const char *text_note(unsigned what);      /* a sentence */
 
 /* One character of perhaps bad UTF-8: its length in bytes (0: it is none) and code point. For writers of
  * other formats. */

@@ -292,9 +292,10 @@ static void print_process(const struct tree *tree, process_id p)
     ghosts(tree, p);
     if (!tree->brief) reaped(tree, p);
     char line[LINE];
-    if (process->coverage == COVERAGE_FULL) return;
-    snprintf(line, sizeof line, "not covered: %s", process->coverage_reason);
-    detail(tree, p, INK_BAD, line);
+    if (!process->coverage_reason) return;
+    bool full = process->coverage == COVERAGE_FULL;
+    snprintf(line, sizeof line, "%s: %s", full ? "partly covered" : "not covered", process->coverage_reason);
+    detail(tree, p, full ? INK_DIM : INK_BAD, line);
 }
 
 /* --- the walk ---------------------------------------------------------------------------------- */

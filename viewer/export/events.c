@@ -103,7 +103,7 @@ static void credentials_fields(cJSON *object, const struct timeline *t, const st
 static void note_fields(cJSON *object, const struct timeline *t, const struct event *e)
 {
     struct ft_note r = FT_GET(note, e->record);
-    json_string(object, "note", text_note(r.what));
+    json_string(object, "note", ft_note_text(r.what));
     string_of(object, "about", t, r.text);
 }
 

@@ -75,7 +75,6 @@ static void set_clock(struct build *b)
 
 #define EVENT_ONLY(name, type) \
     static void name(struct build *b, const struct item *it) { event_add(b, it, EVENT_##type); }
-EVENT_ONLY(note, NOTE)
 EVENT_ONLY(session, SESSION)
 EVENT_ONLY(cred, CREDENTIALS)
 EVENT_ONLY(atfork, ATFORK)
@@ -86,7 +85,7 @@ EVENT_ONLY(unsafe_call, UNSAFE_CALL)
 static void (*const families[])(struct build *, const struct item *) = {
     [FT_OBJECT] = objects_object,
     [FT_SITE] = objects_site,
-    [FT_NOTE] = note,
+    [FT_NOTE] = coverage_note,
     [FT_PROCESS] = processes_process,
     [FT_FORK] = processes_fork,
     [FT_CHILD] = processes_child,

@@ -56,6 +56,7 @@ struct process_more {
     uint32_t hidden;              /* newest system() or popen() whose child was not seen; index into hidden */
     event_id exec;                /* the image went away through this, and no new one spoke */
     struct blind blind;           /* the last one told of */
+    const char *python;           /* what is not seen of the Python in its current image */
     bool was_blind;               /* one of its images was, and another came after it */
     bool spoke;                   /* wrote a record of its own */
     bool ended;                   /* its exit was recorded to the very end */
@@ -161,6 +162,8 @@ event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_t
 void events_finish(struct build *b); /* order, per-process lists, durations */
 
 /* coverage.c */
+void coverage_note(struct build *b, const struct item *it);
+void coverage_inherit(struct build *b, process_id child, process_id parent); /* it was forked */
 void coverage_blind(struct build *b, const struct item *it);
 void coverage_born(struct build *b, process_id p); /* a new process: was its image told of before? */
 void coverage_image(struct build *b, process_id p, const char *exe); /* an image speaks */

@@ -39,6 +39,33 @@ void coverage_born(struct build *b, process_id p)
     if (told) b->processes[p].blind = b->blinds[*told];
 }
 
+/* --- seen, but not its Python side -------------------------------------------------------------- */
+
+static bool about_python(unsigned what)
+{
+    return what == FT_NOTE_PYTHON_UNKNOWN || what == FT_NOTE_PYTHON_UNPATCHED ||
+           what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS || what == FT_NOTE_PYTHON_OWN_GIL;
+}
+
+/* Written once in an address space: it holds in children forked from there, too (coverage_inherit). */
+void coverage_note(struct build *b, const struct item *it)
+{
+    event_add(b, it, EVENT_NOTE);
+    struct ft_note note = FT_GET(note, it->record);
+    if (!about_python(note.what)) return;
+    process_id p = process_of(b, it);
+    struct process_more *more = &b->processes[p];
+    const char *what = ft_note_text(note.what), *detail = build_string(b, note.text);
+    more->python = detail && *detail ? build_format(b, "python: %s: %s", what, detail)
+                                     : build_format(b, "python: %s", what);
+    if (!b->t->processes[p].coverage_reason) b->t->processes[p].coverage_reason = more->python;
+}
+
+void coverage_inherit(struct build *b, process_id child, process_id parent)
+{
+    b->t->processes[child].coverage_reason = b->processes[child].python = b->processes[parent].python;
+}
+
 /* --- images that did not speak ------------------------------------------------------------------ */
 
 static void add_image(struct build *b, process_id p, int64_t ns, const char *path)
@@ -60,6 +87,7 @@ void coverage_image(struct build *b, process_id p, const char *exe)
     struct process_more *more = &b->processes[p];
     struct blind blind = more->blind;
     more->blind.why = 0;
+    more->python = NULL;
     if (!blind.why || same_name(exe, blind.path)) return;
     add_image(b, p, blind.ns, blind.path);
     more->was_blind = true;

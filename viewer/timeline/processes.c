@@ -37,6 +37,7 @@ static void inherit(struct build *b, process_id p, process_id parent, const stru
     thread_id main = t->processes[p].main, creator = birth->creator;
     b->threads[main].mask = t->processes[p].mask_at_birth = b->threads[creator].mask;
     if (!birth->image) return;
+    coverage_inherit(b, p, parent);
     t->threads[main].name = t->threads[creator].name;
     if (b->threads[creator].pthread) thread_pthread(b, main, b->threads[creator].pthread);
 }

@@ -112,7 +112,8 @@ struct process {
     size_t disposition_count;
     uint64_t mask_at_birth; /* bit n-1: signal n is blocked */
     enum coverage coverage;
-    const char *coverage_reason; /* NULL when full */
+    const char
+        *coverage_reason; /* NULL: nothing is missing. When full: what is not seen of its Python side */
 };
 
 struct thread {

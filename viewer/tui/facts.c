@@ -213,7 +213,7 @@ void facts_process(struct facts *f, process_id process)
                   thread_name(t, p->ghosts[g].thread, name, sizeof name));
     }
     created_facts(f, p->created_by, p->parent, p->fork);
-    if (p->coverage != COVERAGE_FULL)
+    if (p->coverage != COVERAGE_FULL || p->coverage_reason)
         facts_add(f, "coverage", STYLE_TROUBLE, "%s",
                   p->coverage_reason ? p->coverage_reason : "not all was seen");
     signal_facts(f, process);

@@ -270,7 +270,7 @@ static void of_write(struct facts *f, const struct event *e)
 static void of_note(struct facts *f, const struct event *e)
 {
     struct ft_note r = FT_GET(note, e->record);
-    facts_add(f, NULL, STYLE_NORMAL, "%s", text_note(r.what));
+    facts_add(f, NULL, STYLE_NORMAL, "%s", ft_note_text(r.what));
     string_fact(f, "about", r.text);
 }
 

@@ -54,7 +54,7 @@ count = 0
 
 def work():
     global count
-    for _ in range(100000):
+    for _ in range(int(os.environ.get("ROUNDS", 100000))):
         count += 1
 
 
