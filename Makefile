@@ -17,21 +17,32 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,n
               -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
 LIBS    := -lcjson -lncursesw -ldw -lelf
 
-WRITER   := $(wildcard trace/writer*.c)
+WRITER   := $(wildcard trace/writer*.c) trace/settings.c
 SO_SRC   := $(WRITER) symbols/target.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
 VIEW_SRC := $(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
 
+# forktrace-ebpf: the kernel's side is compiled for BPF and becomes a header of the other; only where its tools are.
+BPF_CLANG := $(firstword $(shell command -v clang-14 clang))
+BPFTOOL   := $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin"; command -v bpftool))
+BPF_MISSING := $(if $(BPF_CLANG),,clang-14) $(if $(BPFTOOL),,bpftool) $(if $(wildcard /usr/include/bpf/libbpf.h),,libbpf-dev)
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter -I. \
+              -D__$(shell uname -m)__ -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c symbols/target.c)
+
 Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view deps demo test unit fuzz fixtures scenarios screens golden bench man install clean help format
-all: $(B)/libforktrace.so $(B)/forktrace ## build everything
+.PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures scenarios screens golden bench man install clean help format
+all: $(B)/libforktrace.so $(B)/forktrace $(if $(strip $(BPF_MISSING)),no-ebpf,ebpf) ## build everything
 
 lib: $(B)/libforktrace.so
 view: $(B)/forktrace
+ebpf: $(B)/forktrace-ebpf
+no-ebpf:
+	@echo "forktrace-ebpf is left out, everything else works: not installed here: $(strip $(BPF_MISSING))"
 
 # p_align of the first segment becomes 64 KiB: the kernel maps 16 file pages a fault, at such an address, so what a
 # fork child needs of us (the symbol table and the first 40 KB of code) costs it one fault, not three.
@@ -43,6 +54,21 @@ $(B)/libforktrace.so: $(SO_OBJ)
 $(B)/forktrace: $(VIEW_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS)
+
+$(B)/forktrace-ebpf: $(EBPF_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf -lelf -lz
+
+$(B)/ebpf/%.bpf.o: ebpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)
+	$(Q)$(BPF_CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+$(B)/ebpf/%.skel.h: $(B)/ebpf/%.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@
+
+$(B)/view/ebpf/follow.c.o: $(B)/ebpf/forktrace.skel.h
+$(B)/view/ebpf/%.o: CFLAGS += -I$(B)/ebpf
 
 $(B)/so/%.o: %
 	@mkdir -p $(@D)
@@ -137,4 +163,4 @@ format: ## clang-format every source
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)
+-include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(EBPF_OBJ:.o=.d) $(B)/ebpf/forktrace.bpf.d $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)

@@ -28,11 +28,10 @@
 #include "preload/python/python.h"
 #include "preload/secret.h"
 #include "preload/self.h"
+#include "trace/settings.h"
 
-#define DEFAULT_OUT     "%e.%p.ftrace"
-#define DEFAULT_MAX     (1ull << 30)
-#define DEFAULT_WAIT_MS 100
-#define ARGV_MAX        3900
+#define DEFAULT_OUT "%e.%p.ftrace"
+#define ARGV_MAX    3900
 
 static char program[PATH_MAX], library[PATH_MAX];
 
@@ -48,25 +47,6 @@ static const char *setting(char **envp, const char *name)
     for (; envp && *envp; envp++)
         if (!strncmp(*envp, name, length) && (*envp)[length] == '=') return *envp + length + 1;
     return NULL;
-}
-
-/* "64M" and the like; 0 if it makes no sense. */
-static uint64_t size_of(const char *text)
-{
-    uint64_t value = 0;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        if (value > UINT64_MAX / 16) return 0;
-        value = value * 10 + (uint64_t)(*text - '0');
-    }
-    unsigned shift = 0;
-    switch (*text | 32) {
-    case 'k': shift = 10; break;
-    case 'm': shift = 20; break;
-    case 'g': shift = 30; break;
-    case 32: break;
-    default: return 0;
-    }
-    return value > UINT64_MAX >> shift ? 0 : value << shift;
 }
 
 /* %e %p %t %h %% in `pattern`, made absolute. False if it does not fit. */
@@ -191,12 +171,10 @@ static int create(char **envp)
     const char *pattern = setting(envp, "FORKTRACE_OUT"), *max = setting(envp, "FORKTRACE_MAX_SIZE");
     const char *wait = setting(envp, "FORKTRACE_WAIT_MS");
     char path[FT_PATH_MAX];
-    uint64_t bytes = max ? size_of(max) : 0;
-    uint32_t wait_ms = wait && *wait ? (uint32_t)strtoul(wait, NULL, 10) : DEFAULT_WAIT_MS;
     if (!expand(pattern && *pattern ? pattern : DEFAULT_OUT, path, sizeof path - 8)) return -ENAMETOOLONG;
     size_t length = strlen(path);
     for (int i = 1;; i++) {
-        int error = ft_writer_create(&ft, path, bytes ? bytes : DEFAULT_MAX, wait_ms);
+        int error = ft_writer_create(&ft, path, ft_max_size(max), ft_wait_ms(wait));
         if (error != -EEXIST || i > 99) return error;
         snprintf(path + length, sizeof path - length, ".%d", i);
     }

@@ -72,6 +72,9 @@ static inline bool ft_writer_on(const struct ft_writer *w)
 /* The clock of the records, in its own unit. */
 uint64_t ft_now(const struct ft_writer *w);
 
+/* That clock and CLOCK_MONOTONIC (ns) at one moment, as nearly as can be had. */
+void ft_clock_pair(const struct ft_writer *w, uint64_t *count, uint64_t *ns);
+
 /*
  * Claim a record of `size` bytes (rounded up to 8, zero-filled beyond the
  * head), its head filled in with now. Finish it with ft_commit or ft_publish.

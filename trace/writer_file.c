@@ -28,6 +28,11 @@ void ftw_clock_pair(uint32_t clock, uint64_t *count, uint64_t *ns)
     }
 }
 
+void ft_clock_pair(const struct ft_writer *w, uint64_t *count, uint64_t *ns)
+{
+    ftw_clock_pair(w->clock, count, ns);
+}
+
 /* The counter is used only where the kernel itself trusts it across CPUs. */
 static uint32_t best_clock(void)
 {

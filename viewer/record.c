@@ -21,9 +21,11 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "ebpf.h"
 #include "load.h"
 #include "text.h"
 #include "trace/format.h"
+#include "trace/settings.h"
 #include "trace/writer.h"
 #include "trim.h"
 #include "watch.h"
@@ -34,7 +36,8 @@
 
 struct recording {
     const char *output;
-    bool verbose;
+    bool verbose, ebpf;
+    const char *buffer; /* forktrace-ebpf's; NULL: its default */
     char *watch; /* "py:app.i;py:app.cache", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
@@ -144,14 +147,37 @@ static void set_environment(const struct recording *r)
         setenv("LD_PRELOAD", preload, 1);
 }
 
-static void become_command(struct recording *r, const char *pattern, const sigset_t *mask, int report)
+/*
+ * With two witnesses the trace has to be there before the command is: the
+ * library joins it. Then the command waits until the probes are on.
+ */
+static void wait_for_probes(const struct recording *r, int report, int go)
+{
+    static struct ft_writer w;
+    char byte;
+    ssize_t n;
+    int error = ft_writer_create(&w, r->path, ft_max_size(getenv("FORKTRACE_MAX_SIZE")),
+                                 ft_wait_ms(getenv("FORKTRACE_WAIT_MS")));
+    if (error) _exit(command_error(r->path, "no trace can be made there: %s", strerror(-error)));
+    setenv("FORKTRACE_RUN", r->path, 1);
+    if (write(report, r->path, strlen(r->path)) < 0) _exit(EXIT_UNUSABLE);
+    close(report);
+    do n = read(go, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1) _exit(EXIT_UNUSABLE); /* there will be none: forktrace-ebpf has said why */
+}
+
+static void become_command(struct recording *r, const char *pattern, const sigset_t *mask, int report, int go)
 {
     struct stat st;
     bool fits = expand(pattern, r->command[0], r->path, sizeof r->path - 8);
     size_t length = strlen(r->path);
     for (int i = 1; fits && !lstat(r->path, &st) && i < 100; i++) snprintf(r->path + length, 8, ".%d", i);
     set_environment(r);
-    if (write(report, r->path, strlen(r->path)) < 0) _exit(EXIT_UNUSABLE);
+    if (r->ebpf)
+        wait_for_probes(r, report, go);
+    else if (write(report, r->path, strlen(r->path)) < 0)
+        _exit(EXIT_UNUSABLE);
     sigprocmask(SIG_SETMASK, mask, NULL);
     execvp(r->command[0], r->command);
     int error = errno;
@@ -159,7 +185,7 @@ static void become_command(struct recording *r, const char *pattern, const sigse
     _exit(error == ENOENT ? 127 : 126);
 }
 
-/* The child's choice of a path; ends when it executes the command. */
+/* The child's choice of a path; ends when it executes the command, or waits to be let go. */
 static void read_path(int fd, char *path, size_t room)
 {
     size_t used = 0;
@@ -246,22 +272,41 @@ static void record_end(const char *path, pid_t command, int status)
     _exit(0);
 }
 
+/* The probes first, then the command. Without them it is not run at all, and nothing is left behind. */
+static int let_go(struct recording *r, struct ebpf *ebpf, pid_t child, const sigset_t *mask, int go)
+{
+    int error = *r->path ? ebpf_start(ebpf, r->path, child, r->buffer, mask) : EXIT_UNUSABLE;
+    if (!error && write(go, "1", 1) != 1) error = EXIT_UNUSABLE;
+    close(go);
+    if (!error) return 0;
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+    if (*r->path) unlink(r->path);
+    return error;
+}
+
 static int run(struct recording *r)
 {
     sigset_t ours, mask;
-    int report[2];
-    if (pipe2(report, O_CLOEXEC)) return command_error(NULL, "no pipe: %s", strerror(errno));
+    struct ebpf ebpf = {0};
+    int report[2], go[2];
+    if (pipe2(report, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
+        return command_error(NULL, "no pipe: %s", strerror(errno));
     struct sigaction chld, fallback = {.sa_handler = SIG_DFL};
     set_of_ours(&ours);
     sigprocmask(SIG_BLOCK, &ours, &mask);
     sigaction(SIGCHLD, NULL, &chld);
     pid_t child = fork();
     if (child < 0) return command_error(NULL, "cannot fork: %s", strerror(errno));
-    if (!child) become_command(r, r->output ? r->output : "%e.%p.ftrace", &mask, report[1]);
+    if (!child) become_command(r, r->output ? r->output : "%e.%p.ftrace", &mask, report[1], go[0]);
     sigaction(SIGCHLD, &fallback, NULL); /* if it was ignored, there would be no status to pass on */
     close(report[1]);
+    close(go[0]);
     read_path(report[0], r->path, sizeof r->path);
+    int error = r->ebpf ? let_go(r, &ebpf, child, &mask, go[1]) : 0;
+    if (error) return error;
     int status = wait_for(child, &ours);
+    if (r->ebpf) ebpf_stop(&ebpf);
     record_end(r->path, child, status);
     trim(r->path);
     tell(r);
@@ -271,10 +316,13 @@ static int run(struct recording *r)
 
 /* --- the command line ----------------------------------------------------------------------------- */
 
-static const struct option options[] = {
-    {"output", required_argument, NULL, 'o'}, {"verbose", no_argument, NULL, 'v'},
-    {"watch", required_argument, NULL, 'w'},  {"ebpf", no_argument, NULL, 'e'},
-    {"color", required_argument, NULL, 'c'},  {0}};
+static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                        {"verbose", no_argument, NULL, 'v'},
+                                        {"watch", required_argument, NULL, 'w'},
+                                        {"ebpf", no_argument, NULL, 'e'},
+                                        {"color", required_argument, NULL, 'c'},
+                                        {"buffer", required_argument, NULL, 'b'},
+                                        {0}};
 
 static int add_watch(struct recording *r, const char *watch)
 {
@@ -304,7 +352,8 @@ static int parse(struct recording *r, int argc, char **argv)
         case 'w':
             if ((error = add_watch(r, optarg))) return error;
             break;
-        case 'e': return command_error("record", "--ebpf: this version has only the preloaded library");
+        case 'e': r->ebpf = true; break;
+        case 'b': r->buffer = optarg; break;
         case 'c':
             if (!text_set_color(optarg)) return command_usage("record", "--color is auto, always or never");
             break;
@@ -313,6 +362,7 @@ static int parse(struct recording *r, int argc, char **argv)
         }
     }
     if (optind >= argc) return command_usage("record", "which command?");
+    if (r->buffer && !r->ebpf) return command_usage("record", "--buffer: it is for --ebpf");
     if (r->output && !*r->output) return command_usage("record", "-o: it needs a name");
     r->command = argv + optind;
     return 0;

@@ -1,0 +1,34 @@
+/*
+ * follow.h: the BPF programs: loading them, following a tree, stopping.
+ * Errors are negative errno.
+ */
+#ifndef FT_EBPF_FOLLOW_H
+#define FT_EBPF_FOLLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "write.h"
+
+struct follow {
+    struct forktrace *bpf;
+    struct ring_buffer *ring;
+    struct output *output;
+    uint64_t lost[2]; /* told so far, by enum lost_why */
+};
+
+/* Load and attach: from then on nothing of the tree is missed, once it has a root. */
+int follow_open(struct follow *f, struct output *output, uint32_t ring_bytes, bool verbose);
+void follow_close(struct follow *f);
+
+/* Take in PID (as seen here) with its threads and descendants. -ESRCH: there is none. */
+int follow_root(struct follow *f, uint32_t pid, bool started_for_us);
+
+/* Write down what has happened. To be called ten times a second, or when follow_fd is readable. */
+int follow_look(struct follow *f);
+int follow_fd(const struct follow *f);
+
+/* The whole tree has ended. */
+bool follow_over(const struct follow *f);
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * main.c: forktrace-ebpf, the one program of forktrace that needs privilege.
+ * It looks at a tree of processes through the kernel and appends what it sees
+ * to a trace. It starts no program, and what it looks at goes on without it.
+ *
+ *     forktrace-ebpf -p PID [-o FILE]            a tree that runs
+ *     forktrace-ebpf --join FILE --held PID --ready FD --stop FD
+ *                                                for `forktrace record --ebpf`
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "follow.h"
+#include "trace/settings.h"
+
+#define LOOK_EVERY   100 /* ms */
+#define RING_DEFAULT (8u << 20)
+
+struct request {
+    uint32_t pid;
+    const char *output, *join;
+    int ready, stop; /* descriptors, -1: none */
+    uint32_t ring;
+    bool verbose;
+};
+
+static volatile sig_atomic_t told_to_stop;
+static struct output output;
+
+static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("forktrace-ebpf: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return 2;
+}
+
+static void on_signal(int signal) { told_to_stop = signal; }
+
+/* --- before ----------------------------------------------------------------------------------- */
+
+/* With file capabilities anybody may run us: nobody may look at what is not theirs. */
+static int check_owner(uint32_t pid)
+{
+    char path[32];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%u", pid);
+    if (stat(path, &st)) return fail("-p %u: there is no such process", pid);
+    if (getuid() && st.st_uid != getuid())
+        return fail("-p %u: it belongs to somebody else: run as root", pid);
+    return 0;
+}
+
+static int explain(int error)
+{
+    char self[PATH_MAX] = "forktrace-ebpf";
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) self[n] = 0;
+    if (access("/sys/kernel/btf/vmlinux", R_OK))
+        return fail(
+            "this kernel does not describe itself (/sys/kernel/btf/vmlinux is missing): the preloaded "
+            "library records without it: leave out --ebpf");
+    if (error != -EPERM && error != -EACCES)
+        return fail("the kernel did not take the probes: %s: --verbose tells more; the preloaded library "
+                    "records without them: leave out --ebpf",
+                    strerror(-error));
+    if (!geteuid())
+        return fail(
+            "root may not load BPF programs here (a container, or the kernel is locked down): leave out "
+            "--ebpf");
+    return fail(
+        "it may not look into the kernel: run it as root, or once: sudo setcap cap_bpf,cap_perfmon=ep %s; "
+        "or leave out --ebpf",
+        self);
+}
+
+static int open_trace(const struct request *r)
+{
+    char path[PATH_MAX];
+    const char *name = r->join ? r->join : r->output;
+    if (!name) snprintf(path, sizeof path, "%u.ftrace", r->pid), name = path;
+    char directory[PATH_MAX], whole[2 * PATH_MAX];
+    if (*name != '/' && !getcwd(directory, sizeof directory)) return fail("%s: %s", name, strerror(errno));
+    snprintf(whole, sizeof whole, "%s%s%s", *name == '/' ? "" : directory, *name == '/' ? "" : "/", name);
+    if (strlen(whole) >= PATH_MAX) return fail("%s: the path is too long: name another file with -o", name);
+    int error = r->join ? ft_writer_join(&output.writer, whole)
+                        : ft_writer_create(&output.writer, whole, ft_max_size(getenv("FORKTRACE_MAX_SIZE")),
+                                           ft_wait_ms(getenv("FORKTRACE_WAIT_MS")));
+    if (error == -EEXIST) return fail("%s: exists already: remove it, or name another file with -o", whole);
+    if (error) return fail("%s: cannot be written: %s: name another place with -o", whole, strerror(-error));
+    return 0;
+}
+
+/* --- meanwhile -------------------------------------------------------------------------------- */
+
+static void set_signals(bool with_forktrace)
+{
+    /* ^C is for the command: forktrace tells us when it has ended. */
+    struct sigaction action = {.sa_handler = with_forktrace ? SIG_IGN : on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGQUIT, &action, NULL);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+static void wait_for_end(struct follow *f, const struct request *r)
+{
+    while (!told_to_stop && !follow_over(f)) {
+        struct pollfd fds[] = {{follow_fd(f), POLLIN, 0}, {r->stop, POLLIN, 0}};
+        if (poll(fds, 2, LOOK_EVERY) < 0 && errno != EINTR) break;
+        if (follow_look(f) < 0 || fds[1].revents) break;
+    }
+    follow_look(f);
+}
+
+static int follow(const struct request *r)
+{
+    struct follow f;
+    int error = open_trace(r);
+    if (error) return error;
+    if ((error = follow_open(&f, &output, r->ring, r->verbose))) return explain(error);
+    if (!write_begin(&output)) return fail("not enough memory");
+    set_signals(r->stop >= 0);
+    error = follow_root(&f, r->pid, r->join);
+    if (error) return fail("-p %u: %s", r->pid, strerror(-error));
+    if (r->ready >= 0 && write(r->ready, "1", 1) != 1) return 2; /* nobody waits for us any more */
+    wait_for_end(&f, r);
+    write_end(&output);
+    follow_close(&f);
+    return 0;
+}
+
+/* --- the command line ------------------------------------------------------------------------- */
+
+static const char usage[] =
+    "usage: forktrace-ebpf -p PID [-o FILE] [--buffer SIZE] [--verbose]\n"
+    "Record the processes below PID as the kernel sees them, until they have ended or ^C.\n";
+
+static const struct option options[] = {
+    {"pid", required_argument, NULL, 'p'},    {"output", required_argument, NULL, 'o'},
+    {"join", required_argument, NULL, 'j'},   {"held", required_argument, NULL, 'p'},
+    {"ready", required_argument, NULL, 'r'},  {"stop", required_argument, NULL, 's'},
+    {"buffer", required_argument, NULL, 'b'}, {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},         {0}};
+
+int main(int argc, char **argv)
+{
+    struct request r = {.ready = -1, .stop = -1, .ring = RING_DEFAULT};
+    for (int letter; (letter = getopt_long(argc, argv, "p:o:vh", options, NULL)) != -1;) {
+        switch (letter) {
+        case 'p': r.pid = (uint32_t)strtoul(optarg, NULL, 10); break;
+        case 'o': r.output = optarg; break;
+        case 'j': r.join = optarg; break;
+        case 'r': r.ready = atoi(optarg); break;
+        case 's': r.stop = atoi(optarg); break;
+        case 'b': r.ring = (uint32_t)ft_max_size(optarg); break;
+        case 'v': r.verbose = true; break;
+        case 'h': return fputs(usage, stdout) < 0;
+        default: fputs(usage, stderr); return 2;
+        }
+    }
+    if (!r.pid || optind < argc) return fputs(usage, stderr), 2;
+    int error = check_owner(r.pid);
+    return error ? error : follow(&r);
+}

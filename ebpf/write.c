@@ -1,0 +1,227 @@
+/*
+ * write.c: the kernel's events as records of the trace.
+ */
+#define _GNU_SOURCE
+#include "write.h"
+
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "preload/secret.h"
+#include "record.h"
+
+#define TIDS        (1u << 22)          /* PID_MAX_LIMIT */
+#define CLOCK_EVERY 100000000u          /* ns: the reader keeps one pair for so long */
+#define NS_PER_TICK (1000000000u / 100) /* USER_HZ */
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static struct pair pair_now(const struct output *o)
+{
+    struct pair pair;
+    ft_clock_pair(&o->writer, &pair.counter, &pair.ns);
+    return pair;
+}
+
+/* Between the last two looks, where events come from; the same line before and after. */
+static uint64_t counter_at(const struct output *o, uint64_t ns)
+{
+    const struct pair *a = &o->before, *b = &o->now;
+    if (b->ns == a->ns) return b->counter;
+    __int128 part = (__int128)((int64_t)(ns - a->ns)) * (int64_t)(b->counter - a->counter);
+    return a->counter + (uint64_t)(int64_t)(part / (int64_t)(b->ns - a->ns));
+}
+
+void write_tick(struct output *o)
+{
+    struct pair pair = pair_now(o);
+    if (pair.ns <= o->now.ns) return;
+    o->before = o->now;
+    o->now = pair;
+    if (pair.ns - o->clock_told < CLOCK_EVERY) return;
+    struct ft_clock *record = ft_begin(&o->writer, FT_CLOCK, sizeof *record, 0);
+    if (!record) return;
+    record->head.time = pair.counter;
+    record->monotonic = pair.ns;
+    ft_commit(record);
+    o->clock_told = pair.ns;
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+static void *begin(struct output *o, enum ft_type type, size_t size, ft_ref task, uint64_t ns)
+{
+    struct ft_head *head = ft_begin(&o->writer, type, size, task);
+    if (head) head->time = counter_at(o, ns);
+    return head;
+}
+
+static struct known *known(struct output *o, uint32_t tid) { return tid < TIDS ? &o->known[tid] : NULL; }
+
+static ft_ref task_of(struct output *o, uint32_t tid)
+{
+    const struct known *k = known(o, tid);
+    return tid && k ? k->task : 0;
+}
+
+static ft_ref text(struct output *o, const char *string, size_t length, ft_ref task)
+{
+    return length ? ft_string(&o->writer, string, length, task) : 0;
+}
+
+/* A look around and a birth may tell of the same task: once is enough. */
+static void task(struct output *o, const struct event_task *e)
+{
+    struct known *k = known(o, e->tid);
+    if (!k || (k->task && k->start == e->start && k->pid == e->pid)) return;
+    struct ft_kernel_task *record =
+        begin(o, FT_KERNEL_TASK, sizeof *record, task_of(o, e->head.tid), e->head.ns);
+    if (!record) return;
+    record->pid = e->own_pid;
+    record->tid = e->own_tid;
+    record->outer_pid = e->pid;
+    record->outer_tid = e->tid;
+    record->start_ticks = e->start / NS_PER_TICK;
+    record->flags = e->flags;
+    record->exit_signal = e->exit_signal;
+    record->how = e->how;
+    *k = (struct known){ft_ref_of(record), e->pid, e->start};
+    ft_commit(record);
+    if (e->flags & CLONE_THREAD) return;
+    o->alive++;
+    o->began = true;
+}
+
+static void exec(struct output *o, const struct event_exec *e)
+{
+    ft_ref by = task_of(o, e->head.tid);
+    char argv[ARGV_ROOM], exe[IMAGE_PATH];
+    size_t size = e->argv_size < sizeof argv ? e->argv_size : sizeof argv;
+    memcpy(argv, e->argv, size);
+    size = secret_mask(argv, size);
+    uint32_t why = image_look(e, exe);
+    ft_ref path = text(o, e->path, strnlen(e->path, sizeof e->path), by);
+    ft_ref runs = text(o, exe, strlen(exe), by), arguments = text(o, argv, size, by);
+    struct ft_kernel_exec *record = begin(o, FT_KERNEL_EXEC, sizeof *record, by, e->head.ns);
+    if (!record) return;
+    record->path = path;
+    record->exe = runs;
+    record->argv = arguments;
+    record->why = why;
+    ft_commit(record);
+}
+
+static void ended(struct output *o, const struct event_exit *e)
+{
+    struct known *k = known(o, e->head.tid);
+    struct ft_kernel_exit *record =
+        begin(o, FT_KERNEL_EXIT, sizeof *record, task_of(o, e->head.tid), e->head.ns);
+    if (record) {
+        record->status = e->status;
+        record->last = e->last;
+        record->how = e->how;
+        record->cpu_ns = e->cpu_ns;
+        memcpy(record->name, e->name, sizeof record->name);
+        ft_commit(record);
+    }
+    if (e->last && o->alive) o->alive--;
+    /* The first thread may go before the last: its name is the process's, to which signals are sent. */
+    if (k && k->pid != e->head.tid) k->task = 0;
+}
+
+static void killed(struct output *o, const struct event_kill *e)
+{
+    ft_ref sender = task_of(o, e->head.tid);
+    uint32_t target = e->group ? e->target_pid : e->target_tid;
+    struct ft_kernel_kill *record = begin(o, FT_KERNEL_KILL, sizeof *record, sender, e->head.ns);
+    if (!record) return;
+    record->target = e->target_in_tree ? task_of(o, target) : 0;
+    record->target_pid = target;
+    record->sender_pid = e->sender_pid;
+    record->code = e->code;
+    record->signal = e->signal;
+    record->group = e->group;
+    record->result = e->result;
+    if (!sender) memcpy(record->name, e->name, strnlen(e->name, sizeof e->name));
+    ft_commit(record);
+}
+
+static void taken(struct output *o, const struct event_signal *e)
+{
+    struct ft_kernel_signal *record =
+        begin(o, FT_KERNEL_SIGNAL, sizeof *record, task_of(o, e->head.tid), e->head.ns);
+    if (!record) return;
+    record->sender = task_of(o, e->sender_pid);
+    record->sender_pid = e->sender_pid;
+    record->code = e->code;
+    record->signal = (uint8_t)e->signal;
+    record->handler = e->handler;
+    ft_commit(record);
+}
+
+void write_event(struct output *o, const void *event, size_t size)
+{
+    const struct event *head = event;
+    if (size < sizeof *head) return;
+    switch (head->kind) {
+#define CASE(KIND, function, type)                           \
+    case KIND:                                               \
+        if (size >= sizeof(struct type)) function(o, event); \
+        break;
+        CASE(EVENT_TASK, task, event_task)
+        CASE(EVENT_EXEC, exec, event_exec)
+        CASE(EVENT_EXIT, ended, event_exit)
+        CASE(EVENT_KILL, killed, event_kill)
+        CASE(EVENT_SIGNAL, taken, event_signal)
+#undef CASE
+    default: break;
+    }
+}
+
+/* --- around it -------------------------------------------------------------------------------- */
+
+void write_lost(struct output *o, enum ft_lost reason, uint64_t count)
+{
+    if (!count) return;
+    ft_count_lost(&o->writer, reason, count);
+    o->lost += count;
+}
+
+void write_note(struct output *o, enum ft_note_what what, const char *about)
+{
+    ft_ref name = text(o, about, strlen(about), 0);
+    struct ft_note *record = begin(o, FT_NOTE, sizeof *record, 0, o->now.ns);
+    if (!record) return;
+    record->what = what;
+    record->text = name;
+    ft_commit(record);
+}
+
+static void view(struct output *o, enum ft_kernel_view_what what)
+{
+    struct ft_kernel_view *record = begin(o, FT_KERNEL_VIEW, sizeof *record, 0, pair_now(o).ns);
+    if (!record) return;
+    record->what = what;
+    record->pid = (uint32_t)getpid();
+    record->lost = o->lost;
+    ft_commit(record);
+}
+
+bool write_begin(struct output *o)
+{
+    o->known = mmap(NULL, TIDS * sizeof *o->known, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (o->known == MAP_FAILED) return false;
+    o->writer.interned = o->interned;
+    o->before = pair_now(o);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* for a line through two points */
+    o->now = pair_now(o);
+    view(o, FT_KERNEL_VIEW_BEGIN);
+    return true;
+}
+
+void write_end(struct output *o) { view(o, FT_KERNEL_VIEW_END); }

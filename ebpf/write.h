@@ -1,0 +1,49 @@
+/*
+ * write.h: from the ring buffer to the trace file. One struct output a run of
+ * forktrace-ebpf; one thread.
+ */
+#ifndef FT_EBPF_WRITE_H
+#define FT_EBPF_WRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "trace/writer.h"
+
+struct pair { /* the counter of the records and CLOCK_MONOTONIC at one moment */
+    uint64_t counter, ns;
+};
+
+struct known { /* a task by its tid */
+    ft_ref task;
+    uint32_t pid;
+    uint64_t start;
+};
+
+struct output {
+    struct ft_writer writer;
+    struct ft_interned interned[FT_INTERNED];
+    struct pair before, now; /* of the last two looks at the ring */
+    uint64_t clock_told;     /* ns: of the last FT_CLOCK */
+    struct known *known;     /* by tid */
+    uint64_t alive;          /* processes of the tree that have not ended */
+    bool began;              /* one was seen */
+    uint64_t lost;           /* told so far */
+};
+
+/* Room for what is remembered. False: no memory. After the writer has been opened. */
+bool write_begin(struct output *o);
+void write_end(struct output *o);
+
+/* Now is a new moment to date events by: before each look at the ring. */
+void write_tick(struct output *o);
+
+/* One event (record.h) of the ring; a nonsensical one is left out. */
+void write_event(struct output *o, const void *event, size_t size);
+
+/* Events the kernel had no room for since the last call. */
+void write_lost(struct output *o, enum ft_lost reason, uint64_t count);
+
+void write_note(struct output *o, enum ft_note_what what, const char *text);
+
+#endif

@@ -1,0 +1,89 @@
+/* ebpf.c: see ebpf.h. */
+#define _GNU_SOURCE
+#include "ebpf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* Beside forktrace, and nowhere else: what runs with privileges is not searched for. */
+static bool find(char *program, size_t room)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return false;
+    self[n] = 0;
+    int length = snprintf(program, room, "%.*s/forktrace-ebpf", (int)(strrchr(self, '/') - self), self);
+    return length > 0 && (size_t)length < room && !access(program, X_OK);
+}
+
+static void become(const char *program, const char *path, pid_t held, const char *buffer, int ready, int stop)
+{
+    char pid[16], ready_fd[16], stop_fd[16];
+    snprintf(pid, sizeof pid, "%d", (int)held);
+    snprintf(ready_fd, sizeof ready_fd, "%d", ready);
+    snprintf(stop_fd, sizeof stop_fd, "%d", stop);
+    fcntl(ready, F_SETFD, 0);
+    fcntl(stop, F_SETFD, 0);
+    execl(program, program, "--join", path, "--held", pid, "--ready", ready_fd, "--stop", stop_fd,
+          buffer ? "--buffer" : NULL, buffer, NULL);
+    command_error(program, "cannot be run: %s", strerror(errno));
+    _exit(EXIT_UNUSABLE);
+}
+
+static void reap(struct ebpf *e)
+{
+    while (e->pid && waitpid(e->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    e->pid = 0;
+}
+
+static bool is_ready(int fd)
+{
+    char byte;
+    ssize_t n;
+    do n = read(fd, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1;
+}
+
+int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer, const sigset_t *mask)
+{
+    char program[PATH_MAX];
+    int ready[2], stop[2];
+    if (!find(program, sizeof program))
+        return command_error("forktrace-ebpf",
+                             "is not beside forktrace: build it (it needs clang-14, bpftool and "
+                             "libbpf-dev), or leave out --ebpf");
+    if (pipe2(ready, O_CLOEXEC) || pipe2(stop, O_CLOEXEC))
+        return command_error(NULL, "no pipe: %s", strerror(errno));
+    e->pid = fork();
+    if (!e->pid) {
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        become(program, path, held, buffer, ready[1], stop[0]);
+    }
+    close(ready[1]);
+    close(stop[0]);
+    e->stop = stop[1];
+    bool good = e->pid > 0 && is_ready(ready[0]);
+    close(ready[0]);
+    if (good) return 0;
+    if (e->pid < 0) {
+        e->pid = 0;
+        command_error(NULL, "cannot fork: %s", strerror(errno));
+    }
+    ebpf_stop(e); /* it has said why */
+    return EXIT_UNUSABLE;
+}
+
+void ebpf_stop(struct ebpf *e)
+{
+    close(e->stop);
+    reap(e);
+}
