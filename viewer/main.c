@@ -26,7 +26,8 @@ static const struct command {
      "  -v, --verbose              say where the trace is, also when stderr is no terminal\n"
      "  -w, --watch WATCH          record every write to a Python global: py:module.name or py:module.*, where module\n"
      "                             is its __name__ or the stem of its file\n"
-     "      --ebpf                 let the kernel see what a preloaded library cannot: not in this version\n"
+     "      --ebpf                 with the kernel as a second witness: sees what a preloaded library cannot\n"
+     "      --buffer SIZE          --ebpf: of the kernel's ring buffer, 8M; what does not fit is counted\n"
      "The exit status is CMD's: 128+n if signal n killed it, 127 if it was not found, 126 if it cannot be run.\n"},
     {"ps", ps_main, "the tree: processes, images, threads, ghosts, how each ended",
      "[--partial] FILE", PARTIAL_OPTION COLOR_OPTION},

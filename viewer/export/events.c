@@ -218,8 +218,16 @@ static void kill_fields(cJSON *object, const struct timeline *t, const struct ev
 
 static void signal_fields(cJSON *object, const struct timeline *t, const struct event *e)
 {
-    json_null(object, "signal");
-    json_null(object, "sender");
+    struct sender s = timeline_sender(t, e);
+    json_signal(object, "signal", s.signal);
+    json_id(object, "sender", 'p', s.process);
+    json_id(object, "sender_thread", 't', s.thread);
+    if (s.pid)
+        json_uint(object, "sender_pid", s.pid);
+    else
+        json_null(object, "sender_pid"); /* the kernel itself */
+    json_string(object, "sender_name", s.name);
+    json_int(object, "code", s.code);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -394,6 +402,10 @@ cJSON *json_event(const struct timeline *t, event_id i)
     json_string(object, "type", event_type_name(e->type));
     by_type[e->type](object, t, e);
     json_bool(object, "inferred", e->flags & EVENT_INFERRED);
+    json_string(object, "seen_by",
+                e->flags & EVENT_KERNEL     ? "ebpf"
+                : e->flags & EVENT_INFERRED ? NULL
+                                            : "preload");
     cJSON_AddItemToObject(object, "stack", json_frames(t, e));
     return object;
 }

@@ -56,7 +56,10 @@ cJSON *json_trace(const struct loaded *l)
     cJSON *clock = cJSON_AddObjectToObject(trace, "clock");
     json_string(clock, "source", h->clock == FT_CLOCK_TSC ? "tsc" : "monotonic");
     json_int(clock, "realtime_offset_ns", l->timeline->realtime);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(trace, "sources"), json_array_string("preload"));
+    cJSON *sources = cJSON_AddArrayToObject(trace, "sources");
+    bool kernel = l->timeline->kernel_view != KERNEL_VIEW_NONE;
+    if (l->timeline->by_library || !kernel) cJSON_AddItemToArray(sources, json_array_string("preload"));
+    if (kernel) cJSON_AddItemToArray(sources, json_array_string("ebpf"));
     json_bool(trace, "complete", l->timeline->complete);
     lost(trace, l);
     return trace;

@@ -118,14 +118,28 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_STDIO] = processes_stdio,
     [FT_UNSAFE_CALL] = unsafe_call,
     [FT_NO_CHILD] = processes_no_child,
+    [FT_KERNEL_TASK] = kernel_task,
+    [FT_KERNEL_EXEC] = kernel_exec,
+    [FT_KERNEL_EXIT] = kernel_exit,
+    [FT_KERNEL_KILL] = kernel_kill,
+    [FT_KERNEL_SIGNAL] = kernel_signal,
+    [FT_KERNEL_VIEW] = kernel_view,
 };
+
+static bool is_kernels(const struct build *b, const struct item *it)
+{
+    unsigned type = it->record->type;
+    return (type >= FT_KERNEL_TASK && type <= FT_KERNEL_VIEW) || b->tasks[it->task].kernel;
+}
 
 static void show(struct build *b, const struct item *it)
 {
     unsigned type = it->record->type;
     if (type >= sizeof families / sizeof *families || !families[type]) return;
     families[type](b, it);
+    if (is_kernels(b, it)) return;
     thread_id thread = b->tasks[it->task].thread;
+    b->t->by_library |= thread != NONE;
     if (thread != NONE) b->processes[b->t->threads[thread].process].spoke = true;
 }
 
@@ -146,6 +160,7 @@ static void conclude(struct build *b)
     hidden_finish(b);
     b->in_order = b->t->event_count;
     ends_finish(b);
+    kernel_finish(b);
     globals_finish(b);
     events_finish(b);
     binds_finish(b);

@@ -28,6 +28,7 @@ struct task {
     thread_id thread; /* NONE: its birth has not been met yet */
     uint16_t image;
     int64_t first, last; /* of its own records, CLOCK_MONOTONIC ns; last INT64_MIN: it wrote none */
+    bool kernel;         /* named by the kernel: what is told of it is not the library's word */
 };
 
 struct thread_more {
@@ -39,8 +40,10 @@ struct thread_more {
     event_id wait;                      /* its last */
     event_id system;                    /* its last system() */
     event_id daemon;                    /* called daemon() and has done nothing since */
+    event_id fork, create, kill;        /* its last calls that the kernel's word may still be about */
     uint16_t image;
     bool alive, started;
+    bool kernel; /* the kernel has told of its birth */
     bool listed; /* known from FT_UNSEEN_THREADS only: alive at the forks that list it */
 };
 
@@ -61,6 +64,12 @@ struct process_more {
     bool spoke;                   /* wrote a record of its own */
     bool ended;                   /* its exit was recorded to the very end */
     bool reaped, gone;            /* gone: its pid is somebody else's now */
+    bool kernel;                  /* the kernel has told of its birth */
+    bool unannounced;             /* and the library had not */
+    bool image_told;              /* its last image is known from the kernel alone */
+    bool end_told;                /* the kernel has told of its end */
+    uint32_t why;                 /* the library is not in that image: as FT_KERNEL_EXEC says */
+    event_id signal;              /* the last it took */
     bool copied;                  /* its first image is its parent's: so are the objects in it */
     uint32_t family;              /* of what it runs before its first image is known */
     uint32_t popens;              /* popen()s whose child has not been reaped */
@@ -82,6 +91,12 @@ struct told { /* a global's value at a fork */
 struct hidden { /* a system() or popen() */
     event_id event;
     uint32_t older;
+};
+
+struct sent { /* a signal on its way */
+    thread_id sender;
+    uint32_t pid;
+    const char *name;
 };
 
 struct mapped { /* an ELF object, whose it is, since when */
@@ -127,6 +142,9 @@ struct build {
     size_t bound_count;
     struct told *told;
     size_t told_count;
+    struct sent *sent;
+    size_t sent_count;
+    struct map by_sent; /* (process, signal) -> the last of sent */
     struct map strings; /* reference -> index of texts: copied once */
     char **texts;
     size_t text_count;
@@ -182,6 +200,8 @@ struct birth {
 process_id process_add(struct build *b, const struct birth *birth);
 /* What a call of this api makes; *hidden: libc does not tell us the child's pid. */
 struct birth process_kind(unsigned api, bool *hidden);
+/* The arguments in an FT_STRING, NULL-terminated. */
+const char **process_arguments(struct build *b, ft_ref ref, size_t *count);
 void process_image(struct build *b, process_id p, struct image image);
 process_id process_living(struct build *b, uint32_t pid); /* NONE if there is none of that pid */
 process_id process_latest(struct build *b, uint32_t pid);
@@ -204,12 +224,17 @@ process_id hidden_reaped(struct build *b, thread_id reaper, unsigned reap_api);
 void hidden_finish(struct build *b);
 
 /* ends.c */
+/* value: status or signal, by `how`. */
+void process_end(struct build *b, process_id p, int64_t ns, enum process_end how, int value);
 void ends_exit(struct build *b, const struct item *it);
 void ends_reap(struct build *b, const struct item *it);
 void ends_finish(struct build *b);
 
 /* threads.c */
 thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t tid, int64_t ns);
+void thread_revive(struct build *b, thread_id t);
+/* The thread of a THREAD_CREATE that had not returned, after all. */
+thread_id thread_announced(struct build *b, event_id create);
 void thread_end(struct build *b, thread_id t, int64_t ns, enum thread_end how);
 void thread_tid(struct build *b, thread_id t, uint32_t tid);
 void thread_pthread(struct build *b, thread_id t, uint64_t pthread);
@@ -257,6 +282,17 @@ void globals_free(struct build *b);
 
 /* binds.c */
 void binds_finish(struct build *b); /* after events_finish */
+
+/* kernel.c */
+void kernel_task(struct build *b, const struct item *it);
+void kernel_exec(struct build *b, const struct item *it);
+void kernel_exit(struct build *b, const struct item *it);
+void kernel_kill(struct build *b, const struct item *it);
+bool kernel_killed_before(struct build *b, const struct item *it, thread_id sender);
+void kernel_signal(struct build *b, const struct item *it);
+void kernel_view(struct build *b, const struct item *it);
+bool kernel_covers(struct build *b, process_id p);
+void kernel_finish(struct build *b); /* after ends_finish, before events_finish */
 
 /* roles.c */
 void roles_assign(struct build *b);

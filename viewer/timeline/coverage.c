@@ -134,6 +134,7 @@ void coverage_decide(struct build *b, process_id p)
 {
     struct process_more *more = &b->processes[p];
     struct process *process = &b->t->processes[p];
+    if (kernel_covers(b, p)) return;
     bool pending = more->exec != NONE && b->t->events[more->exec].ns >= more->last_record;
     if (!more->spoke) {
         if (more->blind.why && !process->image_count) add_image(b, p, process->start, more->blind.path);

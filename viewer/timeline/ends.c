@@ -7,7 +7,7 @@
 
 #include "build.h"
 
-static void end(struct build *b, process_id p, int64_t ns, enum process_end how, int value)
+void process_end(struct build *b, process_id p, int64_t ns, enum process_end how, int value)
 {
     struct process *process = &b->t->processes[p];
     process->end = ns;
@@ -32,13 +32,14 @@ void ends_exit(struct build *b, const struct item *it)
     struct ft_exit record = FT_GET(exit, it->record);
     process_id p = process_of(b, it);
     bool very_end = record.api != FT_EXIT_exit;
+    if (b->processes[p].end_told) return; /* the kernel's clock and ours differ by that much */
     if (very_end) finish_exit(b, p, it->ns);
     if (record.api != FT_EXIT_end || b->t->processes[p].exit == NONE) { /* "end" alone: main() returned */
         event_id e = event_add(b, it, EVENT_EXIT);
         if (!very_end) b->t->events[e].flags |= EVENT_UNFINISHED;
         b->t->processes[p].exit = e;
     }
-    if (very_end) end(b, p, it->ns, END_EXIT, record.status & 0xff);
+    if (very_end) process_end(b, p, it->ns, END_EXIT, record.status & 0xff);
 }
 
 /* A child nobody saw born is waited for: at least that is known of it. */
@@ -80,9 +81,9 @@ static void end_by_wait(struct build *b, process_id p, int64_t ns, int status)
     b->processes[p].reaped = true;
     if (own_word) ns = process->end;
     if (WIFEXITED(status))
-        end(b, p, ns, END_EXIT, WEXITSTATUS(status));
+        process_end(b, p, ns, END_EXIT, WEXITSTATUS(status));
     else
-        end(b, p, ns, END_SIGNAL, WTERMSIG(status));
+        process_end(b, p, ns, END_SIGNAL, WTERMSIG(status));
     process->end_inferred = !own_word;
 }
 
@@ -116,9 +117,9 @@ static void end_by_daemon(struct build *b, thread_id t)
 {
     event_id fork = b->threads[t].daemon;
     process_id p = b->t->threads[t].process;
-    if (fork == NONE || b->t->processes[p].how == END_SIGNAL) return;
+    if (fork == NONE || b->t->processes[p].how == END_SIGNAL || b->processes[p].end_told) return;
     int64_t ns = b->t->events[fork].ns;
-    end(b, p, ns, END_EXIT, 0);
+    process_end(b, p, ns, END_EXIT, 0);
     b->t->processes[p].end_inferred = true;
     b->t->processes[p].exit = event_infer(b, ns, t, EVENT_EXIT);
 }
@@ -132,7 +133,7 @@ static void end_by_sigkill(struct build *b)
         struct ft_kill record = FT_GET(kill, e->record);
         struct process *process = &b->t->processes[e->child];
         if (record.signal != SIGKILL || record.error || process->end != NEVER) continue;
-        end(b, e->child, e->ns, END_SIGNAL, SIGKILL);
+        process_end(b, e->child, e->ns, END_SIGNAL, SIGKILL);
         process->end_inferred = true;
     }
 }
@@ -144,7 +145,7 @@ static void end_unseen(struct build *b, process_id p)
     bool alive = !more->gone && process->pid && b->is_alive &&
                  b->is_alive(b->context, process->pid, process->start_ticks);
     if (alive) return;
-    end(b, p, more->last_record, END_VANISHED, -1);
+    process_end(b, p, more->last_record, END_VANISHED, -1);
     process->end_inferred = true;
 }
 
@@ -165,7 +166,7 @@ void ends_finish(struct build *b)
         coverage_decide(b, p);
         if (process->end == NEVER) end_unseen(b, p);
         /* Other threads may still have written while the process was leaving. */
-        if (process->end != NEVER && process->end < b->processes[p].last_record)
+        if (process->end != NEVER && process->end < b->processes[p].last_record && !b->processes[p].end_told)
             process->end = b->processes[p].last_record;
         end_of_threads(b, p);
     }

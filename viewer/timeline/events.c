@@ -70,7 +70,7 @@ static void remap_all(struct build *b, const event_id *now)
     struct timeline *t = b->t;
     for (size_t i = 0; i < t->process_count; i++) {
         struct process *p = &t->processes[i];
-        remap(&p->fork, now), remap(&p->exit, now), remap(&p->reap, now);
+        remap(&p->fork, now), remap(&p->exit, now), remap(&p->reap, now), remap(&p->killed_by, now);
         for (size_t k = 0; k < p->ghost_count; k++) remap(&p->ghosts[k].fork, now);
         for (size_t k = 0; k < p->disposition_count; k++) remap(&p->dispositions[k].event, now);
     }

@@ -65,6 +65,7 @@ process_id process_add(struct build *b, const struct birth *birth)
         .exit = NONE,
         .reaped_by = NONE,
         .reap = NONE,
+        .killed_by = NONE,
     };
     b->processes[p] = (struct process_more){.family = b->family_count++,
                                             .first = NONE,
@@ -73,6 +74,7 @@ process_id process_add(struct build *b, const struct birth *birth)
                                             .hidden = NONE,
                                             .exec = NONE,
                                             .popen = NONE,
+                                            .signal = NONE,
                                             .last_record = birth->ns};
     t->process_count++;
     if (birth->pid) process_pid(b, p, birth->pid);
@@ -143,6 +145,7 @@ void processes_fork(struct build *b, const struct item *it)
     struct ft_fork fork = FT_GET(fork, it->record);
     event_id e = event_add(b, it, EVENT_FORK);
     if (fork.result < 0) return;
+    b->threads[b->t->events[e].thread].fork = e;
     bool hidden;
     struct birth birth = process_kind(fork.api, &hidden);
     struct task *child = task_find(b, it->ref);
@@ -175,7 +178,7 @@ void processes_child(struct build *b, const struct item *it)
 
 /* --- images --------------------------------------------------------------------------------- */
 
-static const char **arguments(struct build *b, ft_ref ref, size_t *count)
+const char **process_arguments(struct build *b, ft_ref ref, size_t *count)
 {
     size_t length;
     bool cut;
@@ -196,7 +199,7 @@ static struct image image_of(struct build *b, const struct ft_process *record, i
     struct image image = {
         .start = ns, .family = b->family_count++, .blocked = record->blocked, .ignored = record->ignored};
     image.exe = build_string(b, record->exe);
-    image.argv = arguments(b, record->argv, &image.argc);
+    image.argv = process_arguments(b, record->argv, &image.argc);
     image.cwd = build_string(b, record->cwd);
     return image;
 }
@@ -233,6 +236,20 @@ static process_id whose(struct build *b, const struct item *it, const struct ft_
     return p != NONE ? p : unseen_child(b, it, record, t->processes[parent].main, false);
 }
 
+/* The kernel may have told of it already, by less than the library knows of it. */
+static void begin_image(struct build *b, process_id p, struct image image)
+{
+    struct process *process = &b->t->processes[p];
+    if (!b->processes[p].image_told) {
+        process_image(b, p, image);
+        return;
+    }
+    struct image *told = &process->images[process->image_count - 1];
+    image.start = told->start;
+    *told = image;
+    b->processes[p].image_told = false;
+}
+
 void processes_process(struct build *b, const struct item *it)
 {
     struct timeline *t = b->t;
@@ -243,7 +260,8 @@ void processes_process(struct build *b, const struct item *it)
     thread_id main = process->main;
     if (record.birth == FT_BIRTH_ROOT && process->parent == NONE) process->origin = ORIGIN_ROOT;
     if (record.start_ticks) process->start_ticks = record.start_ticks;
-    if (!process->image_count) process->mask_at_birth = record.blocked;
+    bool first = !process->image_count || (process->image_count == 1 && more->image_told);
+    if (first) process->mask_at_birth = record.blocked;
     thread_tid(b, main, record.tid);
     thread_pthread(b, main, record.pthread);
     if (record.birth != FT_BIRTH_UNSEEN_FORK) {

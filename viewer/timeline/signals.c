@@ -134,7 +134,9 @@ static uint32_t target(struct build *b, const struct event *e, const struct ft_k
 void signals_kill(struct build *b, const struct item *it)
 {
     struct ft_kill record = FT_GET(kill, it->record);
+    if (kernel_killed_before(b, it, task_of(b, it)->thread)) return;
     event_id e = event_add(b, it, EVENT_KILL);
+    b->threads[b->t->events[e].thread].kill = e;
     b->t->events[e].child = target(b, &b->t->events[e], &record);
 }
 

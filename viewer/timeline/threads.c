@@ -42,8 +42,14 @@ thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t 
                                      .end = NEVER,
                                      .how = THREAD_RUNNING,
                                      .cpu_ns = -1};
-    b->threads[id] =
-        (struct thread_more){.next = NONE, .exec = NONE, .wait = NONE, .system = NONE, .daemon = NONE};
+    b->threads[id] = (struct thread_more){.next = NONE,
+                                          .exec = NONE,
+                                          .wait = NONE,
+                                          .system = NONE,
+                                          .daemon = NONE,
+                                          .fork = NONE,
+                                          .create = NONE,
+                                          .kill = NONE};
     t->thread_count++;
     struct process_more *more = &b->processes[p];
     if (more->first == NONE)
@@ -63,6 +69,14 @@ void thread_end(struct build *b, thread_id t, int64_t ns, enum thread_end how)
     unlink_alive(b, thread->process, t);
     thread->end = ns < thread->start ? thread->start : ns;
     thread->how = how;
+}
+
+void thread_revive(struct build *b, thread_id t)
+{
+    if (b->threads[t].alive) return;
+    link_alive(b, b->t->threads[t].process, t);
+    b->t->threads[t].end = NEVER;
+    b->t->threads[t].how = THREAD_RUNNING;
 }
 
 void threads_end_all(struct build *b, process_id p, thread_id but, int64_t ns, enum thread_end how)
@@ -111,15 +125,11 @@ thread_id thread_by_pthread(struct build *b, process_id p, uint64_t pthread)
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-void threads_create(struct build *b, const struct item *it)
+thread_id thread_announced(struct build *b, event_id e)
 {
-    struct ft_thread_create record = FT_GET(thread_create, it->record);
-    event_id e = event_add(b, it, EVENT_THREAD_CREATE);
     thread_id creator = b->t->events[e].thread;
-    struct task *task = task_find(b, it->ref);
-    bool spoke = task && task->last != INT64_MIN;
-    if (record.error && !spoke) return; /* failed; or not returned, and nobody ever started */
-    thread_id t = thread_add(b, b->t->events[e].process, creator, 0, it->ns);
+    struct ft_thread_create record = FT_GET(thread_create, b->t->events[e].record);
+    thread_id t = thread_add(b, b->t->events[e].process, creator, 0, b->t->events[e].ns);
     struct thread *thread = &b->t->threads[t];
     thread->create = e;
     thread->created_at = record.origin.stack ? record.origin.stack : NONE;
@@ -127,6 +137,18 @@ void threads_create(struct build *b, const struct item *it)
     b->threads[t].mask = b->threads[creator].mask;
     b->threads[t].image = b->threads[creator].image;
     b->t->events[e].child = t;
+    return t;
+}
+
+void threads_create(struct build *b, const struct item *it)
+{
+    struct ft_thread_create record = FT_GET(thread_create, it->record);
+    event_id e = event_add(b, it, EVENT_THREAD_CREATE);
+    struct task *task = task_find(b, it->ref);
+    bool spoke = task && task->last != INT64_MIN;
+    if (record.error <= 0) b->threads[b->t->events[e].thread].create = e;
+    if (record.error && !spoke) return; /* failed; or not returned, and nobody ever started */
+    thread_id t = thread_announced(b, e);
     task_is(b, it->ref, t, b->threads[t].image);
 }
 
@@ -136,6 +158,7 @@ static thread_id unseen(struct build *b, const struct item *it, const struct ft_
     process_id p = process_living(b, record->pid);
     if (p == NONE) return NONE;
     thread_id t = thread_by_tid(b, p, record->tid);
+    if (t != NONE && b->threads[t].alive && b->threads[t].kernel) return t; /* the kernel saw its birth */
     if (t == NONE || !b->threads[t].alive || !b->threads[t].listed) {
         t = thread_add(b, p, NONE, record->tid, it->ns);
         b->threads[t].image = b->threads[b->t->processes[p].main].image;

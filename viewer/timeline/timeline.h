@@ -100,6 +100,7 @@ struct process {
     enum process_end how;
     int status, signal; /* exit status (0-255) or signal number; -1 unknown */
     event_id exit;      /* its exit event, or NONE */
+    event_id killed_by; /* the SIGNAL event that ended it (timeline_sender), or NONE */
     process_id reaped_by;
     event_id reap;
     const char *role; /* "uwsgi master", "uwsgi worker 1", ...; NULL */
@@ -211,6 +212,11 @@ enum event_type {
  * WRITE and TEARDOWN the global,
  * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
+ * SIGNAL: `child` is the sender's thread (timeline_sender knows more).
+ *
+ * What only forktrace-ebpf saw (EVENT_KERNEL) has a record as the library would
+ * have written it, without a call site; SIGNAL is always its word.
+ *
  * EXIT: duration is how long exit() took until its very end; UNFINISHED: it
  * never got there. The main thread of a process is the same through all its
  * images, whichever thread called exec.
@@ -226,7 +232,24 @@ struct event {
     uint8_t type;   /* enum event_type */
     uint8_t flags;  /* EVENT_* below */
 };
-enum { EVENT_INFERRED = 1, EVENT_UNFINISHED = 2 /* a wait that never ended, a call that never returned */ };
+enum {
+    EVENT_INFERRED = 1,
+    EVENT_UNFINISHED = 2, /* a wait that never ended, a call that never returned */
+    EVENT_KERNEL = 4      /* the library did not see it */
+};
+
+/* A trace in which forktrace-ebpf wrote: to the end, or it still does, or was killed. */
+enum kernel_view { KERNEL_VIEW_NONE, KERNEL_VIEW_OPEN, KERNEL_VIEW_WHOLE };
+
+/* Of a signal that was taken. */
+struct sender {
+    int signal, code;   /* code: siginfo's si_code: 0 kill(), -6 tgkill(), > 0 the kernel itself */
+    uint64_t handler;   /* 0: the default action */
+    process_id process; /* who sent it; NONE: nobody in this run */
+    thread_id thread;
+    uint32_t pid;     /* of the sender; 0: the kernel, or not known */
+    const char *name; /* of a sender outside the run; NULL unknown */
+};
 
 struct timeline {
     struct ft_reader *reader;
@@ -243,6 +266,8 @@ struct timeline {
     size_t global_count;
     struct copy *copies;
     size_t copy_count;
+    bool by_library; /* the library wrote in this run */
+    enum kernel_view kernel_view;
     bool complete; /* nothing lost, torn, truncated, and every process covered */
     void *private;
 };
@@ -296,6 +321,8 @@ thread_id timeline_awaited(const struct timeline *t, const struct event *e, thre
 event_id timeline_bound_before(const struct timeline *t, const struct event *e);
 /* KILL: whether it was aimed at a thread: `child` is then a thread. */
 bool timeline_kill_thread(const struct event *e);
+/* SIGNAL: what was taken, and from whom. */
+struct sender timeline_sender(const struct timeline *t, const struct event *e);
 /* WRITE: the value bound. */
 struct value timeline_written(const struct timeline *t, const struct event *e);
 /* The copy of a global a process has, or NONE. */

@@ -1,0 +1,444 @@
+/*
+ * kernel.c: the kernel's word, and how it and the library's are told to be
+ * about the same task, birth, image, end: one event, two witnesses, no doubles.
+ *
+ * The library announces a birth before the call, the kernel tells it during
+ * the call, the child speaks after it: by time, the kernel's record finds the
+ * announcement of its creator (thread_more.fork, .made) and gives it a pid and
+ * a tid. What finds none is the kernel's alone. The same for exec and kill.
+ *
+ * What only the kernel saw becomes an event with a record as the library would
+ * have written it: nobody else needs to know the difference.
+ */
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "build.h"
+
+#define JITTER 5000 /* ns: two clocks that are compared agree to better than this */
+
+static event_id event_seen(struct build *b, int64_t ns, thread_id thread, enum event_type type,
+                           const void *record)
+{
+    event_id e = event_infer(b, ns, thread, type);
+    b->t->events[e].flags = EVENT_KERNEL;
+    b->t->events[e].record = record;
+    return e;
+}
+
+#define AS_RECORDED(b, type, ...)                                \
+    ({                                                           \
+        struct ft_##type *made_ = build_alloc(b, sizeof *made_); \
+        *made_ = (struct ft_##type){__VA_ARGS__};                \
+        made_->head.size = sizeof *made_;                        \
+        made_->head.state = FT_DONE;                             \
+        made_;                                                   \
+    })
+
+/* NONE: its birth is lost. */
+static thread_id thread_of(struct build *b, ft_ref task)
+{
+    const struct task *known = task ? task_find(b, task) : NULL;
+    return known ? known->thread : NONE;
+}
+
+static void is_told(struct build *b, const struct item *it, thread_id t, const struct ft_kernel_task *r)
+{
+    thread_tid(b, t, r->tid);
+    b->threads[t].kernel = true;
+    task_is(b, it->ref, t, b->threads[t].image);
+    task_find(b, it->ref)->kernel = true;
+}
+
+/* --- births: threads -------------------------------------------------------------------------- */
+
+static thread_id announced_thread(struct build *b, process_id p, thread_id creator, uint32_t tid)
+{
+    thread_id t = thread_by_tid(b, p, tid);
+    if (t != NONE && b->threads[t].alive && !b->threads[t].kernel) return t;
+    if (creator == NONE) return NONE;
+    event_id e = b->threads[creator].create;
+    b->threads[creator].create = NONE;
+    if (e == NONE) return NONE;
+    t = b->t->events[e].child;
+    if (t == NONE) return thread_announced(b, e); /* the call never returned, yet it had succeeded */
+    return b->threads[t].kernel ? NONE : t;
+}
+
+static void thread_born(struct build *b, const struct item *it, const struct ft_kernel_task *r,
+                        thread_id creator)
+{
+    process_id p = creator == NONE ? process_living(b, r->pid) : b->t->threads[creator].process;
+    if (p == NONE) return;
+    thread_id t = announced_thread(b, p, creator, r->tid);
+    if (t == NONE) {
+        t = thread_add(b, p, r->how == FT_KERNEL_BORN ? creator : NONE, r->tid, it->ns);
+        b->threads[t].image = b->threads[b->t->processes[p].main].image;
+        b->threads[t].started = true;
+        b->t->threads[t].birth_lost = r->how != FT_KERNEL_BORN;
+        if (r->how == FT_KERNEL_BORN && creator != NONE) {
+            event_id e = event_seen(
+                b, it->ns, creator, EVENT_THREAD_CREATE,
+                AS_RECORDED(b, thread_create, .head.type = FT_THREAD_CREATE, .api = FT_THREAD_clone));
+            b->t->events[e].child = t;
+            b->t->threads[t].create = e;
+            b->threads[t].mask = b->threads[creator].mask;
+        }
+    }
+    is_told(b, it, t, r);
+}
+
+/* --- births: processes ------------------------------------------------------------------------ */
+
+/* The child of the call its creator is in, as far as the library has told. */
+static process_id announced_process(struct build *b, const struct ft_kernel_task *r, thread_id creator)
+{
+    event_id e = creator == NONE ? NONE : b->threads[creator].fork;
+    if (e == NONE) return NONE;
+    b->threads[creator].fork = NONE;
+    process_id p = b->t->events[e].child;
+    if (p == NONE) return hidden_take(b, b->t->events[e].process, creator, r->pid);
+    uint32_t pid = b->t->processes[p].pid;
+    bool same = !pid || pid == r->pid || pid == r->outer_pid;
+    return same && !b->processes[p].kernel ? p : NONE;
+}
+
+static struct ft_fork *as_forked(struct build *b, const struct ft_kernel_task *r, enum origin *origin)
+{
+    enum ft_fork_api api = r->flags & CLONE_VFORK               ? FT_FORK_vfork
+                           : r->flags & CLONE_VM                ? FT_FORK_clone
+                           : r->exit_signal == (uint8_t)SIGCHLD ? FT_FORK_fork
+                                                                : FT_FORK_clone;
+    *origin = api == FT_FORK_vfork ? ORIGIN_VFORK : api == FT_FORK_fork ? ORIGIN_FORK : ORIGIN_CLONE;
+    return AS_RECORDED(b, fork, .head.type = FT_FORK, .api = api, .result = (int32_t)r->outer_pid);
+}
+
+static process_id new_process(struct build *b, const struct item *it, const struct ft_kernel_task *r,
+                              thread_id creator)
+{
+    struct birth birth = {
+        .pid = r->pid, .creator = creator, .fork = NONE, .origin = ORIGIN_UNKNOWN, .ns = it->ns};
+    if (r->how == FT_KERNEL_ROOT) birth.origin = ORIGIN_ROOT;
+    if (r->how == FT_KERNEL_BORN && creator != NONE) {
+        struct ft_fork *fork = as_forked(b, r, &birth.origin);
+        birth.fork = event_seen(b, it->ns, creator, EVENT_FORK, fork);
+        birth.image = true;
+        birth.memory = !(r->flags & CLONE_VM);
+    }
+    process_id p = process_add(b, &birth);
+    b->processes[p].unannounced = true;
+    if (creator != NONE && birth.image)
+        b->processes[p].why = b->processes[b->t->threads[creator].process].why;
+    if (r->how == FT_KERNEL_FOUND)
+        b->t->processes[p].birth_lost = b->t->threads[b->t->processes[p].main].birth_lost = true;
+    return p;
+}
+
+static void process_born(struct build *b, const struct item *it, const struct ft_kernel_task *r,
+                         thread_id creator)
+{
+    process_id p = NONE;
+    if (r->how == FT_KERNEL_BORN)
+        p = announced_process(b, r, creator);
+    else if (r->how == FT_KERNEL_FOUND && (p = process_living(b, r->pid)) != NONE && b->processes[p].kernel)
+        p = NONE;
+    if (p == NONE) p = new_process(b, it, r, creator);
+    struct process *process = &b->t->processes[p];
+    b->processes[p].kernel = true;
+    process_pid(b, p, r->pid);
+    process->start_ticks = r->start_ticks;
+    if (r->how == FT_KERNEL_ROOT) process->origin = ORIGIN_ROOT;
+    is_told(b, it, process->main, r);
+}
+
+void kernel_task(struct build *b, const struct item *it)
+{
+    struct ft_kernel_task r = FT_GET(kernel_task, it->record);
+    thread_id creator = thread_of(b, it->record->task);
+    if (r.flags & CLONE_THREAD)
+        thread_born(b, it, &r, creator);
+    else
+        process_born(b, it, &r, creator);
+}
+
+/* --- images ----------------------------------------------------------------------------------- */
+
+static uint64_t ignored_by(const struct process *p)
+{
+    uint64_t ignored = 0;
+    for (size_t i = 0; i < p->disposition_count; i++)
+        if (p->dispositions[i].kind == DISPOSITION_IGNORE) ignored |= 1ull << (p->dispositions[i].signal - 1);
+    return ignored;
+}
+
+static void tell_exec(struct build *b, const struct item *it, process_id p, const struct ft_kernel_exec *r)
+{
+    event_id announced = b->processes[p].exec;
+    b->processes[p].exec = NONE;
+    /* the first image of the command, or one that libc's own posix_spawn or system() began: no call of the
+     * program's */
+    if (announced != NONE || !b->t->processes[p].image_count) return;
+    struct ft_exec *exec = AS_RECORDED(b, exec, .head.type = FT_EXEC, .path = r->path);
+    event_seen(b, it->ns, b->t->processes[p].main, EVENT_EXEC, exec);
+}
+
+/* An image goes in which the library never spoke. */
+static void leave_image(struct build *b, process_id p)
+{
+    struct process_more *more = &b->processes[p];
+    struct process *process = &b->t->processes[p];
+    if (!more->image_told || !process->image_count) return;
+    more->was_blind = true;
+    process->coverage_reason =
+        build_format(b, "%s: an image of it only the kernel saw, %s: %s", ft_blind_name(more->why),
+                     process->images[process->image_count - 1].exe, ft_blind_text(more->why));
+}
+
+void kernel_exec(struct build *b, const struct item *it)
+{
+    struct ft_kernel_exec r = FT_GET(kernel_exec, it->record);
+    thread_id t = thread_of(b, it->record->task);
+    if (t == NONE) return;
+    process_id p = b->t->threads[t].process;
+    thread_id main = b->t->processes[p].main;
+    tell_exec(b, it, p, &r);
+    leave_image(b, p);
+    thread_revive(b, main); /* it may have ended before another thread, which now takes its place */
+    threads_end_all(b, p, main, it->ns, THREAD_EXEC);
+    struct image image = {.start = it->ns, .family = b->family_count++};
+    image.exe = build_string(b, r.exe ? r.exe : r.path);
+    image.argv = process_arguments(b, r.argv, &image.argc);
+    process_image(b, p, image);
+    uint64_t ignored = ignored_by(&b->t->processes[p]);
+    signals_exec(b, p, ignored);
+    b->t->processes[p].images[b->t->processes[p].image_count - 1].ignored = ignored;
+    b->threads[main].image = (uint16_t)(b->t->processes[p].image_count - 1);
+    task_is(b, it->record->task, main, b->threads[main].image);
+    b->processes[p].image_told = true;
+    struct process_more *more = &b->processes[p];
+    more->why = r.why ? r.why : more->blind.why; /* the library may have said so before */
+    more->blind.why = 0;
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path;
+}
+
+/* A thread the library is not in: what the kernel calls it, unless that is just the program's name. */
+static void name_thread(struct build *b, thread_id t, const char name[16])
+{
+    struct thread *thread = &b->t->threads[t];
+    const struct process *p = &b->t->processes[thread->process];
+    if (thread->name || thread->is_main ||
+        (b->processes[thread->process].spoke && !b->processes[thread->process].image_told))
+        return;
+    const char *program = p->image_count ? base_name(p->images[p->image_count - 1].exe) : NULL;
+    size_t length = strnlen(name, 16);
+    if (!length || (program && !strncmp(program, name, length))) return;
+    thread->name = build_text(b, name, length);
+}
+
+static void end_thread(struct build *b, const struct item *it, thread_id t, const struct ft_kernel_exit *r)
+{
+    struct thread *thread = &b->t->threads[t];
+    if (r->cpu_ns <= INT64_MAX) thread->cpu_ns = (int64_t)r->cpu_ns;
+    if (r->how == FT_KERNEL_END_EXEC) return; /* the exec itself ends it */
+    if (!b->threads[t].alive) {
+        thread->end = it->ns; /* it had said so, a moment before */
+        return;
+    }
+    bool alone = r->how == FT_KERNEL_END_ITSELF && !r->last;
+    thread_end(b, t, it->ns, alone ? THREAD_EXITED : THREAD_PROCESS_ENDED);
+    if (alone)
+        event_seen(b, it->ns, t, EVENT_THREAD_END,
+                   AS_RECORDED(b, thread_end, .head.type = FT_THREAD_END, .cpu_ns = r->cpu_ns));
+}
+
+static void end_process(struct build *b, const struct item *it, process_id p, const struct ft_kernel_exit *r)
+{
+    struct process *process = &b->t->processes[p];
+    bool exited = WIFEXITED(r->status);
+    int value = exited ? WEXITSTATUS(r->status) : WTERMSIG(r->status);
+    if (exited && process->exit == NONE) {
+        struct ft_exit *exit =
+            AS_RECORDED(b, exit, .head.type = FT_EXIT, .api = FT_EXIT__exit, .status = value);
+        event_id e = event_seen(b, it->ns, process->main, EVENT_EXIT, exit);
+        b->t->processes[p].exit = e;
+    }
+    process_end(b, p, it->ns, exited ? END_EXIT : END_SIGNAL, value);
+    b->t->processes[p].end_inferred = false;
+    b->processes[p].end_told = true;
+}
+
+void kernel_exit(struct build *b, const struct item *it)
+{
+    struct ft_kernel_exit r = FT_GET(kernel_exit, it->record);
+    thread_id t = thread_of(b, it->record->task);
+    if (t == NONE) return;
+    name_thread(b, t, r.name);
+    end_thread(b, it, t, &r);
+    if (r.last) end_process(b, it, b->t->threads[t].process, &r);
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+/* One call may reach many: the library told of it once. */
+static bool to_many(const struct ft_kill *call)
+{
+    return call->api == FT_KILL_killpg || (call->api == FT_KILL_kill && call->target <= 0);
+}
+
+/* The call of this thread that the library has announced, and that sent this. */
+static bool announced_kill(struct build *b, thread_id sender, const struct ft_kernel_kill *r)
+{
+    event_id e = b->threads[sender].kill;
+    if (e == NONE) return false;
+    struct ft_kill call = FT_GET(kill, b->t->events[e].record);
+    if (call.signal != r->signal || (b->t->events[e].flags & EVENT_KERNEL)) return false;
+    if (!to_many(&call)) b->threads[sender].kill = NONE;
+    return true;
+}
+
+static event_id tell_kill(struct build *b, const struct item *it, thread_id sender,
+                          const struct ft_kernel_kill *r)
+{
+    thread_id target = thread_of(b, r->target);
+    struct ft_kill *call =
+        AS_RECORDED(b, kill, .head.type = FT_KILL, .signal = r->signal, .target = r->target_pid,
+                    .api = r->group ? FT_KILL_kill : FT_KILL_tgkill);
+    event_id e = event_seen(b, it->ns, sender, EVENT_KILL, call);
+    b->threads[sender].kill = e;
+    if (target != NONE) b->t->events[e].child = r->group ? b->t->threads[target].process : target;
+    return e;
+}
+
+/* The library's announcement came a moment after the kernel's word: the clocks differ by that much. */
+bool kernel_killed_before(struct build *b, const struct item *it, thread_id sender)
+{
+    event_id e = b->threads[sender].kill;
+    if (e == NONE || !(b->t->events[e].flags & EVENT_KERNEL) || it->ns - b->t->events[e].ns > JITTER)
+        return false;
+    struct ft_kill call = FT_GET(kill, it->record), told = FT_GET(kill, b->t->events[e].record);
+    if (call.signal != told.signal) return false;
+    b->t->events[e].record = it->record;
+    b->t->events[e].flags = it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0;
+    return true;
+}
+
+struct taken { /* SIGNAL's record, and what timeline_sender() adds */
+    struct ft_kernel_signal record;
+    const char *name;
+};
+
+static void take(struct build *b, const struct item *it, thread_id t, const struct taken *how,
+                 thread_id sender)
+{
+    struct taken *kept = build_alloc(b, sizeof *kept);
+    *kept = *how;
+    kept->record.head = *it->record;
+    kept->record.head.type = FT_KERNEL_SIGNAL;
+    event_id e = event_seen(b, it->ns, t, EVENT_SIGNAL, kept);
+    b->t->events[e].child = sender;
+    b->processes[b->t->threads[t].process].signal = e;
+}
+
+/* SIGKILL is taken by whoever is sent it, at once; of the others the sender is remembered until they are
+ * taken. */
+void kernel_kill(struct build *b, const struct item *it)
+{
+    struct ft_kernel_kill r = FT_GET(kernel_kill, it->record);
+    thread_id sender = thread_of(b, it->record->task), target = thread_of(b, r.target);
+    if (sender != NONE && !announced_kill(b, sender, &r)) tell_kill(b, it, sender, &r);
+    if (target == NONE || r.result) return;
+    process_id p = b->t->threads[target].process;
+    const char *name = r.name[0] ? build_text(b, r.name, strnlen(r.name, sizeof r.name)) : NULL;
+    struct taken how = {.record = {.sender = it->record->task,
+                                   .sender_pid = r.sender_pid,
+                                   .code = r.code,
+                                   .signal = r.signal},
+                        .name = name};
+    if (r.signal == SIGKILL) {
+        take(b, it, b->t->processes[p].main, &how, sender);
+        return;
+    }
+    if (b->sent_count && b->sent_count >= UINT32_MAX) return;
+    b->sent = build_grow(b, b->sent, b->sent_count, sizeof *b->sent);
+    b->sent[b->sent_count] = (struct sent){sender, r.sender_pid, name};
+    build_map_put(b, &b->by_sent, p, r.signal, (uint32_t)b->sent_count++);
+}
+
+void kernel_signal(struct build *b, const struct item *it)
+{
+    struct ft_kernel_signal r = FT_GET(kernel_signal, it->record);
+    thread_id t = thread_of(b, it->record->task), sender = thread_of(b, r.sender);
+    if (t == NONE) return;
+    struct taken how = {.record = r};
+    const uint32_t *known = map_get(&b->by_sent, b->t->threads[t].process, r.signal);
+    const struct sent *sent = known ? &b->sent[*known] : NULL;
+    if (sent && (!r.sender_pid || sent->pid == r.sender_pid)) {
+        if (sender == NONE) sender = sent->sender;
+        if (!r.sender_pid) how.record.sender_pid = sent->pid;
+        how.name = sent->name;
+    }
+    take(b, it, t, &how, sender);
+}
+
+struct sender timeline_sender(const struct timeline *t, const struct event *e)
+{
+    struct sender none = {.process = NONE, .thread = NONE};
+    if (e->type != EVENT_SIGNAL || !e->record) return none;
+    const struct taken *how = (const void *)e->record;
+    return (struct sender){.signal = how->record.signal,
+                           .code = how->record.code,
+                           .handler = how->record.handler,
+                           .thread = e->child,
+                           .process = e->child == NONE ? NONE : t->threads[e->child].process,
+                           .pid = how->record.sender_pid,
+                           .name = how->name};
+}
+
+/* --- the view itself -------------------------------------------------------------------------- */
+
+void kernel_view(struct build *b, const struct item *it)
+{
+    struct ft_kernel_view r = FT_GET(kernel_view, it->record);
+    b->t->kernel_view = r.what == FT_KERNEL_VIEW_END ? KERNEL_VIEW_WHOLE : KERNEL_VIEW_OPEN;
+}
+
+/* Whether the kernel answers for what the library did not see of a process; then it says why. */
+bool kernel_covers(struct build *b, process_id p)
+{
+    struct process *process = &b->t->processes[p];
+    struct process_more *more = &b->processes[p];
+    if (!more->kernel) return false;
+    bool silent = !more->spoke || more->image_told;
+    if (!silent && !more->was_blind) return true;
+    /* the library was in it, copied or lent, and would have told of anything it did: it did nothing */
+    if (!more->image_told && !more->unannounced && !more->was_blind && more->end_told) return true;
+    process->coverage = COVERAGE_KERNEL_ONLY;
+    if (!silent) return true; /* an earlier image: its reason stands */
+    unsigned why = more->why ? more->why : more->unannounced && !more->image_told ? FT_BLIND_RAW_CLONE : 0;
+    process->coverage_reason = why ? build_format(b, "%s: %s", ft_blind_name(why), ft_blind_text(why))
+                                   : "unknown: the library wrote nothing in it: it was just starting, ended "
+                                     "while it was loading, or "
+                                     "turned recording off";
+    return true;
+}
+
+/* Which signal ended it, of those it took: the last of that number. */
+void kernel_finish(struct build *b)
+{
+    for (process_id p = 0; p < b->t->process_count; p++) {
+        struct process *process = &b->t->processes[p];
+        event_id e = b->processes[p].signal;
+        bool fatal = e != NONE && process->how == END_SIGNAL &&
+                     timeline_sender(b->t, &b->t->events[e]).signal == process->signal;
+        process->killed_by = fatal ? e : NONE;
+    }
+}
