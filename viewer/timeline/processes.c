@@ -268,7 +268,7 @@ void processes_process(struct build *b, const struct item *it)
         struct image image = image_of(b, &record, it->ns);
         threads_end_all(b, p, main, it->ns, THREAD_EXEC);
         coverage_image(b, p, image.exe);
-        process_image(b, p, image);
+        begin_image(b, p, image);
         signals_exec(b, p, record.ignored);
     } else if (!process->image_count) {
         process_image(b, p, image_of(b, &record, it->ns));
