@@ -12,7 +12,12 @@
 static const struct format {
     const char *name;
     bool (*write)(FILE *out, const struct loaded *l);
-} formats[] = {{"json", export_json}, {"ndjson", export_ndjson}};
+} formats[] = {{"json", export_json},
+               {"ndjson", export_ndjson},
+               {"svg", export_svg},
+               {"chrome", export_chrome},
+               {"mermaid", export_mermaid}};
+#define FORMATS "json, ndjson, svg, chrome or mermaid"
 
 static const struct format *format;
 static const char *output;
@@ -25,7 +30,11 @@ static bool option(int letter, const char *value)
     }
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (!strcmp(formats[i].name, value)) format = &formats[i];
-    if (!format) command_usage("export", "this version knows the formats json and ndjson");
+    if (!format && !strcmp(value, "perfetto"))
+        command_usage("export",
+                      "--format perfetto is not in this version: ui.perfetto.dev opens chrome, too");
+    else if (!format)
+        command_usage("export", "--format %s: this version knows " FORMATS, value);
     return format;
 }
 
@@ -49,7 +58,7 @@ int export_main(int argc, char **argv)
     struct reading reading;
     struct loaded l;
     int error = command_reading(argc, argv, own, "f:o:", option, &reading);
-    if (!error && !format) error = command_usage("export", "which --format: json or ndjson?");
+    if (!error && !format) error = command_usage("export", "which --format: " FORMATS "?");
     if (!error) error = load(&l, reading.file, reading.partial);
     if (error) return error;
     int status = write_to(output, &l);

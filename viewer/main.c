@@ -55,8 +55,9 @@ static const struct command {
      "Exit status 0: all is seen; 1: something is not (without CMD: an engine does not work); 2: CMD cannot be run.\n"
      COLOR_OPTION},
     {"export", export_main, "the timeline for other programs",
-     "--format json|ndjson [-o OUT] [--partial] FILE",
-     "  -f, --format FORMAT        json: one document; ndjson: one object a line\n"
+     "--format FORMAT [-o OUT] [--partial] FILE",
+     "  -f, --format FORMAT        json: one document; ndjson: one object a line; svg: a picture of the lanes;\n"
+     "                             chrome: for ui.perfetto.dev and chrome://tracing; mermaid: a chart for Markdown\n"
      "  -o, --output OUT           write there instead of to the standard output\n"
      PARTIAL_OPTION},
 };

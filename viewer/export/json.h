@@ -48,5 +48,8 @@ void json_frames_forget(void); /* the texts kept of frames seen before */
 /* The formats: the whole timeline to a stream. false: out of memory. */
 bool export_json(FILE *out, const struct loaded *l);
 bool export_ndjson(FILE *out, const struct loaded *l);
+bool export_svg(FILE *out, const struct loaded *l); /* likewise, in a file of its own each */
+bool export_chrome(FILE *out, const struct loaded *l);
+bool export_mermaid(FILE *out, const struct loaded *l);
 
 #endif
