@@ -4,8 +4,8 @@
  * to a trace. It starts no program, and what it looks at goes on without it.
  *
  *     forktrace-ebpf -p PID [-o FILE]            a tree that runs
- *     forktrace-ebpf --join FILE --held PID --ready FD --stop FD
- *                                                for `forktrace record --ebpf`
+ *     forktrace-ebpf --check                     does this kernel take the probes? Exit status 0 or 2, and
+ * why not forktrace-ebpf --join FILE --held PID --ready FD --stop FD for `forktrace record --ebpf`
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,7 +31,7 @@ struct request {
     const char *output, *join;
     int ready, stop; /* descriptors, -1: none */
     uint32_t ring;
-    bool verbose;
+    bool verbose, check;
 };
 
 static volatile sig_atomic_t told_to_stop;
@@ -86,6 +86,16 @@ static int explain(int error)
         "it may not look into the kernel: run it as root, or once: sudo setcap cap_bpf,cap_perfmon=ep %s; "
         "or leave out --ebpf",
         self);
+}
+
+/* Nothing is followed: the tree has no root. */
+static int check(const struct request *r)
+{
+    struct follow f;
+    int error = follow_open(&f, &output, r->ring, r->verbose);
+    if (error) return explain(error);
+    follow_close(&f);
+    return 0;
 }
 
 static int open_trace(const struct request *r)
@@ -150,14 +160,20 @@ static int follow(const struct request *r)
 
 static const char usage[] =
     "usage: forktrace-ebpf -p PID [-o FILE] [--buffer SIZE] [--verbose]\n"
+    "       forktrace-ebpf --check\n"
     "Record the processes below PID as the kernel sees them, until they have ended or ^C.\n";
 
-static const struct option options[] = {
-    {"pid", required_argument, NULL, 'p'},    {"output", required_argument, NULL, 'o'},
-    {"join", required_argument, NULL, 'j'},   {"held", required_argument, NULL, 'p'},
-    {"ready", required_argument, NULL, 'r'},  {"stop", required_argument, NULL, 's'},
-    {"buffer", required_argument, NULL, 'b'}, {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},         {0}};
+static const struct option options[] = {{"pid", required_argument, NULL, 'p'},
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"join", required_argument, NULL, 'j'},
+                                        {"held", required_argument, NULL, 'p'},
+                                        {"ready", required_argument, NULL, 'r'},
+                                        {"stop", required_argument, NULL, 's'},
+                                        {"buffer", required_argument, NULL, 'b'},
+                                        {"verbose", no_argument, NULL, 'v'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {"check", no_argument, NULL, 'c'},
+                                        {0}};
 
 int main(int argc, char **argv)
 {
@@ -171,10 +187,12 @@ int main(int argc, char **argv)
         case 's': r.stop = atoi(optarg); break;
         case 'b': r.ring = (uint32_t)ft_max_size(optarg); break;
         case 'v': r.verbose = true; break;
+        case 'c': r.check = true; break;
         case 'h': return fputs(usage, stdout) < 0;
         default: fputs(usage, stderr); return 2;
         }
     }
+    if (r.check && optind == argc) return check(&r);
     if (!r.pid || optind < argc) return fputs(usage, stderr), 2;
     int error = check_owner(r.pid);
     return error ? error : follow(&r);

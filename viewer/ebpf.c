@@ -11,17 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
-
-/* Beside forktrace, and nowhere else: what runs with privileges is not searched for. */
-static bool find(char *program, size_t room)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return false;
-    self[n] = 0;
-    int length = snprintf(program, room, "%.*s/forktrace-ebpf", (int)(strrchr(self, '/') - self), self);
-    return length > 0 && (size_t)length < room && !access(program, X_OK);
-}
+#include "installed.h"
 
 static void become(const char *program, const char *path, pid_t held, const char *buffer, int ready, int stop)
 {
@@ -57,7 +47,7 @@ int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer,
 {
     char program[PATH_MAX];
     int ready[2], stop[2];
-    if (!find(program, sizeof program))
+    if (!installed_ebpf(program, sizeof program))
         return command_error("forktrace-ebpf",
                              "is not beside forktrace: build it (it needs clang-14, bpftool and "
                              "libbpf-dev), or leave out --ebpf");

@@ -22,17 +22,15 @@
 
 #include "command.h"
 #include "ebpf.h"
+#include "installed.h"
 #include "load.h"
+#include "symbols/target.h"
 #include "text.h"
 #include "trace/format.h"
 #include "trace/settings.h"
 #include "trace/writer.h"
 #include "trim.h"
 #include "watch.h"
-
-#ifndef FORKTRACE_PREFIX
-#define FORKTRACE_PREFIX "/usr/local"
-#endif
 
 struct recording {
     const char *output;
@@ -41,35 +39,11 @@ struct recording {
     char *watch; /* "py:app.i;py:app.cache", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
-    char path[PATH_MAX]; /* of the trace */
+    char path[PATH_MAX];   /* of the trace */
+    enum ft_blind_why why; /* the library will not be in the command; 0: not known to */
 };
 
 /* --- before ------------------------------------------------------------------------------------- */
-
-/* build/libforktrace.so beside build/forktrace; PREFIX/lib/forktrace/ from PREFIX/bin/. */
-static bool find_library(char *library, size_t room)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return false;
-    self[n] = 0;
-    *strrchr(self, '/') = 0;
-    static const char *const places[] = {"%s/libforktrace.so", "%s/../lib/forktrace/libforktrace.so",
-                                         "%.0s" FORKTRACE_PREFIX "/lib/forktrace/libforktrace.so"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char path[PATH_MAX + 64];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(path, sizeof path, places[i], self);
-#pragma GCC diagnostic pop
-        char *real = realpath(path, NULL);
-        if (!real) continue;
-        snprintf(library, room, "%s", real);
-        free(real);
-        return true;
-    }
-    return false;
-}
 
 /* The pattern's %e %p %t %h %% for a command, made absolute: the library must not need to guess. */
 static bool expand(const char *pattern, const char *command, char *path, size_t room)
@@ -118,7 +92,7 @@ static int check_output(const char *path)
 /* ld.so takes spaces and colons for separators, and there is no way to quote them. */
 static int check_library(struct recording *r)
 {
-    if (!find_library(r->library, sizeof r->library))
+    if (!installed_library(r->library, sizeof r->library))
         return command_error("libforktrace.so",
                              "is neither beside forktrace nor in lib/forktrace: build or install it");
     if (strpbrk(r->library, " :"))
@@ -142,6 +116,7 @@ static void set_environment(const struct recording *r)
     setenv("FORKTRACE_OUT", value, 1);
     unsetenv("FORKTRACE_RUN"); /* of a run around this one */
     if (r->watch) setenv("FORKTRACE_WATCH", r->watch, 1);
+    if (target_refuses(r->why)) return; /* its loader would complain, or give up */
     char *preload;
     if (asprintf(&preload, "%s%s%s", r->library, before && *before ? ":" : "", before ? before : "") > 0)
         setenv("LD_PRELOAD", preload, 1);
@@ -222,13 +197,18 @@ static int wait_for(pid_t child, const sigset_t *ours)
 
 static void tell(const struct recording *r)
 {
-    if (!r->verbose && !isatty(STDERR_FILENO)) return;
     struct stat st;
+    bool written = !stat(r->path, &st);
+    if (!written && r->why) {
+        command_error(r->command[0], "no trace was written: %s: record --ebpf sees it",
+                      ft_blind_text(r->why));
+        return;
+    }
+    if (!r->verbose && !isatty(STDERR_FILENO)) return;
     fputs("forktrace: ", stderr);
     text_put(stderr, r->path);
-    if (stat(r->path, &st))
-        fputs(": no trace was written: is the command static, set-uid or a script of another library?\n",
-              stderr);
+    if (!written)
+        fputs(": no trace was written: forktrace doctor -- CMD may know why\n", stderr);
     else
         fprintf(stderr, ": %.1f KiB; forktrace report or forktrace view shows it\n",
                 (double)st.st_blocks / 2);
@@ -376,5 +356,7 @@ int record_main(int argc, char **argv)
     if (!error && !expand(r.output ? r.output : "%e.%p.ftrace", r.command[0], r.path, sizeof r.path - 8))
         error = command_error(r.output, "the path is too long: name another file with -o");
     if (!error) error = check_output(r.path);
+    char found[PATH_MAX];
+    if (!error && target_find(r.command[0], getenv("PATH"), found, sizeof found)) r.why = target_why(found);
     return error ? error : run(&r);
 }
