@@ -25,6 +25,7 @@ HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
     if (site) {
         python_at_exit();
         origin = origin_full(site);
+        if (origin.py_stack) python_greenlets_at_exit();
     }
     struct ft_exit *record = ft_begin(&ft, FT_EXIT, sizeof *record, task);
     if (!record) return;

@@ -75,6 +75,7 @@ static void prepare(void)
     call.threads = thread_known() > 1;
     origin_before_fork();
     python_at_fork(self.child);
+    if (call.record->origin.py_stack) python_greenlets_at_fork(self.child);
     call.error = error;
     call.armed = true;
     call.errno_at = &errno;

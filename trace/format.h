@@ -216,6 +216,8 @@ struct ft_origin {
     X(64, PY_VALUE, py_value, LINEAGE)       \
     X(65, PY_WRITE, py_write, EVENTS)        \
     X(66, PY_THREADS, py_threads, LINEAGE)   \
+    X(70, GREENLET, greenlet, LINEAGE)       \
+    X(71, GREENLETS, greenlets, LINEAGE)     \
     X(80, KERNEL_TASK, kernel_task, LINEAGE) \
     X(81, KERNEL_EXEC, kernel_exec, LINEAGE) \
     X(82, KERNEL_EXIT, kernel_exit, LINEAGE) \
@@ -287,6 +289,7 @@ struct ft_clock { /* head.time and this were read together */
     X(10, PYTHON_FULL, "more of the program's own Python modules or globals than can be followed: the others are not") \
     X(11, PYTHON_WATCHERS, "all dict or function watchers of this CPython are taken: writes to globals are not seen") \
     X(12, PYTHON_OWN_GIL, "a subinterpreter with a GIL of its own: writes to its globals are not seen") \
+    X(13, GREENLETS_UNKNOWN, "greenlets are used, but not of a greenlet or CPython that we can read: they are not shown") \
     X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
@@ -728,7 +731,40 @@ struct ft_py_threads {
     uint32_t count;
     uint64_t ident[]; /* pthread_t */
 };
-enum { FT_PY_AT_FORK = 1, FT_PY_AT_EXIT = 2 };
+enum { FT_PY_AT_FORK = 1, FT_PY_AT_EXIT = 2, FT_PY_AT_EVENT = 3 };
+
+/* --- greenlets ------------------------------------------------------------------------------ */
+
+/*
+ * A greenlet (gevent, eventlet) when it was first seen. It is memory of the
+ * process and runs on a thread's stack: a fork copies those of the forking
+ * thread, and the copy in the child goes by the same reference.
+ */
+struct ft_greenlet {     /* task: the thread that runs it */
+    struct ft_head head;
+    ft_ref type;     /* of the object: "gevent._gevent_cgreenlet.Greenlet" */
+    ft_ref name;     /* of the threading.Thread it stands for, or 0 */
+    ft_ref function; /* FT_PY_FUNCTION it runs, or 0 */
+    ft_ref spawned;  /* FT_PY_STACK of where it was spawned, or 0 */
+    uint32_t flags;  /* FT_GREENLET_* */
+    uint32_t pad;
+};
+enum { FT_GREENLET_HUB = 1 }; /* the event loop, which runs the others */
+
+/* The greenlets of a thread that had not ended. One that is not listed any more has, unless `others`. */
+struct ft_greenlets {
+    struct ft_head head; /* task: the thread */
+    uint32_t when;       /* FT_PY_AT_* */
+    ft_ref fork;         /* FT_PY_AT_FORK: the child has them too */
+    uint32_t count;
+    uint32_t others; /* for which there was no room */
+    ft_ref current;  /* the one that runs; 0: the thread itself does */
+    uint32_t pad;
+    struct ft_greenlet_at {
+        ft_ref greenlet;
+        ft_ref stack; /* FT_PY_STACK where it is waiting for its turn; 0: not started, or not known */
+    } greenlet[];
+};
 
 /* --- the kernel's word ---------------------------------------------------------------------- */
 

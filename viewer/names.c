@@ -96,12 +96,16 @@ const char *names_python(char *buffer, size_t size, const struct python_function
     return buffer;
 }
 
-/* "/usr/lib/python3.11/threading.py" and frozen modules; what was installed with pip is the user's affair. */
+/*
+ * "/usr/lib/python3.11/threading.py" and frozen modules; what was installed with pip is the user's affair,
+ * but for what stands in for the standard library.
+ */
 static bool is_standard_library(const char *file)
 {
     if (!file || file[0] == '<') return true;
-    const char *lib = strstr(file, "/lib/python");
-    return lib && !strstr(lib, "-packages/");
+    const char *lib = strstr(file, "/lib/python"), *package = lib ? strstr(lib, "-packages/") : NULL;
+    if (!package) return lib;
+    return !strncmp(package, "-packages/gevent/", 17) || !strncmp(package, "-packages/eventlet/", 19);
 }
 
 bool names_python_caller(const struct timeline *t, const struct event *e, struct python_function *caller)

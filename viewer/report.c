@@ -39,7 +39,7 @@ static void header(FILE *out, const struct loaded *l)
 }
 
 struct counts {
-    size_t forks, other_births, threads_created, lost_threads, lossy_processes, waiting;
+    size_t forks, other_births, threads_created, greenlets, lost_threads, lossy_processes, waiting;
     size_t ends[END_VANISHED + 1], failed;
 };
 
@@ -86,6 +86,10 @@ static struct counts count(const struct timeline *t)
         c.ends[t->processes[i].how]++;
         c.failed += t->processes[i].how == END_EXIT && t->processes[i].status > 0;
     }
+    for (thread_id i = 0; i < t->thread_count; i++) {
+        const struct thread *th = &t->threads[i];
+        c.greenlets += th->kind == THREAD_GREENLET && th->copy_of == NONE && !th->hub;
+    }
     count_ghosts(t, &c);
     return c;
 }
@@ -98,6 +102,7 @@ static void story(FILE *out, const struct counts *c, size_t processes)
             c->forks, s(c->forks));
     if (c->other_births) fprintf(out, ", %zu started otherwise", c->other_births);
     fprintf(out, ", %zu thread%s created", c->threads_created, s(c->threads_created));
+    if (c->greenlets) fprintf(out, ", %zu greenlet%s seen", c->greenlets, s(c->greenlets));
     if (c->lost_threads == 1 && c->threads_created == 1)
         fprintf(out, "; %sit does not exist in %zu of them", text_ink(INK_GHOST), c->lossy_processes);
     else if (c->lost_threads)

@@ -64,6 +64,10 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
     char name[NAMES_TEXT] = "";
     if (th->python_name)
         escaped(name, sizeof name, th->python_name);
+    else if (th->hub)
+        snprintf(name, sizeof name, "event loop");
+    else if (th->kind == THREAD_GREENLET)
+        escaped(name, sizeof name, th->python.name ? th->python.name : "greenlet");
     else if (th->name)
         escaped(name, sizeof name, th->name);
     else if (n.symbol)
@@ -203,16 +207,42 @@ static void thread(const struct tree *tree, process_id p, thread_id id)
     detail(tree, p, INK_DIM, line);
 }
 
+/* Where it was spawned; ", copied from t3 by the fork"; until when it was seen. */
+static void greenlet(const struct tree *tree, process_id p, thread_id id)
+{
+    const struct timeline *t = tree->t;
+    const struct thread *g = &t->threads[id];
+    char line[LINE], name[NAMES_TEXT], where[NAMES_TEXT + 8] = "", from[TEXT_SHORT], at[TEXT_SHORT],
+                                                          end[TEXT_SHORT + 32] = "";
+    snprintf(from, sizeof from, ", seen at %s", text_time(at, g->start));
+    if (g->copy_of != NONE) snprintf(from, sizeof from, ", copy of t%u", g->copy_of);
+    if (g->how == THREAD_RETURNED) snprintf(end, sizeof end, ", gone by %s", text_time(at, g->end));
+    if (g->create != NONE) function_at(where, sizeof where, t, &t->events[g->create]);
+    snprintf(line, sizeof line, "t%u %s%s, greenlet run by t%u%s%s%s%s", id,
+             tree_thread(name, sizeof name, t, id),
+             g->copy_of != NONE && !g->hub ? ", which survived the fork" : "", g->runs_on, from, end,
+             *where ? ", spawned" : "", where);
+    detail(tree, p, INK_PLAIN, line);
+}
+
+/* Of a child that went on to another program nobody wants to know the greenlets it might have run. */
+static bool is_listed(const struct thread *th)
+{
+    return !th->is_main && (th->copy_of == NONE || th->how != THREAD_EXEC);
+}
+
 static void threads(const struct tree *tree, process_id p)
 {
     const struct timeline *t = tree->t;
     size_t listed = 0, left = 0;
     for (thread_id id = timeline_next_thread(t, p, NONE); id != NONE; id = timeline_next_thread(t, p, id)) {
-        if (t->threads[id].is_main) continue;
-        if (listed++ < MANY)
-            thread(tree, p, id);
-        else
+        if (!is_listed(&t->threads[id])) continue;
+        if (listed++ >= MANY)
             left++;
+        else if (t->threads[id].kind == THREAD_GREENLET)
+            greenlet(tree, p, id);
+        else
+            thread(tree, p, id);
     }
     char line[64];
     snprintf(line, sizeof line, "... and %zu more threads", left);

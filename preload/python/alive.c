@@ -108,6 +108,9 @@ void python_at_exit(void)
 
 void python_finalize(void)
 {
-    if (!over && me() && !self.vforked && py_holds_gil()) python_at_exit();
+    if (!over && me() && !self.vforked && py_holds_gil()) {
+        python_at_exit();
+        python_greenlets_at_exit();
+    }
     over = true;
 }

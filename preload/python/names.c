@@ -43,6 +43,26 @@ static const void *method(const void *object, const char *name)
     return found;
 }
 
+const void *py_bootstrapped(const void *callable)
+{
+    if (!py_is(callable, python.PyMethod_Type)) return NULL;
+    const void *function = py_read(callable, METHOD_FUNCTION), *code = NULL;
+    char qualname[32] = "";
+    if (py_is(function, python.PyFunction_Type)) code = py_read(function, FUNCTION_CODE);
+    if (py_is(code, python.PyCode_Type))
+        qualname[py_text(py_read(code, python.layout->co_qualname), qualname, sizeof qualname - 1)] = 0;
+    return strcmp(qualname, "Thread._bootstrap") ? NULL : py_read(callable, METHOD_SELF);
+}
+
+ft_ref py_thread_name(const void *thread, const void **target)
+{
+    const void *callable = own_attribute(thread, "_target");
+    if (!py_is(callable, python.PyFunction_Type) && !py_is(callable, python.PyMethod_Type))
+        callable = method(thread, "run"); /* a subclass */
+    if (callable) *target = callable;
+    return py_string(own_attribute(thread, "_name"));
+}
+
 /* CPython 3.11-3.14: pthread_create's argument is {function, boot}, boot is {state, callable, ...}. */
 void python_thread(ft_ref thread, uint64_t site, void *argument)
 {
@@ -51,22 +71,12 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
     const void *callable = boot ? py_read(boot, 8) : NULL;
     if (!callable) return;
     ft_ref name = 0;
-    if (py_is(callable, python.PyMethod_Type)) { /* threading.Thread._bootstrap of this object */
-        const void *object = py_read(callable, METHOD_SELF), *code = NULL;
-        const void *function = py_read(callable, METHOD_FUNCTION);
-        char qualname[32] = "";
-        if (py_is(function, python.PyFunction_Type)) code = py_read(function, FUNCTION_CODE);
-        if (py_is(code, python.PyCode_Type))
-            qualname[py_text(py_read(code, python.layout->co_qualname), qualname, sizeof qualname - 1)] = 0;
-        if (!strcmp(qualname, "Thread._bootstrap")) {
-            alive_module(function, python.current());
-            name = py_string(own_attribute(object, "_name"));
-            callable = own_attribute(object, "_target");
-            if (!py_is(callable, python.PyFunction_Type) && !py_is(callable, python.PyMethod_Type))
-                callable = method(object, "run"); /* a subclass */
-        }
+    const void *object = py_bootstrapped(callable);
+    if (object) {
+        alive_module(py_read(callable, METHOD_FUNCTION), python.current());
+        name = py_thread_name(object, &callable);
     }
-    ft_ref function = callable ? py_function(callable) : 0;
+    ft_ref function = py_function(callable);
     struct ft_py_thread *record = ft_begin(&ft, FT_PY_THREAD, sizeof *record, self.task);
     if (!record) return;
     record->thread = thread;

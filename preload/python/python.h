@@ -58,4 +58,11 @@ static inline void python_in_child(void)
 /* The same at exit() and _exit(). */
 void python_at_exit(void);
 
+/*
+ * The greenlets of this thread, which a child forked now has too; and those at an exit. The caller knows that
+ * no signal interrupted Python (its call has a Python stack).
+ */
+void python_greenlets_at_fork(ft_ref fork);
+void python_greenlets_at_exit(void);
+
 #endif

@@ -173,8 +173,11 @@ ft_ref py_string(const void *string)
 ft_ref py_function(const void *callable)
 {
     if (py_is(callable, python.PyMethod_Type)) callable = py_read(callable, METHOD_FUNCTION);
-    if (!py_is(callable, python.PyFunction_Type)) return 0;
-    const void *code = py_read(callable, FUNCTION_CODE);
+    return py_is(callable, python.PyFunction_Type) ? py_code(py_read(callable, FUNCTION_CODE)) : 0;
+}
+
+ft_ref py_code(const void *code)
+{
     if (!py_is(code, python.PyCode_Type)) return 0;
     struct ft_py_function f = {.name = py_string(py_read(code, python.layout->co_qualname)),
                                .file = py_string(py_read(code, python.layout->co_filename)),

@@ -84,5 +84,16 @@ size_t py_text(const void *string, char *buffer, size_t room);
 ft_ref py_string(const void *string);
 /* FT_PY_FUNCTION of a function or bound method; 0 for anything else. */
 ft_ref py_function(const void *callable);
+/* The same of a code object. */
+ft_ref py_code(const void *code);
+/* FT_PY_STACK of a frame and those outwards, interned. */
+ft_ref py_stack(const void *first);
+
+/*
+ * The threading.Thread behind a callable that is its bound _bootstrap, else NULL;
+ * and what it is called and runs (*target: itself if that is not known). GIL held.
+ */
+const void *py_bootstrapped(const void *callable);
+ft_ref py_thread_name(const void *thread, const void **target);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "preload/python/dictwatch.h"
 #include "preload/python/globals.h"
+#include "preload/python/greenlets.h"
 #include "preload/python/runtime.h"
 
 #define FRAMES_MAX 48
@@ -29,14 +30,8 @@ static ft_ref write_stack(const void *frame, unsigned count, bool cut)
     return ref;
 }
 
-ft_ref python_stack_walk(void)
+ft_ref py_stack(const void *first)
 {
-    if (!py_here()) return 0;
-    globals_arm();
-    const void *state = py_thread_state();
-    if (state) dictwatch_arm(state);
-    const void *first = state ? py_frame(state) : NULL;
-    if (!first) return 0;
     /* a code object's address may be used again after it is gone: its names and first line count too */
     uint64_t hash = 0x5079;
     unsigned count = 0;
@@ -60,4 +55,16 @@ ft_ref python_stack_walk(void)
     ref = write_stack(first, count, cut);
     ft_interned_keep(&ft, hash, ref);
     return ref;
+}
+
+ft_ref python_stack_walk(void)
+{
+    if (!py_here()) return 0;
+    globals_arm();
+    const void *state = py_thread_state();
+    if (state) dictwatch_arm(state);
+    const void *first = state ? py_frame(state) : NULL;
+    if (!first) return 0;
+    greenlets_now_and_then(state);
+    return py_stack(first);
 }

@@ -326,6 +326,23 @@ static void print_python(const struct ft_head *head)
         for (size_t i = 0; i < t.count && i < length / sizeof *ident; i++) printf(" %" PRIx64, ident[i]);
         break;
     }
+    case FT_GREENLET: {
+        struct ft_greenlet g = FT_GET(greenlet, head);
+        print_string("type", g.type);
+        print_string("name", g.name);
+        printf(" function=%x spawned=%x flags=%x", g.function, g.spawned, g.flags);
+        break;
+    }
+    case FT_GREENLETS: {
+        static const char *const when[] = {"?", "fork", "exit", "event"};
+        struct ft_greenlets g = FT_GET(greenlets, head);
+        const struct ft_greenlet_at *at = ft_tail(head, sizeof g, &length);
+        printf(" at=%s fork=%x count=%u others=%u current=%x", when[g.when & 3], g.fork, g.count, g.others,
+               g.current);
+        for (size_t i = 0; i < g.count && i < length / sizeof *at; i++)
+            printf(" %x:%x", at[i].greenlet, at[i].stack);
+        break;
+    }
     case FT_PY_WRITE: {
         struct ft_py_write p = FT_GET(py_write, head);
         print_string("module", p.module);

@@ -211,6 +211,30 @@ void trace_unseen(ft_ref by, ft_ref fork, uint32_t tid)
 
 /* --- signals, waits --------------------------------------------------------------------------- */
 
+ft_ref trace_greenlet(ft_ref by, const char *name, const char *type, uint32_t flags)
+{
+    RECORD(greenlet, GREENLET, by);
+    r->name = *name ? text(name, by) : 0;
+    r->type = text(type, by);
+    r->flags = flags;
+    ft_commit(r);
+    return ref;
+}
+
+void trace_greenlets(ft_ref by, ft_ref fork, ft_ref current, uint32_t others, const ft_ref *list)
+{
+    uint32_t count = 0;
+    while (list[count]) count++;
+    struct ft_greenlets *r = ft_begin(&w, FT_GREENLETS, sizeof *r + count * sizeof *r->greenlet, by);
+    r->when = fork ? FT_PY_AT_FORK : FT_PY_AT_EVENT;
+    r->fork = fork;
+    r->count = count;
+    r->others = others;
+    r->current = current;
+    for (uint32_t i = 0; i < count; i++) r->greenlet[i] = (struct ft_greenlet_at){.greenlet = list[i]};
+    ft_commit(r);
+}
+
 void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new)
 {
     RECORD(sigaction, SIGACTION, by);

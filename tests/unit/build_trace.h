@@ -43,6 +43,10 @@ void trace_thread_end(ft_ref thread, enum ft_thread_end_how how);
 void trace_thread_name(ft_ref by, uint64_t pthread, const char *name);
 void trace_unseen(ft_ref by, ft_ref fork, uint32_t tid);
 
+/* A greenlet of this thread, first seen; a picture of them, ended by 0 (fork: 0, or the child has them too). */
+ft_ref trace_greenlet(ft_ref by, const char *name, const char *type, uint32_t flags);
+void trace_greenlets(ft_ref by, ft_ref fork, ft_ref current, uint32_t others, const ft_ref *list);
+
 void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new);
 void trace_sigmask(ft_ref by, uint64_t old, uint64_t new);
 void trace_kill(ft_ref by, enum ft_kill_api api, int64_t target, int signal);

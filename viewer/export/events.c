@@ -357,6 +357,11 @@ static void write_fields(cJSON *object, const struct timeline *t, const struct e
         json_null(object, "line");
 }
 
+static void greenlet_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    json_id(object, "greenlet", 't', e->child);
+}
+
 /* --- all ---------------------------------------------------------------------------------------- */
 
 static fields *const by_type[EVENT_TYPE_COUNT] = {
@@ -388,6 +393,7 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_STDIO] = stdio_fields,
     [EVENT_UNSAFE_CALL] = unsafe_call_fields,
     [EVENT_NO_CHILD] = no_child_fields,
+    [EVENT_GREENLET] = greenlet_fields,
 };
 
 cJSON *json_event(const struct timeline *t, event_id i)

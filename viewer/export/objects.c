@@ -172,7 +172,7 @@ cJSON *json_process(const struct timeline *t, process_id id)
 
 static void start_routine(cJSON *object, const struct timeline *t, const struct thread *th)
 {
-    if (!th->start_routine) {
+    if (!th->start_routine && th->kind == THREAD_NATIVE) {
         json_null(object, "start_routine");
         return;
     }
@@ -180,7 +180,10 @@ static void start_routine(cJSON *object, const struct timeline *t, const struct 
     cJSON *routine = cJSON_AddObjectToObject(object, "start_routine");
     json_string(routine, "symbol", n.symbol);
     json_string(routine, "object", n.path);
-    json_uint(routine, "offset", n.path ? n.in_object : n.address);
+    if (th->start_routine)
+        json_uint(routine, "offset", n.path ? n.in_object : n.address);
+    else
+        json_null(routine, "offset");
     json_python(routine, "python", &th->python);
 }
 
@@ -196,7 +199,10 @@ cJSON *json_thread(const struct timeline *t, thread_id id)
         json_null(object, "tid");
     json_string(object, "name", th->name);
     json_string(object, "python_name", th->python_name);
-    json_string(object, "kind", "thread");
+    json_string(object, "kind", th->kind == THREAD_GREENLET ? "greenlet" : "thread");
+    json_id(object, "runs_on", 't', th->runs_on); /* greenlets: the thread that runs it, */
+    json_id(object, "copy_of", 't', th->copy_of); /* and the parent's that a fork copied */
+    json_bool(object, "hub", th->hub);
     json_id(object, "created_by", 't', th->created_by);
     const struct process *p = &t->processes[th->process];
     event_id made = th->is_main ? p->fork : th->create;

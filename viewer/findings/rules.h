@@ -26,6 +26,11 @@
       "others kept what they were born with.",                                                                 \
       "Keep the value where all processes see it (a database, Redis, uWSGI's cache, multiprocessing.Value "    \
       "made before the fork), or write it in each process that reads it.")                                     \
+    X(greenlet_survives, "greenlet-survives-fork", WARNING,                                                    \
+      "A greenlet was there when its process forked. Unlike a thread it is memory, which a fork copies: it "   \
+      "goes on in the parent and in the child, and its work is done in both.",                                 \
+      "Spawn it after the fork, in the process that should run it (gunicorn: the post_fork or "                \
+      "post_worker_init hook, or no --preload), or end it in the child (gevent.killall) or in the parent.")    \
     X(bind_conflict, "bind-conflict", WARNING,                                                                 \
       "A process could not listen at an address because another one already does.",                            \
       "Let one process own the address: start the server in one place only (with a reloader: only if "         \

@@ -142,12 +142,14 @@ void say_threads(struct say *s, const struct timeline *t, const struct finding_i
         while (k < different && strcmp(names[k], names[different])) k++;
         different += k == different;
     }
+    bool greenlets = threads->count && t->threads[threads->list[0]].kind == THREAD_GREENLET;
+    const char *what = greenlets ? "greenlet" : "thread";
     if (threads->count == 1)
-        say(s, "the thread ");
+        say(s, "the %s ", what);
     else if (different == 1)
-        say(s, "%zu threads ", threads->count);
+        say(s, "%zu %ss ", threads->count, what);
     else
-        say(s, "the threads ");
+        say(s, "the %ss ", what);
     for (size_t i = 0; i < different; i++)
         say(s, "%s`%s`", !i ? "" : i + 1 == different ? " and " : ", ", names[i]);
 }

@@ -124,6 +124,8 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_KERNEL_KILL] = kernel_kill,
     [FT_KERNEL_SIGNAL] = kernel_signal,
     [FT_KERNEL_VIEW] = kernel_view,
+    [FT_GREENLET] = greenlets_seen,
+    [FT_GREENLETS] = greenlets_picture,
 };
 
 static bool is_kernels(const struct build *b, const struct item *it)

@@ -44,6 +44,8 @@ struct thread_more {
     uint16_t image;
     bool alive, started;
     bool kernel; /* the kernel has told of its birth */
+    ft_ref greenlet; /* its FT_GREENLET */
+    uint32_t picture; /* the last one it was in */
     bool listed; /* known from FT_UNSEEN_THREADS only: alive at the forks that list it */
 };
 
@@ -56,6 +58,7 @@ struct blind {
 
 struct process_more {
     thread_id first, last, alive; /* threads: by birth, and the first living one */
+    thread_id greenlets;          /* the first living greenlet: not among the `alive` */
     uint32_t hidden;              /* newest system() or popen() whose child was not seen; index into hidden */
     event_id exec;                /* the image went away through this, and no new one spoke */
     struct blind blind;           /* the last one told of */
@@ -145,6 +148,9 @@ struct build {
     struct sent *sent;
     size_t sent_count;
     struct map by_sent; /* (process, signal) -> the last of sent */
+    struct map by_greenlet; /* (FT_GREENLET, process) -> thread */
+    uint32_t pictures;      /* of greenlets */
+    size_t greenlet_count;
     struct map strings; /* reference -> index of texts: copied once */
     char **texts;
     size_t text_count;
@@ -235,6 +241,7 @@ thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t 
 void thread_revive(struct build *b, thread_id t);
 /* The thread of a THREAD_CREATE that had not returned, after all. */
 thread_id thread_announced(struct build *b, event_id create);
+thread_id thread_add_greenlet(struct build *b, process_id p, thread_id creator, int64_t ns);
 void thread_end(struct build *b, thread_id t, int64_t ns, enum thread_end how);
 void thread_tid(struct build *b, thread_id t, uint32_t tid);
 void thread_pthread(struct build *b, thread_id t, uint64_t pthread);
@@ -246,6 +253,10 @@ void threads_start(struct build *b, const struct item *it);
 void threads_finish(struct build *b, const struct item *it);
 void threads_op(struct build *b, const struct item *it);
 void threads_name(struct build *b, const struct item *it);
+
+/* greenlets.c */
+void greenlets_seen(struct build *b, const struct item *it);
+void greenlets_picture(struct build *b, const struct item *it);
 
 /* ghosts.c */
 void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_id fork);
@@ -271,6 +282,7 @@ void objects_finish(struct build *b);
 unsigned image_at(const struct process *p, int64_t ns); /* generation */
 
 /* python.c */
+struct python_function python_function_of(const struct timeline *t, ft_ref ref); /* of an FT_PY_FUNCTION */
 void python_thread(struct build *b, const struct item *it);
 
 /* globals.c */

@@ -71,6 +71,7 @@ process_id process_add(struct build *b, const struct birth *birth)
                                             .first = NONE,
                                             .last = NONE,
                                             .alive = NONE,
+                                            .greenlets = NONE,
                                             .hidden = NONE,
                                             .exec = NONE,
                                             .popen = NONE,

@@ -11,7 +11,7 @@ static const char *name(const struct timeline *t, ft_ref ref)
     return ref ? build_string_once(b, ref) : NULL;
 }
 
-static struct python_function function(const struct timeline *t, ft_ref ref)
+struct python_function python_function_of(const struct timeline *t, ft_ref ref)
 {
     const struct ft_head *record = ref ? ft_reader_find(t->reader, ref, FT_PY_FUNCTION) : NULL;
     if (!record) return (struct python_function){0};
@@ -26,13 +26,13 @@ void python_thread(struct build *b, const struct item *it)
     if (!task || task->thread == NONE) return;
     struct thread *thread = &b->t->threads[task->thread];
     thread->python_name = name(b->t, record.name);
-    thread->python = function(b->t, record.function);
+    thread->python = python_function_of(b->t, record.function);
 }
 
 struct python_function timeline_python_handler(const struct timeline *t, const struct event *e)
 {
     if (e->type != EVENT_SIGACTION || !e->record) return (struct python_function){0};
-    return function(t, FT_GET(sigaction, e->record).py_handler);
+    return python_function_of(t, FT_GET(sigaction, e->record).py_handler);
 }
 
 static ft_ref stack_of(const struct ft_head *record)
@@ -51,15 +51,14 @@ static ft_ref stack_of(const struct ft_head *record)
     case FT_SIGACTION: return FT_GET(sigaction, record).py_stack;
     case FT_SIGMASK: return FT_GET(sigmask, record).py_stack;
     case FT_KILL: return FT_GET(kill, record).py_stack;
+    case FT_GREENLET: return FT_GET(greenlet, record).spawned;
     default: return 0;
     }
 }
 
-bool timeline_python_frame(const struct timeline *t, const struct event *e, size_t i,
-                           struct python_function *frame)
+static bool frame_of(const struct timeline *t, ft_ref stack, size_t i, struct python_function *frame)
 {
-    ft_ref ref = e->record ? stack_of(e->record) : 0;
-    const struct ft_head *record = ref ? ft_reader_find(t->reader, ref, FT_PY_STACK) : NULL;
+    const struct ft_head *record = stack ? ft_reader_find(t->reader, stack, FT_PY_STACK) : NULL;
     if (!record) return false;
     size_t length;
     const struct ft_py_frame *frames = ft_tail(record, sizeof(struct ft_py_stack), &length);
@@ -67,4 +66,16 @@ bool timeline_python_frame(const struct timeline *t, const struct event *e, size
     *frame = (struct python_function){
         .name = name(t, frames[i].function), .file = name(t, frames[i].file), .line = frames[i].line};
     return true;
+}
+
+bool timeline_python_frame(const struct timeline *t, const struct event *e, size_t i,
+                           struct python_function *frame)
+{
+    return e->record && frame_of(t, stack_of(e->record), i, frame);
+}
+
+bool timeline_greenlet_frame(const struct timeline *t, thread_id greenlet, size_t i,
+                             struct python_function *frame)
+{
+    return frame_of(t, t->threads[greenlet].waits_at, i, frame);
 }

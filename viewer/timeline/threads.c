@@ -7,34 +7,45 @@
 
 /* --- the living ------------------------------------------------------------------------------ */
 
-static void link_alive(struct build *b, process_id p, thread_id t)
+/* Greenlets are apart: they are no threads that a fork could lose, or that could end somebody's wait. */
+static thread_id *first_alive(struct build *b, thread_id t)
 {
-    struct thread_more *more = &b->threads[t];
-    more->alive = true;
-    more->alive_before = NONE;
-    more->alive_next = b->processes[p].alive;
-    if (more->alive_next != NONE) b->threads[more->alive_next].alive_before = t;
-    b->processes[p].alive = t;
+    struct process_more *p = &b->processes[b->t->threads[t].process];
+    return b->t->threads[t].kind == THREAD_GREENLET ? &p->greenlets : &p->alive;
 }
 
-static void unlink_alive(struct build *b, process_id p, thread_id t)
+static void link_alive(struct build *b, thread_id t)
+{
+    struct thread_more *more = &b->threads[t];
+    thread_id *first = first_alive(b, t);
+    more->alive = true;
+    more->alive_before = NONE;
+    more->alive_next = *first;
+    if (more->alive_next != NONE) b->threads[more->alive_next].alive_before = t;
+    *first = t;
+}
+
+static void unlink_alive(struct build *b, thread_id t)
 {
     struct thread_more *more = &b->threads[t];
     if (more->alive_before != NONE)
         b->threads[more->alive_before].alive_next = more->alive_next;
     else
-        b->processes[p].alive = more->alive_next;
+        *first_alive(b, t) = more->alive_next;
     if (more->alive_next != NONE) b->threads[more->alive_next].alive_before = more->alive_before;
     more->alive = false;
 }
 
-thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t tid, int64_t ns)
+static thread_id add(struct build *b, process_id p, thread_id creator, enum thread_kind kind, int64_t ns)
 {
     struct timeline *t = b->t;
     thread_id id = (thread_id)t->thread_count;
     t->threads = build_grow(b, t->threads, id, sizeof *t->threads);
     b->threads = build_grow(b, b->threads, id, sizeof *b->threads);
     t->threads[id] = (struct thread){.process = p,
+                                     .kind = kind,
+                                     .runs_on = NONE,
+                                     .copy_of = NONE,
                                      .created_by = creator,
                                      .create = NONE,
                                      .created_at = NONE,
@@ -57,16 +68,27 @@ thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t 
     else
         b->threads[more->last].next = id;
     more->last = id;
-    link_alive(b, p, id);
+    link_alive(b, id);
+    return id;
+}
+
+thread_id thread_add(struct build *b, process_id p, thread_id creator, uint32_t tid, int64_t ns)
+{
+    thread_id id = add(b, p, creator, THREAD_NATIVE, ns);
     if (tid) thread_tid(b, id, tid);
     return id;
+}
+
+thread_id thread_add_greenlet(struct build *b, process_id p, thread_id creator, int64_t ns)
+{
+    return add(b, p, creator, THREAD_GREENLET, ns);
 }
 
 void thread_end(struct build *b, thread_id t, int64_t ns, enum thread_end how)
 {
     struct thread *thread = &b->t->threads[t];
     if (!b->threads[t].alive) return;
-    unlink_alive(b, thread->process, t);
+    unlink_alive(b, t);
     thread->end = ns < thread->start ? thread->start : ns;
     thread->how = how;
 }
@@ -74,17 +96,19 @@ void thread_end(struct build *b, thread_id t, int64_t ns, enum thread_end how)
 void thread_revive(struct build *b, thread_id t)
 {
     if (b->threads[t].alive) return;
-    link_alive(b, b->t->threads[t].process, t);
+    link_alive(b, t);
     b->t->threads[t].end = NEVER;
     b->t->threads[t].how = THREAD_RUNNING;
 }
 
 void threads_end_all(struct build *b, process_id p, thread_id but, int64_t ns, enum thread_end how)
 {
-    for (thread_id t = b->processes[p].alive, next; t != NONE; t = next) {
-        next = b->threads[t].alive_next;
-        if (t != but) thread_end(b, t, ns, how);
-    }
+    const thread_id lists[] = {b->processes[p].alive, b->processes[p].greenlets};
+    for (int i = 0; i < 2; i++)
+        for (thread_id t = lists[i], next; t != NONE; t = next) {
+            next = b->threads[t].alive_next;
+            if (t != but) thread_end(b, t, ns, how);
+        }
 }
 
 thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous)

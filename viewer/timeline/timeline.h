@@ -117,8 +117,21 @@ struct process {
         *coverage_reason; /* NULL: nothing is missing. When full: what is not seen of its Python side */
 };
 
+enum thread_kind { THREAD_NATIVE, THREAD_GREENLET };
+
+/*
+ * A greenlet (gevent, eventlet) is a thread to the program and memory to the
+ * kernel: tid 0, no start routine, run by another thread. `create` is the event
+ * at which it was first seen; `start` is then, or the birth of its process.
+ */
 struct thread {
     process_id process;
+    enum thread_kind kind;
+    thread_id runs_on; /* greenlets: the thread that runs it; else NONE */
+    thread_id copy_of; /* greenlets: the one of the parent that the fork copied; else NONE */
+    bool forker;       /* greenlets: a copy of the one that called the fork */
+    bool hub;          /* greenlets: the event loop, which runs the others */
+    uint32_t waits_at; /* greenlets: what timeline_greenlet_frame tells; 0: nothing */
     uint32_t tid;
     const char *name;              /* last pthread_setname_np; NULL */
     const char *python_name;       /* threading.Thread.name when it was created; NULL */
@@ -193,7 +206,7 @@ struct global {
     X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') \
     X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*') \
     X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z') X(STDIO, "stdio", 'o') \
-    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r')
+    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r') X(GREENLET, "greenlet", 'g')
 /* clang-format on */
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
@@ -209,7 +222,7 @@ enum event_type {
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
  * perhaps an ancestor's), EXEC_FAILED its errno, NO_CHILD the process asked for, STDIO the child of the fork,
- * WRITE and TEARDOWN the global,
+ * WRITE and TEARDOWN the global, GREENLET the greenlet that was first seen then,
  * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * SIGNAL: `child` is the sender's thread (timeline_sender knows more).
@@ -296,6 +309,11 @@ const struct object *timeline_object(const struct timeline *t, process_id proces
 /* The Python frame number `i` of an event, innermost first; false beyond the last. */
 bool timeline_python_frame(const struct timeline *t, const struct event *e, size_t i,
                            struct python_function *frame);
+/* The Python frame number `i` in which a greenlet was waiting for its turn when last looked at. */
+bool timeline_greenlet_frame(const struct timeline *t, thread_id greenlet, size_t i,
+                             struct python_function *frame);
+/* The greenlet all forks copied this one from: itself if none did. */
+thread_id timeline_greenlet_origin(const struct timeline *t, thread_id greenlet);
 /* SIGACTION: the Python function that was installed; .name NULL if none. For the one it replaced, pass the
  * event in `child`. */
 struct python_function timeline_python_handler(const struct timeline *t, const struct event *e);

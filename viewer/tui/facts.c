@@ -66,6 +66,8 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
     if (it->is_main) return process_name(t, it->process);
     if (it->python_name && *it->python_name) return it->python_name;
     if (it->name && *it->name) return it->name;
+    if (it->hub) return "event loop";
+    if (it->kind == THREAD_GREENLET) return it->python.name ? it->python.name : "greenlet";
     struct named n = {0};
     if (it->start_routine) n = names_at(t, it->process, it->start, it->start_routine);
     if (n.symbol)
@@ -114,6 +116,11 @@ void facts_add_thread(struct facts *f, const char *key, thread_id thread)
     const struct thread *t = &f->timeline->threads[thread];
     if (t->is_main) {
         facts_add_process(f, key, t->process);
+        return;
+    }
+    if (t->kind == THREAD_GREENLET) {
+        facts_add(f, key, STYLE_THREAD, "%s, a greenlet of %s",
+                  thread_name(f->timeline, thread, name, sizeof name), process_name(f->timeline, t->process));
         return;
     }
     facts_add(f, key, STYLE_THREAD, "%s, tid %u, of %s", thread_name(f->timeline, thread, name, sizeof name),
@@ -219,9 +226,33 @@ void facts_process(struct facts *f, process_id process)
     signal_facts(f, process);
 }
 
+static void greenlet_facts(struct facts *f, thread_id greenlet)
+{
+    const struct thread *g = &f->timeline->threads[greenlet];
+    struct python_function frame;
+    facts_add_thread(f, "greenlet", greenlet);
+    facts_add_python(f, "runs", g->python);
+    facts_add_thread(f, "on", g->runs_on);
+    if (g->copy_of != NONE) {
+        facts_add_thread(f, "copied from", g->copy_of);
+        facts_add(f, NULL, STYLE_NORMAL,
+                  "a greenlet is memory, which a fork copies, run by the thread that forked: it goes on in "
+                  "parent and child. threading calls it _DummyThread here");
+    }
+    time_fact(f, "first seen", g->start, "");
+    if (g->create < f->timeline->event_count) facts_add_stack(f, &f->timeline->events[g->create]);
+    if (g->end != NEVER) time_fact(f, g->how == THREAD_RETURNED ? "gone by" : "ended", g->end, "");
+    for (size_t i = 0; timeline_greenlet_frame(f->timeline, greenlet, i, &frame); i++)
+        facts_add_python(f, i ? "" : "last seen in", frame);
+}
+
 void facts_thread(struct facts *f, thread_id thread)
 {
     const struct thread *t = &f->timeline->threads[thread];
+    if (t->kind == THREAD_GREENLET) {
+        greenlet_facts(f, thread);
+        return;
+    }
     struct event at = {.process = t->process, .ns = t->start};
     char text[TEXT_SHORT];
     facts_add_thread(f, "thread", thread);

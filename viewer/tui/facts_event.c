@@ -98,6 +98,12 @@ static void of_thread_create(struct facts *f, const struct event *e)
     error_fact(f, r.error);
 }
 
+static void of_greenlet(struct facts *f, const struct event *e)
+{
+    if (e->child < f->timeline->thread_count)
+        facts_add_python(f, "runs", f->timeline->threads[e->child].python);
+}
+
 static void of_thread_op(struct facts *f, const struct event *e)
 {
     error_fact(f, FT_GET(thread_op, e->record).error);
@@ -306,6 +312,7 @@ static const struct {
     [EVENT_STDIO] = {ABOUT_PROCESS, "child", of_stdio},
     [EVENT_UNSAFE_CALL] = {ABOUT_NOTHING, NULL, of_unsafe_call},
     [EVENT_NO_CHILD] = {ABOUT_PROCESS, "asked for", of_no_child},
+    [EVENT_GREENLET] = {ABOUT_THREAD, "greenlet", of_greenlet},
     [EVENT_NOTE] = {ABOUT_NOTHING, NULL, of_note},
 };
 /* clang-format on */

@@ -37,6 +37,7 @@
     X(THREAD_NAME,   15, U'n', 'n', DIM,       "thread named")              \
     X(THREAD_END,    10, 0,    0,   MARK,      NULL)                        \
     X(THREAD_START,   5, 0,    0,   MARK,      NULL)                        \
+    X(GREENLET,      38, U'g', 'g', MARK,      "greenlet first seen")       \
     X(WRITE,         12, U'∙', 'v', VALUE,     "watched global written")    \
     X(TEARDOWN,       8, U'∙', 'v', DIM,       "global cleared at shutdown") \
     X(NOTE,          28, U'*', '*', DIM,       "note of the recorder")

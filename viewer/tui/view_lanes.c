@@ -51,7 +51,12 @@ static void draw_label(struct pane *p, size_t i)
         snprintf(number, sizeof number, "%u", p->t->processes[row->process].pid);
         x += 2;
     } else if (row->kind == ROW_THREAD) {
-        snprintf(number, sizeof number, "%u", p->t->threads[row->thread].tid);
+        bool greenlet = p->t->threads[row->thread].kind == THREAD_GREENLET;
+        if (greenlet) {
+            grid_put(g, x, y, U'~', '~', STYLE_THREAD);
+            x += 2;
+        } else
+            snprintf(number, sizeof number, "%u", p->t->threads[row->thread].tid);
     } else if (row->kind == ROW_GHOST) {
         grid_put(g, x, y, U'†', '#', STYLE_GHOST);
         x += 2;
@@ -90,7 +95,10 @@ static void draw_lane(struct pane *p, size_t i)
     int left = p->lanes.x, right = left + p->lanes.width - 1;
     if (row->kind == ROW_COPY) return; /* view_strips.c */
     enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD, STYLE_GHOST}[row->kind];
-    unsigned shape = row->kind == ROW_PROCESS ? LINE_HEAVY : row->kind == ROW_GHOST ? LINE_DASHED : 0;
+    bool greenlet = row->kind == ROW_THREAD && p->t->threads[row->thread].kind == THREAD_GREENLET;
+    unsigned shape = row->kind == ROW_PROCESS             ? LINE_HEAVY
+                     : row->kind == ROW_GHOST || greenlet ? LINE_DASHED
+                                                          : 0;
     if (last < left || first > right) return;
     for (int x = first < left ? left : first; x <= last && x <= right; x++) {
         unsigned lines = (x > first ? LINE_LEFT : 0) | (x < last ? LINE_RIGHT : 0);
