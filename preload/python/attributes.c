@@ -10,8 +10,8 @@
 #include "preload/python/dict.h"
 #include "preload/python/elf.h"
 
-/* Public structures, the same in 3.11-3.13: PyTypeObject, PyGetSetDef, PyLongObject of one digit */
-enum { TYPE_GETSET = 248, TYPE_BASE = 256, LONG_DIGIT = 24 };
+/* Public structures, the same in 3.11-3.13: PyTypeObject, PyGetSetDef */
+enum { TYPE_GETSET = 248, TYPE_BASE = 256 };
 struct getset {
     const char *name;
     void *(*get)(void *object, void *closure);
@@ -71,7 +71,7 @@ const void *py_attribute(const void *object, const char *name)
 uint32_t py_attribute_number(const void *object, const char *name)
 {
     void *value = get(object, name);
-    uint32_t number = py_is(value, python.PyLong_Type) ? py_read32(value, LONG_DIGIT) : 0;
+    uint32_t number = py_is(value, python.PyLong_Type) ? py_read32(value, DIGITS) : 0;
     if (value) python.Py_DecRef(value);
     return number;
 }

@@ -3,7 +3,7 @@ import os
 import signal
 import time
 
-from harness import PYTHON, scenario, wait_until
+from harness import PYTHON, forktrace, scenario, wait_until
 
 GUNICORN = ("/usr/bin/gunicorn", "--bind", "127.0.0.1:PORT", "--workers", "1")
 
@@ -97,18 +97,33 @@ def gevent(check, patch, creates, lives_on):
     check.equal("ghosts in the worker", len(trace.ghosts(worker)), creates)
     check.equal("the loop lives on in the worker", after > before, lives_on)
     check.equal("lost records", trace.lost(), 0)
+    return trace, arbiter, worker, forktrace("report", server.trace_path).stdout
 
 
 @scenario("gunicorn gevent, all patched")
 def gevent_all(check):
-    gevent(check, "all", 0, True)
+    trace, arbiter, worker, report = gevent(check, "all", 0, True)
+    mine, copy = (next((t for t in trace.threads if t["process"] == p["id"] and t["python_name"] == "ticker"), {})
+                  for p in (arbiter, worker))
+    check.equal("ticker is a greenlet in both", [t.get("kind") for t in (mine, copy)], ["greenlet"] * 2)
+    check.equal("the worker's is a copy of the arbiter's", copy.get("copy_of"), mine.get("id"))
+    check.equal("its function", mine["start_routine"]["python"].split()[0], "ticker")
+    check.true("spawned in ticker.py", any(f["file"].endswith("/ticker.py") for f in mine["created_at"]))
+    check.equal("greenlets besides the event loop", sum(t["kind"] == "greenlet" and not t["hub"] for t in trace.threads), 2)
+    found = [(x["rule"], x["severity"]) for x in trace.json["findings"]]
+    check.equal("the first finding", found[:1], [("greenlet-survives-fork", "warning")])
+    first = " ".join(" ".join(report.splitlines()[:8]).split())
+    check.true("the report's first lines say so", "the greenlet `ticker`, spawned at ticker.py:" in first
+               and "runs in gunicorn arbiter and gunicorn worker 1" in first, first)
 
 
 @scenario("gunicorn gevent, threads not patched")
 def gevent_threads(check):
-    gevent(check, "all but threads", 1, False)
+    trace, _, _, _ = gevent(check, "all but threads", 1, False)
+    check.equal("greenlets that survived", [x for x in trace.json["findings"] if x["rule"] == "greenlet-survives-fork"], [])
 
 
 @scenario("gunicorn gevent, not patched")
 def gevent_none(check):
-    gevent(check, "nothing", 1, False)
+    trace, _, _, _ = gevent(check, "nothing", 1, False)
+    check.equal("greenlets that survived", [x for x in trace.json["findings"] if x["rule"] == "greenlet-survives-fork"], [])

@@ -203,6 +203,7 @@ cJSON *json_thread(const struct timeline *t, thread_id id)
     json_id(object, "runs_on", 't', th->runs_on); /* greenlets: the thread that runs it, */
     json_id(object, "copy_of", 't', th->copy_of); /* and the parent's that a fork copied */
     json_bool(object, "hub", th->hub);
+    json_string(object, "type", th->type);
     json_id(object, "created_by", 't', th->created_by);
     const struct process *p = &t->processes[th->process];
     event_id made = th->is_main ? p->fork : th->create;

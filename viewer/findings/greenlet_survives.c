@@ -7,6 +7,8 @@
 
 #include "find.h"
 
+static bool is_gevents(const struct thread *g) { return g->type && !strncmp(g->type, "gevent.", 7); }
+
 /* gevent's and eventlet's own: of use to the child's event loop. */
 static bool is_plumbing(const struct thread *g)
 {
@@ -57,9 +59,10 @@ void tell_greenlet_survives(const struct timeline *t, struct finding *x, struct 
              "no thread of the kernel but a piece of memory, run in turns by the very thread that forked. So "
              "each of these processes has its own, which does the work again and writes that process's own "
              "copy of every variable.");
-    if (g->python_name)
-        say(why,
-            " (It was started as a threading.Thread, which monkey.patch_all() turns into a greenlet. The "
-            "child's threading.enumerate() leaves it out, and threading.current_thread() in it is a "
-            "_DummyThread, for Python takes it for a thread that the fork has lost.)");
+    if (!g->python_name) return;
+    say(why,
+        " (It was started as a threading.Thread, which monkey patching makes a greenlet. The child's "
+        "threading.enumerate() leaves it out, for Python takes it for a thread that the fork "
+        "has lost%s.)",
+        is_gevents(g) ? "; threading.current_thread() in it is a _DummyThread" : "");
 }

@@ -19,6 +19,7 @@ static void name_it(struct build *b, thread_id id, ft_ref ref, const struct ft_g
     struct thread *g = &b->t->threads[id];
     g->python_name = record->name ? build_string_once(b, record->name) : NULL;
     g->python = python_function_of(b->t, record->function);
+    g->type = record->type ? build_string_once(b, record->type) : NULL;
     g->hub = record->flags & FT_GREENLET_HUB;
     b->threads[id].greenlet = ref;
     build_map_put(b, &b->by_greenlet, ref, g->process, id);

@@ -131,6 +131,7 @@ struct thread {
     thread_id copy_of; /* greenlets: the one of the parent that the fork copied; else NONE */
     bool forker;       /* greenlets: a copy of the one that called the fork */
     bool hub;          /* greenlets: the event loop, which runs the others */
+    const char *type;  /* greenlets: of the object, "gevent._gevent_cgreenlet.Greenlet"; NULL */
     uint32_t waits_at; /* greenlets: what timeline_greenlet_frame tells; 0: nothing */
     uint32_t tid;
     const char *name;              /* last pthread_setname_np; NULL */

@@ -232,12 +232,13 @@ static void greenlet_facts(struct facts *f, thread_id greenlet)
     struct python_function frame;
     facts_add_thread(f, "greenlet", greenlet);
     facts_add_python(f, "runs", g->python);
+    if (g->type) facts_add(f, "type", STYLE_PYTHON, "%s", g->type);
     facts_add_thread(f, "on", g->runs_on);
     if (g->copy_of != NONE) {
         facts_add_thread(f, "copied from", g->copy_of);
         facts_add(f, NULL, STYLE_NORMAL,
                   "a greenlet is memory, which a fork copies, run by the thread that forked: it goes on in "
-                  "parent and child. threading calls it _DummyThread here");
+                  "parent and child. Python's threading does not list it here");
     }
     time_fact(f, "first seen", g->start, "");
     if (g->create < f->timeline->event_count) facts_add_stack(f, &f->timeline->events[g->create]);

@@ -1,0 +1,85 @@
+"""gevent and eventlet without a server: greenlets that a fork copies, and what watching them must not change."""
+import collections
+
+from harness import PYTHON, Skip, scenario
+import subprocess
+
+
+def need(library):
+    if subprocess.run([PYTHON, "-c", f"import {library}"], capture_output=True).returncode:
+        raise Skip(f"python3-{library} is not installed")
+
+
+def greenlets(trace, process):
+    return {t["python_name"] or t["start_routine"]["python"].split()[0]: t for t in trace.threads
+            if t["process"] == process["id"] and t["kind"] == "greenlet" and not t["hub"]}
+
+
+def survivors(trace):
+    return sorted(x["title"].split("`")[1] for x in trace.json["findings"] if x["rule"] == "greenlet-survives-fork")
+
+
+def fork(check, library, when):
+    need(library)
+    server = check.server(PYTHON, "green_fork.py", env={"LIBRARY": library, "WHEN": when})
+    check.equal("exit status", server.wait(60), 0)
+    trace = server.trace()
+    parent, (child,) = trace.root, trace.children(trace.root)
+    check.equal("lost records", trace.lost(), 0)
+    check.equal("threads created", len(trace.events("thread-create")), 0)
+    return trace, greenlets(trace, parent), greenlets(trace, child), server.output().split("\n")
+
+
+def survives(check, library):
+    trace, ours, copies, output = fork(check, library, "before the fork")
+    check.true("the greenlets go on in both", sum(line.startswith(("parent True", "child True")) for line in output) == 2, output)
+    check.equal("greenlets of the parent", sorted(ours), ["job", "loop"])
+    check.equal("greenlets of the child, and whose copies", {n: t["copy_of"] for n, t in copies.items()},
+                {n: t["id"] for n, t in ours.items()})
+    check.equal("those that survived", survivors(trace), ["job", "loop"])
+    return trace, ours, output
+
+
+@scenario("gevent: greenlets survive os.fork")
+def gevent_fork(check):
+    trace, ours, output = survives(check, "gevent")
+    spawned = [f["function"] for f in ours["loop"]["created_at"] if f["file"].endswith("/green_fork.py")]
+    check.equal("where loop was spawned", spawned[:1], ["start"])
+    check.true("threading says what the finding says", "child True _DummyThread" in output, output)
+    told = next(x for x in trace.json["findings"] if "`job`" in x["title"])
+    check.true("_DummyThread is explained", "_DummyThread" in told["explanation"], told)
+
+
+@scenario("eventlet: greenlets survive os.fork")
+def eventlet_fork(check):
+    survives(check, "eventlet")
+
+
+def healthy(check, library):
+    trace, ours, own, output = fork(check, library, "after the fork")
+    check.true("the child's own run", any(line.startswith("child True") for line in output), output)
+    check.equal("greenlets of the parent", ours, {})
+    check.equal("greenlets of the child, and whose copies", {n: t["copy_of"] for n, t in own.items()},
+                {"job": None, "loop": None})
+    check.equal("findings", [x["title"] for x in trace.json["findings"] if x["severity"] != "note"], [])
+
+
+@scenario("gevent: greenlets spawned after the fork")
+def gevent_healthy(check):
+    healthy(check, "gevent")
+
+
+@scenario("eventlet: greenlets spawned after the fork")
+def eventlet_healthy(check):
+    healthy(check, "eventlet")
+
+
+@scenario("gevent behaves the same")
+def behaviour(check):
+    need("gevent")
+    plain = subprocess.run([PYTHON, "green_behaviour.py"], capture_output=True, text=True, timeout=60,
+                           cwd=check.server(PYTHON, "-c", "pass").directory)
+    server = check.server(PYTHON, "green_behaviour.py")
+    check.equal("exit status", server.wait(60), plain.returncode)
+    check.equal("output", server.output(), plain.stdout + plain.stderr)
+    check.equal("it said something", len(plain.stdout.splitlines()), 10)
