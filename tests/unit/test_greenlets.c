@@ -119,7 +119,7 @@ static struct timeline *forked(bool by_a, bool hub, useconds_t stays)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
     ft_ref child = trace_fork(root, FT_FORK_fork, 101);
-    ft_ref a = trace_greenlet(root, "a", "", hub ? FT_GREENLET_HUB : 0);
+    ft_ref a = trace_greenlet(root, "a", "gevent.Greenlet", hub ? FT_GREENLET_HUB : 0);
     trace_greenlets(root, child, by_a ? a : 0, 0, LIST(a));
     trace_child(child, 101);
     usleep(stays);
