@@ -44,7 +44,7 @@ def main():
     while len(shown.setdefault("ready", b"")) < 2:
         shown["ready"] += os.read(reader, 2)
     before = i
-    while i < before + 20:
+    while i < before + 200:  # 0.4 s at least
         time.sleep(0.001)
     for pid in workers:
         os.kill(pid, signal.SIGTERM)
