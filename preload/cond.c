@@ -14,9 +14,9 @@
 
 #include "waiting.h"
 
-static void begin(const void *cond, const void *mutex, uint64_t site)
+static void begin(enum ft_timed timed, const void *cond, const void *mutex, uint64_t site)
 {
-    waiting_begin(FT_WAIT_cond, cond, (uint64_t)(uintptr_t)mutex, 0, site);
+    waiting_begin(FT_WAIT_cond, timed, cond, (uint64_t)(uintptr_t)mutex, 0, site);
 }
 
 static int end(int result, int time_out)
@@ -31,32 +31,32 @@ static int end(int result, int time_out)
 /* dlsym finds GLIBC_2.3.2's, the default; the older ones are for programs older than x86-64. */
 HOOK(int, pthread_cond_wait, (pthread_cond_t * cond, pthread_mutex_t *mutex))
 {
-    begin(cond, mutex, SITE());
+    begin(FT_UNTIMED, cond, mutex, SITE());
     return end(REAL(pthread_cond_wait)(cond, mutex), ETIMEDOUT);
 }
 
 HOOK(int, pthread_cond_timedwait,
      (pthread_cond_t * cond, pthread_mutex_t *mutex, const struct timespec *until))
 {
-    begin(cond, mutex, SITE());
+    begin(FT_TIMED, cond, mutex, SITE());
     return end(REAL(pthread_cond_timedwait)(cond, mutex, until), ETIMEDOUT);
 }
 
 HOOK(int, pthread_cond_clockwait,
      (pthread_cond_t * cond, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until))
 {
-    begin(cond, mutex, SITE());
+    begin(FT_TIMED, cond, mutex, SITE());
     return end(REAL(pthread_cond_clockwait)(cond, mutex, clock, until), ETIMEDOUT);
 }
 
 HOOK(int, cnd_wait, (cnd_t * cond, mtx_t *mutex))
 {
-    begin(cond, mutex, SITE());
+    begin(FT_UNTIMED, cond, mutex, SITE());
     return end(REAL(cnd_wait)(cond, mutex), thrd_timedout);
 }
 
 HOOK(int, cnd_timedwait, (cnd_t * cond, mtx_t *mutex, const struct timespec *until))
 {
-    begin(cond, mutex, SITE());
+    begin(FT_TIMED, cond, mutex, SITE());
     return end(REAL(cnd_timedwait)(cond, mutex, until), thrd_timedout);
 }

@@ -62,7 +62,7 @@ HOOK_REAL(int, pthread_mutex_lock, (pthread_mutex_t *));
 __attribute__((noinline)) static int lock_tried(pthread_mutex_t *mutex, int result, uint64_t site)
 {
     if (taken(result)) return result;
-    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), site);
+    waiting_begin(FT_WAIT_mutex, FT_UNTIMED, mutex, 0, owner(mutex), site);
     result = REAL(pthread_mutex_lock)(mutex);
     waiting_end();
     if (!taken(result)) held_pop(mutex);
@@ -96,7 +96,7 @@ HOOK(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timesp
     if (!ft_writer_on(&ft)) return REAL(pthread_mutex_timedlock)(mutex, until);
     /* a free mutex: `until` is not looked at */
     if (may_try(mutex) && !REAL(pthread_mutex_trylock)(mutex)) return hold(mutex, 0);
-    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), SITE());
+    waiting_begin(FT_WAIT_mutex, FT_TIMED, mutex, 0, owner(mutex), SITE());
     return timed(mutex, REAL(pthread_mutex_timedlock)(mutex, until), ETIMEDOUT);
 }
 
@@ -107,7 +107,7 @@ HOOK(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, co
     bool known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
     bool pi = mutex->__data.__kind & MUTEX_PI;
     if (known && !pi && may_try(mutex) && !REAL(pthread_mutex_trylock)(mutex)) return hold(mutex, 0);
-    waiting_begin(FT_WAIT_mutex, mutex, 0, owner(mutex), SITE());
+    waiting_begin(FT_WAIT_mutex, FT_TIMED, mutex, 0, owner(mutex), SITE());
     return timed(mutex, REAL(pthread_mutex_clocklock)(mutex, clock, until), ETIMEDOUT);
 }
 
@@ -137,7 +137,8 @@ HOOK(int, mtx_lock, (mtx_t * mutex))
     if (!ft_writer_on(&ft)) return REAL(mtx_lock)(mutex);
     int result = REAL(mtx_trylock)(mutex);
     if (result != thrd_success) {
-        waiting_begin(FT_WAIT_mutex, mutex, 0, owner((const pthread_mutex_t *)(const void *)mutex), SITE());
+        waiting_begin(FT_WAIT_mutex, FT_UNTIMED, mutex, 0,
+                      owner((const pthread_mutex_t *)(const void *)mutex), SITE());
         result = REAL(mtx_lock)(mutex);
         waiting_end();
     }
@@ -149,7 +150,8 @@ HOOK(int, mtx_timedlock, (mtx_t * mutex, const struct timespec *until))
     if (!ft_writer_on(&ft)) return REAL(mtx_timedlock)(mutex, until);
     int result = REAL(mtx_trylock)(mutex);
     if (result == thrd_success) return hold_c11(mutex, result);
-    waiting_begin(FT_WAIT_mutex, mutex, 0, owner((const pthread_mutex_t *)(const void *)mutex), SITE());
+    waiting_begin(FT_WAIT_mutex, FT_TIMED, mutex, 0, owner((const pthread_mutex_t *)(const void *)mutex),
+                  SITE());
     result = REAL(mtx_timedlock)(mutex, until);
     if (result == thrd_timedout)
         waiting_timed_out();

@@ -56,7 +56,7 @@ static void wait_over(const bool *blocking)
 /* From here to the end of the block this thread may be waiting for `child`; cancellation ends it too. */
 #define WHILE_WAITING(child, options, site)                                   \
     bool blocking __attribute__((cleanup(wait_over))) = !((options)&WNOHANG); \
-    if (blocking) waiting_begin(FT_WAIT_child, NULL, (uint64_t)(int64_t)(child), 0, site)
+    if (blocking) waiting_begin(FT_WAIT_child, FT_UNTIMED, NULL, (uint64_t)(int64_t)(child), 0, site)
 
 HOOK(pid_t, wait, (int *status))
 {

@@ -16,9 +16,9 @@ static int hold(const pthread_rwlock_t *lock, enum ft_wait_kind kind, int result
     return result;
 }
 
-static void begin(const pthread_rwlock_t *lock, enum ft_wait_kind kind, uint64_t site)
+static void begin(const pthread_rwlock_t *lock, enum ft_wait_kind kind, enum ft_timed timed, uint64_t site)
 {
-    waiting_begin(kind, lock, 0, (uint32_t)lock->__data.__cur_writer, site);
+    waiting_begin(kind, timed, lock, 0, (uint32_t)lock->__data.__cur_writer, site);
 }
 
 /* The wait is over. */
@@ -58,13 +58,13 @@ HOOK_REAL(int, pthread_rwlock_wrlock, (pthread_rwlock_t *));
 
 static __attribute__((noinline)) int read_busy(pthread_rwlock_t *lock, uint64_t site)
 {
-    begin(lock, READ, site);
+    begin(lock, READ, FT_UNTIMED, site);
     return end(lock, READ, REAL(pthread_rwlock_rdlock)(lock));
 }
 
 static __attribute__((noinline)) int write_busy(pthread_rwlock_t *lock, uint64_t site)
 {
-    begin(lock, WRITE, site);
+    begin(lock, WRITE, FT_UNTIMED, site);
     return end(lock, WRITE, REAL(pthread_rwlock_wrlock)(lock));
 }
 
@@ -89,7 +89,7 @@ HOOK(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t * lock, const struct tim
 {
     if (!ft_writer_on(&ft)) return REAL(pthread_rwlock_timedrdlock)(lock, until);
     if (valid(CLOCK_REALTIME, until) && !REAL(pthread_rwlock_tryrdlock)(lock)) return hold(lock, READ, 0);
-    begin(lock, READ, SITE());
+    begin(lock, READ, FT_TIMED, SITE());
     return end(lock, READ, REAL(pthread_rwlock_timedrdlock)(lock, until));
 }
 
@@ -97,7 +97,7 @@ HOOK(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t * lock, const struct tim
 {
     if (!ft_writer_on(&ft)) return REAL(pthread_rwlock_timedwrlock)(lock, until);
     if (valid(CLOCK_REALTIME, until) && !REAL(pthread_rwlock_trywrlock)(lock)) return hold(lock, WRITE, 0);
-    begin(lock, WRITE, SITE());
+    begin(lock, WRITE, FT_TIMED, SITE());
     return end(lock, WRITE, REAL(pthread_rwlock_timedwrlock)(lock, until));
 }
 
@@ -106,7 +106,7 @@ HOOK(int, pthread_rwlock_clockrdlock,
 {
     if (!ft_writer_on(&ft)) return REAL(pthread_rwlock_clockrdlock)(lock, clock, until);
     if (valid(clock, until) && !REAL(pthread_rwlock_tryrdlock)(lock)) return hold(lock, READ, 0);
-    begin(lock, READ, SITE());
+    begin(lock, READ, FT_TIMED, SITE());
     return end(lock, READ, REAL(pthread_rwlock_clockrdlock)(lock, clock, until));
 }
 
@@ -115,7 +115,7 @@ HOOK(int, pthread_rwlock_clockwrlock,
 {
     if (!ft_writer_on(&ft)) return REAL(pthread_rwlock_clockwrlock)(lock, clock, until);
     if (valid(clock, until) && !REAL(pthread_rwlock_trywrlock)(lock)) return hold(lock, WRITE, 0);
-    begin(lock, WRITE, SITE());
+    begin(lock, WRITE, FT_TIMED, SITE());
     return end(lock, WRITE, REAL(pthread_rwlock_clockwrlock)(lock, clock, until));
 }
 

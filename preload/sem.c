@@ -58,7 +58,7 @@ HOOK(int, sem_wait, (sem_t * sem))
 {
     if (!ft_writer_on(&ft)) return REAL(sem_wait)(sem);
     if (took(sem)) return 0;
-    waiting_begin(FT_WAIT_sem, sem, 0, 0, SITE());
+    waiting_begin(FT_WAIT_sem, FT_UNTIMED, sem, 0, 0, SITE());
     return end(sem, REAL(sem_wait)(sem));
 }
 
@@ -66,7 +66,7 @@ HOOK(int, sem_timedwait, (sem_t * sem, const struct timespec *until))
 {
     if (!ft_writer_on(&ft)) return REAL(sem_timedwait)(sem, until);
     if (valid(CLOCK_REALTIME, until) && took(sem)) return 0;
-    waiting_begin(FT_WAIT_sem, sem, 0, 0, SITE());
+    waiting_begin(FT_WAIT_sem, FT_TIMED, sem, 0, 0, SITE());
     return end(sem, REAL(sem_timedwait)(sem, until));
 }
 
@@ -74,7 +74,7 @@ HOOK(int, sem_clockwait, (sem_t * sem, clockid_t clock, const struct timespec *u
 {
     if (!ft_writer_on(&ft)) return REAL(sem_clockwait)(sem, clock, until);
     if (valid(clock, until) && took(sem)) return 0;
-    waiting_begin(FT_WAIT_sem, sem, 0, 0, SITE());
+    waiting_begin(FT_WAIT_sem, FT_TIMED, sem, 0, 0, SITE());
     return end(sem, REAL(sem_clockwait)(sem, clock, until));
 }
 

@@ -34,7 +34,7 @@ HOOK(int, pthread_spin_lock, (pthread_spinlock_t * lock))
         result = REAL(pthread_spin_trylock)(lock);
     }
     if (result) {
-        waiting_begin(FT_WAIT_spin, plain(lock), 0, 0, SITE());
+        waiting_begin(FT_WAIT_spin, FT_UNTIMED, plain(lock), 0, 0, SITE());
         result = REAL(pthread_spin_lock)(lock);
         waiting_end();
     }

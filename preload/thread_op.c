@@ -36,20 +36,21 @@ static void joined(uint64_t thread, uint64_t site, int error)
 }
 
 /* Around a join that may block; its end is a cleanup because joining is a cancellation point. */
-static int join_begins(uint64_t thread, uint64_t site)
+static int join_begins(uint64_t thread, enum ft_timed timed, uint64_t site)
 {
-    waiting_begin(FT_WAIT_join, (const void *)(uintptr_t)thread, 0, thread_tid((pthread_t)thread), site);
+    waiting_begin(FT_WAIT_join, timed, (const void *)(uintptr_t)thread, 0, thread_tid((pthread_t)thread),
+                  site);
     return 0;
 }
 static void join_ends(const int *unused) { waiting_end(); }
-#define WAITING_FOR(thread, site) \
-    __attribute__((cleanup(join_ends), unused)) int waiting = join_begins((uint64_t)(thread), site)
+#define WAITING_FOR(thread, timed, site) \
+    __attribute__((cleanup(join_ends), unused)) int waiting = join_begins((uint64_t)(thread), timed, site)
 
 HOOK(int, pthread_join, (pthread_t thread, void **result))
 {
     int error;
     {
-        WAITING_FOR(thread, SITE());
+        WAITING_FOR(thread, FT_UNTIMED, SITE());
         error = REAL(pthread_join)(thread, result);
     }
     joined((uint64_t)thread, SITE(), error);
@@ -60,7 +61,7 @@ HOOK(int, pthread_timedjoin_np, (pthread_t thread, void **result, const struct t
 {
     int error;
     {
-        WAITING_FOR(thread, SITE());
+        WAITING_FOR(thread, until ? FT_TIMED : FT_UNTIMED, SITE());
         error = REAL(pthread_timedjoin_np)(thread, result, until);
     }
     joined((uint64_t)thread, SITE(), error);
@@ -72,7 +73,7 @@ HOOK(int, pthread_clockjoin_np,
 {
     int error;
     {
-        WAITING_FOR(thread, SITE());
+        WAITING_FOR(thread, until ? FT_TIMED : FT_UNTIMED, SITE());
         error = REAL(pthread_clockjoin_np)(thread, result, clock, until);
     }
     joined((uint64_t)thread, SITE(), error);
@@ -90,7 +91,7 @@ HOOK(int, thrd_join, (thrd_t thread, int *result))
 {
     int outcome;
     {
-        WAITING_FOR(thread, SITE());
+        WAITING_FOR(thread, FT_UNTIMED, SITE());
         outcome = REAL(thrd_join)(thread, result);
     }
     joined((uint64_t)thread, SITE(), thread_c11_error(outcome, EINVAL));

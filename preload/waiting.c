@@ -91,6 +91,7 @@ static void tell(struct wait *wait, uint64_t end)
     record->second = wait->now.second;
     record->owner_tid = wait->now.owner_tid;
     record->kind = wait->now.kind;
+    record->timed = wait->now.timed;
     ft_commit(record);
     wait->told = counts;
 }
@@ -158,8 +159,8 @@ static void drop_left(void)
 /* A vfork child, or a clone() without a thread pointer of its own, would overwrite its parent's wait. */
 static bool borrowed(void) { return self.vforked || self_shared_tls; }
 
-__attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, const void *address, uint64_t second,
-                                             uint32_t owner_tid, uint64_t site)
+__attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, enum ft_timed timed, const void *address,
+                                             uint64_t second, uint32_t owner_tid, uint64_t site)
 {
     if (borrowed() || !ft_writer_on(&ft) || self.end == SELF_ENDED) return;
     if (unlikely(mine.waits)) drop_left();
@@ -172,7 +173,8 @@ __attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, const void 
                                 .origin.site = site,
                                 .address = (uint64_t)(uintptr_t)address,
                                 .second = second,
-                                .kind = (uint16_t)kind};
+                                .kind = (uint16_t)kind,
+                                .timed = (uint16_t)timed};
     if (goes_on(wait, &next))
         wait->now.coalesced++;
     else {

@@ -15,12 +15,12 @@
 #include "self.h"
 
 /*
- * We are about to block. `second` is a cond's mutex or the pid waited for;
+ * We are about to block, `timed` with a time limit. `second` is a cond's mutex or the pid waited for;
  * owner_tid who holds it, 0 unknown; site the return address in the caller.
  * May be nested: a signal handler may wait inside a wait, which goes on after it.
  */
-void waiting_begin(enum ft_wait_kind kind, const void *address, uint64_t second, uint32_t owner_tid,
-                   uint64_t site);
+void waiting_begin(enum ft_wait_kind kind, enum ft_timed timed, const void *address, uint64_t second,
+                   uint32_t owner_tid, uint64_t site);
 
 /* The wait is over. A thread that never gets here (cancelled, a longjmp) is noticed later. */
 void waiting_end(void);

@@ -611,6 +611,8 @@ struct ft_kill { /* before the call; FT_OPEN until it returned */
 
 /* --- waiting -------------------------------------------------------------------------------- */
 
+enum ft_timed { FT_TIMED_UNKNOWN, FT_UNTIMED, FT_TIMED }; /* has it a time limit? An older writer did not say */
+
 /*
  * Appended when a wait ended that lasted at least the threshold. Timed waits in
  * a row on the same thing are one wait; it is told at a time-out, not knowing
@@ -624,7 +626,8 @@ struct ft_wait {
     uint64_t address;
     uint64_t second; /* cond: its mutex; child: pid waited for */
     uint32_t owner_tid;
-    uint16_t kind, pad;
+    uint16_t kind;
+    uint16_t timed; /* enum ft_timed */
 };
 
 struct ft_wait_slot {    /* now waiting; head.state 0: not waiting. Same tail as ft_wait */
@@ -633,7 +636,8 @@ struct ft_wait_slot {    /* now waiting; head.state 0: not waiting. Same tail as
     uint64_t address;
     uint64_t second;
     uint32_t owner_tid;
-    uint16_t kind, pad;
+    uint16_t kind;
+    uint16_t timed;
     uint32_t coalesced; /* timed waits in a row on the same thing */
     uint32_t pad2;
 };

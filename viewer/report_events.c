@@ -77,6 +77,12 @@ static void awaited(FILE *out, const struct timeline *t, const struct event *e)
                 text_ink(INK_PLAIN));
 }
 
+/* CPython's own waits for the GIL are made again when their time is over. */
+static bool has_limit(const struct event *e, const struct named *lock)
+{
+    return timeline_timed(e) == FT_TIMED && !names_python_lock(lock);
+}
+
 /*
  * The process has no other thread. What lies in an ELF object's memory is the process's own, so nobody else
  * can reach it either.
@@ -85,8 +91,8 @@ static void nobody(FILE *out, const struct timeline *t, const struct event *e, c
 {
     const struct process *p = &t->processes[e->process];
     if (!(e->flags & EVENT_UNFINISHED) || !timeline_alone(t, e) || !lock->path) return;
-    fprintf(out, "\n%16s%snobody in this process can end it: it has no other thread%s", "", text_ink(INK_BAD),
-            text_ink(INK_PLAIN));
+    fprintf(out, "\n%16s%snobody in this process can end it%s: it has no other thread%s", "",
+            text_ink(INK_BAD), has_limit(e, lock) ? " before its time limit" : "", text_ink(INK_PLAIN));
     for (size_t i = 0; i < p->ghost_count && i < AWAITED && tree_ghosts_matter(p); i++) {
         fputs(i ? ", " : "; lost at its fork: ", out);
         thread_with_start(out, t, p->ghosts[i].thread);
@@ -120,6 +126,7 @@ static void wait_line(FILE *out, const struct timeline *t, const struct event *e
     const char *meaning = names_python_lock(&lock);
     fprintf(out, "t%u (%s) ", e->thread, tree_thread(thread, sizeof thread, t, e->thread));
     lasted(out, t, e);
+    if (has_limit(e, &lock)) fputs(" with a time limit", out);
     if (meaning) fprintf(out, " %s:", meaning);
     fprintf(out, " %s%s", meaning ? "" : "for ", text_wait_kind(kind));
     if (kind != FT_WAIT_child) {

@@ -361,6 +361,23 @@ def reloader(check):
                                                rf"bound it at \S+ in serve \(reloader.py:{line}\)", text))
 
 
+# --- waits with and without a time limit --------------------------------------------------------------
+
+
+@scenario("python truth: a wait's time limit")
+def limits(check):
+    code = ("import threading\nlock = threading.Lock()\nlock.acquire()\n"
+            "t = threading.Thread(target=lambda: lock.acquire(timeout=0.4), name='limited')\nt.start()\nt.join()\n")
+    server = check.server(PYTHON, "-c", code)
+    check.equal("exit status", server.wait(), 0)
+    trace, text = server.trace(), report(server)
+    names = {t["id"]: t["python_name"] for t in trace.threads}
+    check.equal("waits: whose, timed, ended", sorted((names[e["thread"]] or "", e["timed"], e["ended"])
+                for e in trace.events("lock-wait")), [("", False, True), ("limited", True, True)])
+    check.equal("the report says so", [" with a time limit" in line for line in text.splitlines() if " waited " in line
+                                       and "(limited)" in line], [True])
+
+
 # --- forktrace record -w ------------------------------------------------------------------------------
 
 

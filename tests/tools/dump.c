@@ -234,8 +234,8 @@ static void print_wait(const struct ft_head *head)
     switch (head->type) {
     case FT_WAIT: {
         struct ft_wait w = FT_GET(wait, head);
-        printf(" kind=%s waited_ns=%" PRId64 " address=%" PRIx64 " second=%" PRIx64 " owner_tid=%u",
-               NAME_OF(FT_WAIT_KINDS, w.kind),
+        printf("%s kind=%s waited_ns=%" PRId64 " address=%" PRIx64 " second=%" PRIx64 " owner_tid=%u",
+               w.timed == FT_TIMED ? " timed" : "", NAME_OF(FT_WAIT_KINDS, w.kind),
                ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, w.since), w.address, w.second,
                w.owner_tid);
         print_origin(&w.origin);

@@ -60,7 +60,7 @@ static const struct {
     {"sigaction", "api signal old new flags mask"},
     {"sigmask", "how old new"},
     {"kill", "api signal target target_pid errno"},
-    {"lock-wait", "lock owner owner_tid owner_alive_here waited_ns"},
+    {"lock-wait", "lock owner owner_tid owner_alive_here waited_ns timed"},
     {"lock-held", "lock"},
 };
 

@@ -129,6 +129,21 @@ Test(findings, a_child_that_waits_for_a_ghost)
     cr_expect(held);
 }
 
+Test(findings, a_wait_with_a_time_limit_is_not_for_ever)
+{
+    forked_with_a_thread(0);
+    struct ft_wait_slot *slot = trace_waiting(child, SOME_LOCK, 110);
+    usleep(1100000); /* one that gives up is not told before a second */
+    trace_thread_name(root, 0xabc, "later");
+    for (unsigned timed = FT_TIMED_UNKNOWN; timed <= FT_TIMED; timed++) {
+        slot->timed = (uint16_t)timed;
+        const struct finding *x = one((uint32_t[]){100, 101, 0}, RULE_child_deadlock);
+        expect_severity(x, timed == FT_TIMED ? SEVERITY_WARNING : SEVERITY_ERROR);
+        cr_expect_eq(!strstr(x->title, "for ever"), timed == FT_TIMED, "%s", x->title);
+        cr_expect_eq(!!strstr(x->explanation, "has a time limit"), timed == FT_TIMED, "%s", x->explanation);
+    }
+}
+
 Test(findings, a_wait_for_a_thread_that_is_there_is_no_deadlock)
 {
     forked_with_a_thread(0);

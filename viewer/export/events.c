@@ -266,6 +266,10 @@ static void lock_wait_fields(cJSON *object, const struct timeline *t, const stru
     else
         json_null(object, "owner_alive_here");
     json_int(object, "waited_ns", e->duration);
+    if (timeline_timed(e))
+        json_bool(object, "timed", timeline_timed(e) == FT_TIMED); /* it gives up at a time of its own */
+    else
+        json_null(object, "timed");
     json_bool(object, "ended", !(e->flags & EVENT_UNFINISHED));
     json_bool(object, "alone", timeline_alone(t, e)); /* no other thread of its process could end it */
     cJSON *awaited = cJSON_AddArrayToObject(object, "waits_for");

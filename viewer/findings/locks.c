@@ -74,14 +74,21 @@ static thread_id gil_ghost(const struct timeline *t, event_id wait)
     return proof && p->ghosts[0].thread < t->thread_count ? p->ghosts[0].thread : NONE;
 }
 
+/* It was going on at the end, and its call has no time limit (CPython renews its waits for the GIL). */
+static bool is_endless(const struct timeline *t, const struct event *e)
+{
+    return e->flags & EVENT_UNFINISHED && (timeline_timed(e) != FT_TIMED || is_gil(t, e));
+}
+
 void find_child_deadlock(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
     for (event_id i = 0; i < t->event_count; i++) {
         const struct event *e = &t->events[i];
-        bool endless = e->flags & EVENT_UNFINISHED;
-        if (e->type != EVENT_LOCK_WAIT || !e->record || (!endless && e->duration < LONG_WAIT)) continue;
+        if (e->type != EVENT_LOCK_WAIT || !e->record) continue;
+        bool endless = is_endless(t, e);
+        if (!endless && e->duration < LONG_WAIT) continue;
         if (!t->processes[e->process].image_inherited || e->image) continue;
         event_id held = NONE;
         thread_id owner = lost_owner(t, i, &held);
@@ -90,7 +97,7 @@ void find_child_deadlock(struct findings *f)
         struct wait_of w = wait_of(e);
         struct finding *x =
             finding_of(f, RULE_child_deadlock, gil ? "GIL" : word_lock(name, t, e, w.address, w.kind, owner));
-        if (!endless && !x->processes.count) x->severity = SEVERITY_WARNING; /* a timed wait that gave up */
+        if (!endless && !x->processes.count) x->severity = SEVERITY_WARNING; /* a timed wait */
         if (endless) finding_worse(x, SEVERITY_ERROR);
         finding_process(f, x, e->process);
         finding_thread(f, x, e->thread);
@@ -123,7 +130,8 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
     const struct event *e = first_wait(t, x);
     if (!e) return;
     thread_id owner = stranger(t, x, e->process);
-    bool gil = !strcmp(x->subject, "GIL"), endless = e->flags & EVENT_UNFINISHED;
+    bool gil = !strcmp(x->subject, "GIL"), endless = is_endless(t, e),
+         unfinished = e->flags & EVENT_UNFINISHED;
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, "%s%s for %s%s", x->processes.count == 1 ? " waits" : " wait", endless ? " for ever" : "",
         gil ? "Python's interpreter lock (GIL)" : "", gil ? "" : x->subject);
@@ -143,10 +151,11 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
     event_id fork = t->processes[e->process].fork;
     if (*word_place(place, t, fork)) say(why, " in %s", place);
     say(why, "; the fork copied the lock as it was, but not the thread. The wait");
-    if (endless && t->processes[e->process].how == END_VANISHED) {
+    if (!endless && unfinished) say(why, ", which has a time limit,");
+    if (unfinished && t->processes[e->process].how == END_VANISHED) {
         say(why, " was going on when the process was last heard of");
     } else {
-        say(why, endless ? " lasted to the end, " : " took ");
+        say(why, unfinished ? " lasted to the end, " : " took ");
         say_duration(why, e->duration);
     }
     if (*names_caller(place, sizeof place, t, e)) say(why, ", in %s", place);

@@ -327,6 +327,9 @@ const event_id *timeline_events_of(const struct timeline *t, process_id process,
 uint64_t timeline_site(const struct event *e);
 /* LOCK_WAIT: whether the owner is a thread of the waiting process, alive when the wait began. */
 bool timeline_owner_alive(const struct timeline *t, const struct event *e);
+/* LOCK_WAIT: whether its call has a time limit. CPython's own for the GIL have, and are made again and again.
+ */
+enum ft_timed timeline_timed(const struct event *e);
 /* LOCK_WAIT: from its beginning to its end its process had no other thread: none that could end it. */
 bool timeline_alone(const struct timeline *t, const struct event *e);
 /*

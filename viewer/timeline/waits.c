@@ -74,6 +74,14 @@ static int64_t wait_end(const struct timeline *t, const struct event *e)
     return p->end == NEVER ? INT64_MAX : p->end;
 }
 
+enum ft_timed timeline_timed(const struct event *e)
+{
+    if (e->type != EVENT_LOCK_WAIT || !e->record) return FT_TIMED_UNKNOWN;
+    unsigned timed =
+        e->record->type == FT_WAIT_SLOT ? FT_GET(wait_slot, e->record).timed : FT_GET(wait, e->record).timed;
+    return timed == FT_TIMED || timed == FT_UNTIMED ? (enum ft_timed)timed : FT_TIMED_UNKNOWN;
+}
+
 bool timeline_alone(const struct timeline *t, const struct event *e)
 {
     if (e->type != EVENT_LOCK_WAIT) return false;

@@ -195,10 +195,13 @@ static void of_lock_wait(struct facts *f, const struct event *e)
     struct wait_facts r = wait_facts_of(e);
     char text[TEXT_SHORT];
     if (e->child != NONE && !timeline_owner_alive(f->timeline, e))
-        facts_add(f, NULL, STYLE_TROUBLE, "its owner does not exist in this process: this wait cannot end");
+        facts_add(f, NULL, STYLE_TROUBLE, "its owner does not exist in this process: %s",
+                  timeline_timed(e) == FT_TIMED ? "only its time limit can end this wait"
+                                                : "this wait cannot end");
     facts_add(f, "for", STYLE_WAIT, "%s", text_wait_kind(r.kind));
     facts_add(f, "waited", e->flags & EVENT_UNFINISHED ? STYLE_TROUBLE : STYLE_WAIT, "%s%s",
               text_duration(text, e->duration), e->flags & EVENT_UNFINISHED ? ", and never ended" : "");
+    if (timeline_timed(e) == FT_TIMED) facts_add(f, "limit", STYLE_NORMAL, "its call has a time limit");
     if (r.kind == FT_WAIT_child)
         facts_add(f, "pid", STYLE_NORMAL, "%lld", (long long)(int64_t)r.second);
     else

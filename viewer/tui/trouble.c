@@ -14,7 +14,8 @@
 static bool endless(const struct event *e)
 {
     unsigned kind = wait_facts_of(e).kind;
-    return e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin;
+    return e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
+           timeline_timed(e) != FT_TIMED;
 }
 
 static bool loses_threads(const struct timeline *t, event_id event)

@@ -143,7 +143,8 @@ static void label_waits(struct pane *p, size_t i)
         const struct event *e = &p->t->events[wait];
         char text[80], time[TEXT_SHORT];
         unsigned kind = wait_facts_of(e).kind;
-        bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin;
+        bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
+                       timeline_timed(e) != FT_TIMED;
         snprintf(text, sizeof text, " %s %s%s ", kind ? text_wait_kind(kind) : "wait",
                  text_duration(time, e->duration), endless ? ", endless" : "");
         int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns),
