@@ -42,6 +42,17 @@ bool held_pop_deeper(struct lane *lane, const void *address)
     return true;
 }
 
+void held_signs(uint16_t signs[HELD_SIGNS])
+{
+    const struct lane *lane = self.lane;
+    uint32_t n = lane ? lane->held : 0;
+    if (n > HELD_MAX) n = HELD_MAX;
+    for (unsigned i = 0; i < HELD_SIGNS; i++) {
+        uint64_t address = i < n ? (uint64_t)(uintptr_t)lane->lock[n - 1 - i].address : 0;
+        signs[i] = address ? (uint16_t)(address * 0x9e3779b97f4a7c15u >> 48) | 1 : 0;
+    }
+}
+
 /* --- semaphores ----------------------------------------------------------------------------- */
 
 const void *held_handed[HELD_HANDED];

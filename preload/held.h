@@ -90,6 +90,14 @@ static inline void held_post_sem(const void *sem)
 void held_forget_sem(const void *sem);
 
 /*
+ * The newest locks this thread holds, as far as we know, each as 16 bits of its
+ * address's hash, 0 where there are fewer: who shares none of three held no
+ * lock in common. (Who shares one may be that one time in 32,768 who does not.)
+ */
+#define HELD_SIGNS 3
+void held_signs(uint16_t signs[HELD_SIGNS]);
+
+/*
  * Is a lock that thread `tid` has on its stack held by it, by the lock's own
  * state? No for one shared between processes: a fork makes no copy of it.
  * The memory may be gone by now.

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unwind.h>
 
+#include "preload/connection.h"
 #include "preload/python/python.h"
 
 #define FRAMES_MAX 64
@@ -330,9 +331,12 @@ void origin_first(uint64_t site)
 
 void origin_init(void)
 {
-    void *memory = mmap(NULL, sizeof *caches, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    /* one mapping for all that a family shares: each costs a fork */
+    size_t size = sizeof *caches + (CONNECTED + ACCEPTED + 1) * sizeof(struct connection);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
     caches = memory;
+    connection_init(caches + 1);
     ft.interned = caches->interned;
     if (!_dl_find_object) {
         self_note(FT_NOTE_NO_UNWINDER, NULL);

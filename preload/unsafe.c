@@ -126,7 +126,7 @@ __asm__(".text\n"
 
 /* clang-format off */
 JUMP(1, rand) JUMP(2, random) JUMP(3, srand) JUMP(4, srandom) JUMP(5, localtime) JUMP(6, localtime_r)
-JUMP(7, gmtime) JUMP(8, gmtime_r) JUMP(9, mktime) JUMP(10, strftime) JUMP(11, wcsftime) JUMP(12, tzset)
+JUMP(7, gmtime) JUMP(8, gmtime_r) JUMP(9, mktime) JUMP(12, tzset)
 JUMP(13, ctime) JUMP(14, setenv) JUMP(15, putenv) JUMP(16, unsetenv) JUMP(17, clearenv) JUMP(18, dlopen)
 JUMP(19, dlclose) JUMP(20, getaddrinfo) JUMP(21, gethostbyname) JUMP(22, getpwnam) JUMP(23, getpwuid)
 JUMP(24, getgrnam) JUMP(25, getgrgid) JUMP(26, syslog) JUMP(27, vsyslog) JUMP(28, __syslog_chk)

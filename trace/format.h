@@ -227,7 +227,8 @@ struct ft_origin {
     X(92, BLIND, blind, LINEAGE) \
     X(100, STDIO, stdio, LINEAGE)            \
     X(101, UNSAFE_CALL, unsafe_call, LINEAGE) \
-    X(102, NO_CHILD, no_child, LINEAGE)
+    X(102, NO_CHILD, no_child, LINEAGE)      \
+    X(103, FD_USE, fd_use, EVENTS)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -290,7 +291,8 @@ struct ft_clock { /* head.time and this were read together */
     X(11, PYTHON_WATCHERS, "all dict or function watchers of this CPython are taken: writes to globals are not seen") \
     X(12, PYTHON_OWN_GIL, "a subinterpreter with a GIL of its own: writes to its globals are not seen") \
     X(13, GREENLETS_UNKNOWN, "greenlets are used, but not of a greenlet or CPython that we can read: they are not shown") \
-    X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind")
+    X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind") \
+    X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -552,7 +554,7 @@ enum { FT_STDIO_PENDING = 1, FT_STDIO_WRITTEN = 2 };
 /* clang-format off */
 #define FT_UNSAFE_CALLS(X)                                                                                    \
     X(1, rand) X(2, random) X(3, srand) X(4, srandom) X(5, localtime) X(6, localtime_r) X(7, gmtime)          \
-    X(8, gmtime_r) X(9, mktime) X(10, strftime) X(11, wcsftime) X(12, tzset) X(13, ctime) X(14, setenv)       \
+    X(8, gmtime_r) X(9, mktime) X(12, tzset) X(13, ctime) X(14, setenv)                                       \
     X(15, putenv) X(16, unsetenv) X(17, clearenv) X(18, dlopen) X(19, dlclose) X(20, getaddrinfo)             \
     X(21, gethostbyname) X(22, getpwnam) X(23, getpwuid) X(24, getgrnam) X(25, getgrgid) X(26, syslog)        \
     X(27, vsyslog) X(28, __syslog_chk) X(29, __vsyslog_chk) X(30, setlocale) X(31, pthread_create)
@@ -841,6 +843,27 @@ struct ft_kernel_view {
     uint64_t lost; /* END: records the ring buffer had no room for, counted in FT_LOST_KERNEL too */
 };
 enum ft_kernel_view_what { FT_KERNEL_VIEW_BEGIN = 1, FT_KERNEL_VIEW_END = 2 };
+
+/* --- connections ---------------------------------------------------------------------------- */
+
+enum ft_fd_direction { FT_FD_READS, FT_FD_WRITES };
+enum { FT_FD_CONNECTED = 1, FT_FD_ACCEPTED = 2, FT_FD_EPOLL = 4, FT_FD_POLLED = 8 };
+
+/* Somebody else reads (or writes) a connection than before: told one by one at first, then when their number
+ * has doubled. */
+struct ft_fd_use { /* before the call */
+    struct ft_head head;
+    struct ft_origin origin;
+    uint32_t connection; /* the same number: the same one, in all processes forked from one image */
+    uint32_t turn;       /* how many times that changed, this one included */
+    ft_ref before;       /* task: who read (wrote) it before */
+    ft_ref other;        /* who wrote (read) it last; 0 nobody */
+    ft_ref inside;       /* who was in the middle of such a call; 0 nobody */
+    int32_t fd;
+    uint16_t held[3]; /* signs of locks held (held_signs) */
+    uint8_t direction, flags;
+    uint8_t address[]; /* at the first turn: struct sockaddr, who was connected to, or our own if accepted */
+};
 
 /* --- network -------------------------------------------------------------------------------- */
 

@@ -51,6 +51,9 @@ def works(build):
     for kind in ("mutex", "mutex+thread", "sem_wait", "rdlock"):
         yield Work(f"free {kind}", [lock], 0, True, "≤ +3 ns" if kind.startswith("mutex") else "none", per_call=True,
                    line=re.escape(kind))
+    for kind in ("read", "write", "recv", "close", "rand", "localtime_r"):
+        yield Work(f"call {kind}", [os.path.join(build, "tests/bench/calls"), kind], 0, True, "≤ +5 ns", per_call=True,
+                   line=re.escape(kind))
 
 
 class Tool:

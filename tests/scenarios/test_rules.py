@@ -62,3 +62,30 @@ def atfork(check):
     library = ("/usr/lib/x86_64-linux-gnu/libexpat.so.1", "XML_ExpatVersion")
     pair(check, "atfork-handler", fixture(check, "atfork_slow", "unloaded", *library),
          fixture(check, "atfork_slow", "loaded", *library), "XML_ExpatVersion (libexpat.so.1)", "error")
+
+
+def connection(check, what):
+    return found_in(check, PYTHON, "connections.py", what)
+
+
+def about_connections(found):
+    """Rule and severity of each, without the address."""
+    return [(x["rule"], x["severity"], len(x["processes"])) for x in found if x["rule"].startswith("fd-")]
+
+
+@scenario("rules: fd-shared-by-threads")
+def shared_by_threads(check):
+    sick = connection(check, "threads")
+    check.equal("a connection without a lock", about_connections(sick), [("fd-shared-by-threads", "warning", 1)])
+    title = by_rule(sick, "fd-shared-by-threads")[0]["title"] if sick else ""
+    check.true("it says which threads and where to", "3 threads `client` of connections.py" in title and "127.0.0.1:" in title, title)
+    for healthy in ("locked", "pool", "duplex"):
+        check.equal(f"one that is {healthy}", about_connections(connection(check, healthy)), [])
+
+
+@scenario("rules: fd-shared-after-fork")
+def shared_after_fork(check):
+    for sick in ("fork", "epoll"):
+        check.equal(f"made before the {sick}", about_connections(connection(check, sick)), [("fd-shared-after-fork", "warning", 2)])
+    for healthy in ("fork_own", "handed", "epoll_own", "listener"):
+        check.equal(f"one that is {healthy}", about_connections(connection(check, healthy)), [])

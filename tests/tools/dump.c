@@ -421,6 +421,14 @@ static void print_pitfall(const struct ft_head *head)
         print_origin(&u.origin);
         break;
     }
+    case FT_FD_USE: {
+        struct ft_fd_use u = FT_GET(fd_use, head);
+        printf(" connection=%u turn=%u fd=%d %s before=%x other=%x inside=%x flags=%x held=%x,%x,%x",
+               u.connection, u.turn, u.fd, u.direction == FT_FD_WRITES ? "writes" : "reads", u.before,
+               u.other, u.inside, u.flags, u.held[0], u.held[1], u.held[2]);
+        print_origin(&u.origin);
+        break;
+    }
     case FT_NO_CHILD: {
         struct ft_no_child n = FT_GET(no_child, head);
         printf(" api=%s pid=%d", NAME_OF(FT_REAP_APIS, n.api), n.pid);

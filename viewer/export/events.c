@@ -340,6 +340,32 @@ static void no_child_fields(cJSON *object, const struct timeline *t, const struc
     json_int(object, "pid", r.pid);
 }
 
+static void fd_use_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    struct ft_fd_use r = FT_GET(fd_use, e->record);
+    char address[512];
+    size_t length;
+    int port;
+    const void *bytes = ft_tail(e->record, offsetof(struct ft_fd_use, address), &length);
+    text_sockaddr(bytes, length, address, sizeof address, &port);
+    json_int(object, "fd", r.fd);
+    json_uint(object, "connection", r.connection);
+    json_string(object, "kind",
+                r.flags & FT_FD_EPOLL      ? "epoll"
+                : r.flags & FT_FD_ACCEPTED ? "accepted"
+                                           : "connected");
+    json_string(object, "address", *address ? address : NULL);
+    if (port < 0)
+        json_null(object, "port");
+    else
+        json_int(object, "port", port);
+    json_string(object, "direction", r.direction == FT_FD_WRITES ? "write" : "read");
+    json_id(object, "before", 't', e->child);
+    json_id(object, "other", 't', timeline_task(t, r.other));
+    json_id(object, "inside", 't', timeline_task(t, r.inside));
+    json_uint(object, "turns", r.turn);
+}
+
 /* --- globals ------------------------------------------------------------------------------------ */
 
 static void write_fields(cJSON *object, const struct timeline *t, const struct event *e)
@@ -398,6 +424,7 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_UNSAFE_CALL] = unsafe_call_fields,
     [EVENT_NO_CHILD] = no_child_fields,
     [EVENT_GREENLET] = greenlet_fields,
+    [EVENT_FD_USE] = fd_use_fields,
 };
 
 cJSON *json_event(const struct timeline *t, event_id i)

@@ -59,7 +59,8 @@
       "Fork before the threads start, or take the lock around the fork with pthread_atfork.")                  \
     X(unsafe_call, "unsafe-call-after-fork", WARNING,                                                          \
       "The child of a process with threads called, before any exec, a function that takes a lock inside libc. "  \
-      "The fork copied that lock as it was; a thread that held it does not exist in the child.",                \
+      "The fork copied that lock as it was; a thread that held it does not exist in the child. (dlopen's lists "  \
+      "it copied half-way: ld.so may end the process.)",                                                        \
       "Do it before the fork, or exec right after it; getaddrinfo and syslog: in a process of its own. "        \
       "(printf and malloc are safe: glibc looks after their locks.)")                                           \
     X(stdio_duplicated, "stdio-duplicated", WARNING,                                                            \
@@ -74,6 +75,18 @@
       "A handler registered with pthread_atfork takes long, never returns, or its library was unloaded.",       \
       "Do in such handlers no more than to take and release locks; register them from the library whose code "  \
       "they are.")                                                                                             \
+    X(fd_shared_after_fork, "fd-shared-after-fork", WARNING,                                                    \
+      "A fork gives the child its parent's connections and epoll instances. When both go on using one, each "    \
+      "takes what was meant for the other. (Listening sockets are meant to be shared: the kernel gives each "    \
+      "new connection to one of those who accept. They are not reported.)",                                     \
+      "Open connections after the fork, in each child (uWSGI: @postfork, --lazy-apps; gunicorn: post_fork), or "  \
+      "dispose of the inherited ones there without closing them properly (SQLAlchemy: "                         \
+      "engine.dispose(close=False)). epoll: make it in the process that waits.")                                \
+    X(fd_shared_by_threads, "fd-shared-by-threads", WARNING,                                                   \
+      "Several threads use one connection at once: what one asks for, another may be given, and parts of "      \
+      "messages mix.",                                                                                         \
+      "One connection each (threading.local, a pool), or a lock around each exchange: from the first byte "     \
+      "sent to the last one read.")                                                                            \
     X(mask_inherited, "mask-inherited", WARNING,                                                               \
       "A program was started with signals blocked: exec keeps the mask, and the program does not expect it. "  \
       "The signals stay pending for ever.",                                                                    \

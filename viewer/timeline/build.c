@@ -126,6 +126,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_KERNEL_VIEW] = kernel_view,
     [FT_GREENLET] = greenlets_seen,
     [FT_GREENLETS] = greenlets_picture,
+    [FT_FD_USE] = processes_fd_use,
 };
 
 static bool is_kernels(const struct build *b, const struct item *it)

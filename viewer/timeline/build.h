@@ -219,6 +219,7 @@ void processes_exec(struct build *b, const struct item *it);
 void processes_exec_failed(struct build *b, const struct item *it);
 void processes_no_child(struct build *b, const struct item *it);
 void processes_stdio(struct build *b, const struct item *it);
+void processes_fd_use(struct build *b, const struct item *it);
 
 /* hidden.c: children of system() and popen() */
 void hidden_add(struct build *b, event_id fork);

@@ -133,6 +133,7 @@ static const struct ft_origin *place_of_site(const struct ft_head *record, bool 
     case FT_WAIT_SLOT:
     case FT_UNSAFE_CALL:
     case FT_NO_CHILD:
+    case FT_FD_USE:
     case FT_BIND: *whole = record->size >= sizeof *record + sizeof(struct ft_origin); break;
     case FT_REAP:
     case FT_SESSION:

@@ -319,3 +319,10 @@ void processes_stdio(struct build *b, const struct item *it)
     struct task *child = task_find(b, FT_GET(stdio, it->record).fork);
     if (child && child->thread != NONE) b->t->events[e].child = b->t->threads[child->thread].process;
 }
+
+void processes_fd_use(struct build *b, const struct item *it)
+{
+    event_id e = event_add(b, it, EVENT_FD_USE);
+    struct task *before = task_find(b, FT_GET(fd_use, it->record).before);
+    if (before) b->t->events[e].child = before->thread;
+}

@@ -47,6 +47,7 @@ static ft_ref stack_of(const struct ft_head *record)
     case FT_BIND: return FT_GET(bind, record).origin.py_stack;
     case FT_REAP: return FT_GET(reap, record).py_stack;
     case FT_UNSAFE_CALL: return FT_GET(unsafe_call, record).origin.py_stack;
+    case FT_FD_USE: return FT_GET(fd_use, record).origin.py_stack;
     case FT_NO_CHILD: return FT_GET(no_child, record).origin.py_stack;
     case FT_SIGACTION: return FT_GET(sigaction, record).py_stack;
     case FT_SIGMASK: return FT_GET(sigmask, record).py_stack;

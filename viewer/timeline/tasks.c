@@ -56,3 +56,9 @@ process_id process_of(struct build *b, const struct item *it)
     thread_id thread = task_of(b, it)->thread; /* may move b->t->threads: first */
     return b->t->threads[thread].process;
 }
+
+thread_id timeline_task(const struct timeline *t, ft_ref task)
+{
+    struct task *found = task ? task_find(build_of(t), task) : NULL;
+    return found ? found->thread : NONE;
+}

@@ -207,7 +207,8 @@ struct global {
     X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') \
     X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*') \
     X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z') X(STDIO, "stdio", 'o') \
-    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r') X(GREENLET, "greenlet", 'g')
+    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r') X(GREENLET, "greenlet", 'g') \
+    X(FD_USE, "fd-use", 'f')
 /* clang-format on */
 enum event_type {
 #define X(id, name, mark) EVENT_##id,
@@ -223,7 +224,7 @@ enum event_type {
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
  * perhaps an ancestor's), EXEC_FAILED its errno, NO_CHILD the process asked for, STDIO the child of the fork,
- * WRITE and TEARDOWN the global, GREENLET the greenlet that was first seen then,
+ * FD_USE the thread that used it before, WRITE and TEARDOWN the global, GREENLET the greenlet that was first seen then,
  * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * SIGNAL: `child` is the sender's thread (timeline_sender knows more).
@@ -341,6 +342,8 @@ thread_id timeline_awaited(const struct timeline *t, const struct event *e, thre
 /* BIND that failed because the address is in use: who had bound it last before, of those not known to be
  * gone with all their children. NONE: nobody in this run. */
 event_id timeline_bound_before(const struct timeline *t, const struct event *e);
+/* The thread a task of a record names; NONE: unknown. */
+thread_id timeline_task(const struct timeline *t, ft_ref task);
 /* KILL: whether it was aimed at a thread: `child` is then a thread. */
 bool timeline_kill_thread(const struct event *e);
 /* SIGNAL: what was taken, and from whom. */

@@ -74,6 +74,14 @@ static void of_no_child(struct facts *f, const struct event *e)
     if (e->child == NONE) facts_add(f, "asked for", STYLE_NORMAL, "pid %d, never seen here", r.pid);
 }
 
+static void of_fd_use(struct facts *f, const struct event *e)
+{
+    struct ft_fd_use r = FT_GET(fd_use, e->record);
+    facts_add(f, r.direction == FT_FD_WRITES ? "writes" : "reads", STYLE_NORMAL, "fd %d%s, turn %u", r.fd,
+              r.flags & FT_FD_EPOLL ? " (epoll)" : "", r.turn);
+    if (r.inside) facts_add(f, NULL, STYLE_TROUBLE, "another one was in the middle of it");
+}
+
 static void of_stdio(struct facts *f, const struct event *e)
 {
     struct ft_stdio r = FT_GET(stdio, e->record);
@@ -314,6 +322,7 @@ static const struct {
     [EVENT_TEARDOWN] = {ABOUT_NOTHING, NULL, of_write},
     [EVENT_STDIO] = {ABOUT_PROCESS, "child", of_stdio},
     [EVENT_UNSAFE_CALL] = {ABOUT_NOTHING, NULL, of_unsafe_call},
+    [EVENT_FD_USE] = {ABOUT_THREAD, "after", of_fd_use},
     [EVENT_NO_CHILD] = {ABOUT_PROCESS, "asked for", of_no_child},
     [EVENT_GREENLET] = {ABOUT_THREAD, "greenlet", of_greenlet},
     [EVENT_NOTE] = {ABOUT_NOTHING, NULL, of_note},

@@ -29,6 +29,7 @@
     X(THREAD_DETACH, 35, U'd', 'd', DIM,       "thread detached")           \
     X(NO_CHILD,      54, U'r', 'r', TROUBLE,   "wait for a child that is not there") \
     X(UNSAFE_CALL,   34, U'U', 'U', WAIT,      "call that a fork makes unsafe") \
+    X(FD_USE,        22, U'f', 'f', DIM,       "connection taken over by another") \
     X(STDIO,         32, U'o', 'o', WAIT,      "output left in a buffer at a fork") \
     X(LOCK_HELD,     33, U'h', 'h', WAIT,      "lock held at a fork")       \
     X(SIGACTION,     30, U's', 's', SIGNAL,    "signal handler installed")  \
