@@ -112,6 +112,7 @@ fixtures: all $(FIXTURES) $(B)/tests/bench/weigh ## programs behave the same wit
 
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
+	$(Q)/usr/bin/python3 tests/bench/view.py --build $(B)
 
 # One program of all unit tests, with every object of the viewer but its main(), and the writer.
 UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) $(WRITER)) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
