@@ -3,7 +3,6 @@
  * each to the file of its family, and draw conclusions when all have been seen.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "build.h"
 
@@ -18,21 +17,17 @@ static bool is_definition(unsigned type)
 static int collect(void *context, const struct ft_head *record, ft_ref ref)
 {
     struct build *b = context;
-    /* A wait is an event of when it began. */
-    uint64_t time = record->type == FT_WAIT ? FT_GET(wait, record).since : record->time;
-    struct item it = {.ns = ft_reader_ns(b->t->reader, time), .record = record, .ref = ref};
-    it.task = task_index(b, record->task);
-    struct task *task = &b->tasks[it.task];
-    int64_t written = record->type == FT_WAIT ? ft_reader_ns(b->t->reader, record->time) : it.ns;
+    int64_t ns = order_time(b, record);
+    uint32_t index = task_index(b, record->task); /* may move the tasks */
+    struct task *task = &b->tasks[index];
+    int64_t written = record->type == FT_WAIT ? ft_reader_ns(b->t->reader, record->time) : ns;
     if (written < task->first) task->first = written;
     if (written > task->last) task->last = written;
     if (record->type == FT_THREAD_START && record->task != ref) { /* for ghosts.c */
         struct ft_thread_start start = FT_GET(thread_start, record);
         build_map_put(b, &b->starts, start.pid, start.tid, 1);
     }
-    if (is_definition(record->type)) return 0;
-    b->items = build_grow(b, b->items, b->item_count, sizeof it);
-    b->items[b->item_count++] = it;
+    if (!is_definition(record->type)) order_add(b, record, ref, ns);
     return 0;
 }
 
@@ -42,21 +37,10 @@ static int64_t since(int64_t ns, int64_t origin)
     return __builtin_sub_overflow(ns, origin, &difference) ? INT64_MAX : difference;
 }
 
-static int by_time(const void *x, const void *y)
-{
-    const struct item *a = x, *b = y;
-    if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
-    return a->ref < b->ref ? -1 : a->ref > b->ref;
-}
-
 static void set_clock(struct build *b)
 {
     struct timeline *t = b->t;
-    int64_t first = b->item_count ? INT64_MAX : 0;
-    for (size_t i = 0; i < b->item_count; i++)
-        if (b->items[i].ns < first) first = b->items[i].ns;
-    t->origin = first;
-    for (size_t i = 0; i < b->item_count; i++) b->items[i].ns = since(b->items[i].ns, first);
+    int64_t first = t->origin = order_start(b);
     for (size_t i = 0; i < b->task_count; i++) {
         struct task *task = &b->tasks[i];
         if (task->last == INT64_MIN) continue;
@@ -65,10 +49,6 @@ static void set_clock(struct build *b)
     }
     const struct ft_header *header = t->reader->header;
     t->realtime = (int64_t)(header->realtime0 + ((uint64_t)first - header->monotonic0));
-    bool sorted = true; /* one busy thread: in order already */
-    for (size_t i = 1; i < b->item_count && sorted; i++)
-        sorted = by_time(&b->items[i - 1], &b->items[i]) <= 0;
-    if (!sorted) qsort(b->items, b->item_count, sizeof *b->items, by_time);
 }
 
 /* --- showing ---------------------------------------------------------------------------------- */
@@ -170,8 +150,7 @@ static void conclude(struct build *b)
     objects_finish(b);
     roles_assign(b);
     b->t->complete = is_complete(b);
-    free(b->items);
-    b->items = NULL;
+    order_free(b);
 }
 
 static bool build(struct build *b)
@@ -179,7 +158,10 @@ static bool build(struct build *b)
     if (setjmp(b->no_memory)) return false;
     ft_reader_each(b->t->reader, collect, b); /* it holds nothing that a jump out of it could lose */
     set_clock(b);
-    for (size_t i = 0; i < b->item_count; i++) show(b, &b->items[i]);
+    for (struct item it; order_next(b, &it);) {
+        it.task = task_index(b, it.record->task);
+        show(b, &it);
+    }
     conclude(b);
     return true;
 }

@@ -115,8 +115,7 @@ struct build {
     timeline_alive *is_alive;
     void *context;
 
-    struct item *items;
-    size_t item_count;
+    struct order *order; /* order.c */
     struct task *tasks;
     size_t task_count;
     uint32_t last_task; /* the one looked up last */
@@ -171,6 +170,18 @@ char *build_string(struct build *b, ft_ref ref); /* of an FT_STRING; NULL if the
 const char *build_string_once(struct build *b, ft_ref ref);
 char *build_format(struct build *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void build_free(struct build *b);
+
+/* order.c */
+/* When a record counts: CLOCK_MONOTONIC ns. */
+int64_t order_time(const struct build *b, const struct ft_head *record);
+/* Collect a record; those of one page follow each other. */
+void order_add(struct build *b, const struct ft_head *record, ft_ref ref, int64_t ns);
+size_t order_count(const struct build *b);
+/* All are collected. The time of the first, from which those of items are counted; 0: there are none. */
+int64_t order_start(struct build *b);
+/* The next one by time (then by place in the file), but for its task. False: that was all. */
+bool order_next(struct build *b, struct item *it);
+void order_free(struct build *b);
 
 /* tasks.c */
 uint32_t task_index(struct build *b, ft_ref ref);    /* made if new */

@@ -14,7 +14,7 @@
 static void add(struct build *b, process_id child, thread_id thread, event_id fork)
 {
     struct process *p = &b->t->processes[child];
-    if (b->ghost_count >= GHOSTS_ALWAYS + b->item_count * GHOSTS_A_RECORD) {
+    if (b->ghost_count >= GHOSTS_ALWAYS + order_count(b) * GHOSTS_A_RECORD) {
         b->left_out++;
         return;
     }

@@ -110,11 +110,12 @@ static void free_models(struct build *b)
 
 void build_free(struct build *b)
 {
+    order_free(b); /* it lies in the arena */
     for (struct block *block = b->arena, *older; block; block = older) {
         older = block->older;
         free(block);
     }
-    free(b->items), free(b->tasks), free(b->hiddens), free(b->blinds);
+    free(b->tasks), free(b->hiddens), free(b->blinds);
     for (size_t i = 0; i < b->text_count; i++) free(b->texts[i]);
     free(b->texts), map_free(&b->strings), map_free(&b->starts), map_free(&b->early_names);
     map_free(&b->early_blind), map_free(&b->by_greenlet);

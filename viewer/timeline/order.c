@@ -1,0 +1,167 @@
+/*
+ * order.c: records in the order of time, without a list of them all: ten
+ * million would take as much memory as the file. The file is a heap of pages,
+ * each nearly in order and short; what is kept is where in its page each record
+ * is (2 bytes) and when each page begins. Pages are opened when time reaches
+ * them, and merged.
+ */
+#include <stdlib.h>
+
+#include "build.h"
+
+/* The records collected from one page. */
+struct stretch {
+    const uint8_t *page;
+    ft_ref ref; /* of the page's first byte */
+    uint32_t count;
+    size_t first; /* in places */
+    int64_t ns;   /* of the earliest */
+};
+
+struct open_page {
+    struct item *items;
+    uint32_t count, at;
+};
+
+struct order {
+    struct stretch *stretches;
+    size_t stretch_count, next;
+    uint16_t *places; /* in units of a reference */
+    size_t place_count;
+    struct open_page *heap; /* the one whose next item is earliest comes first */
+    size_t heap_count;
+    int64_t origin;
+};
+
+_Static_assert(FT_PAGE / FT_REF_UNIT <= UINT16_MAX, "a place in a page takes 16 bits");
+
+static int64_t since(int64_t ns, int64_t origin)
+{
+    int64_t difference;
+    return __builtin_sub_overflow(ns, origin, &difference) ? INT64_MAX : difference;
+}
+
+int64_t order_time(const struct build *b, const struct ft_head *record)
+{
+    /* A wait is an event of when it began. */
+    return ft_reader_ns(b->t->reader, record->type == FT_WAIT ? FT_GET(wait, record).since : record->time);
+}
+
+void order_add(struct build *b, const struct ft_head *record, ft_ref ref, int64_t ns)
+{
+    struct order *o = b->order;
+    uint32_t place = (uint32_t)((uintptr_t)record % FT_PAGE / FT_REF_UNIT); /* copies of pages are aligned */
+    const uint8_t *page = (const uint8_t *)record - (uintptr_t)record % FT_PAGE;
+    if (!o) o = b->order = build_alloc(b, sizeof *o);
+    if (!o->stretch_count || o->stretches[o->stretch_count - 1].page != page) {
+        o->stretches = build_grow(b, o->stretches, o->stretch_count, sizeof *o->stretches);
+        o->stretches[o->stretch_count++] =
+            (struct stretch){.page = page, .ref = ref - place, .first = o->place_count, .ns = ns};
+    }
+    struct stretch *s = &o->stretches[o->stretch_count - 1];
+    o->places = build_grow(b, o->places, o->place_count, sizeof *o->places);
+    o->places[o->place_count++] = (uint16_t)place;
+    s->count++;
+    if (ns < s->ns) s->ns = ns;
+}
+
+static int by_time(const void *x, const void *y)
+{
+    const struct item *a = x, *b = y;
+    if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
+    return a->ref < b->ref ? -1 : a->ref > b->ref;
+}
+
+static int by_start(const void *x, const void *y)
+{
+    const struct stretch *a = x, *b = y;
+    if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
+    return a->ref < b->ref ? -1 : a->ref > b->ref;
+}
+
+size_t order_count(const struct build *b) { return b->order ? b->order->place_count : 0; }
+
+int64_t order_start(struct build *b)
+{
+    struct order *o = b->order;
+    if (!o) return 0;
+    qsort(o->stretches, o->stretch_count, sizeof *o->stretches, by_start);
+    return o->origin = o->stretches[0].ns;
+}
+
+/* --- the heap --------------------------------------------------------------------------------- */
+
+static const struct item *next_of(const struct open_page *page) { return &page->items[page->at]; }
+
+static void sink(struct order *o, size_t i)
+{
+    for (;;) {
+        size_t least = i, left = 2 * i + 1;
+        for (size_t k = left; k < left + 2 && k < o->heap_count; k++)
+            if (by_time(next_of(&o->heap[k]), next_of(&o->heap[least])) < 0) least = k;
+        if (least == i) return;
+        struct open_page swap = o->heap[i];
+        o->heap[i] = o->heap[least];
+        o->heap[least] = swap;
+        i = least;
+    }
+}
+
+static void rise(struct order *o, size_t i)
+{
+    while (i && by_time(next_of(&o->heap[i]), next_of(&o->heap[(i - 1) / 2])) < 0) {
+        struct open_page swap = o->heap[i];
+        o->heap[i] = o->heap[(i - 1) / 2];
+        o->heap[(i - 1) / 2] = swap;
+        i = (i - 1) / 2;
+    }
+}
+
+static void open_page(struct build *b, const struct stretch *s)
+{
+    struct order *o = b->order;
+    struct item *items = malloc(s->count * sizeof *items);
+    if (!items) longjmp(b->no_memory, 1);
+    bool sorted = true;
+    for (uint32_t i = 0; i < s->count; i++) {
+        uint16_t place = o->places[s->first + i];
+        const struct ft_head *record = (const void *)(s->page + place * FT_REF_UNIT);
+        items[i] = (struct item){
+            .ns = since(order_time(b, record), o->origin), .record = record, .ref = s->ref + place};
+        sorted &= !i || by_time(&items[i - 1], &items[i]) <= 0;
+    }
+    if (!sorted) qsort(items, s->count, sizeof *items, by_time);
+    o->heap = build_grow(b, o->heap, o->heap_count, sizeof *o->heap);
+    o->heap[o->heap_count] = (struct open_page){items, s->count, 0};
+    rise(o, o->heap_count++);
+}
+
+bool order_next(struct build *b, struct item *it)
+{
+    struct order *o = b->order;
+    if (!o) return false;
+    while (o->next < o->stretch_count &&
+           (!o->heap_count || since(o->stretches[o->next].ns, o->origin) <= next_of(&o->heap[0])->ns))
+        open_page(b, &o->stretches[o->next++]);
+    if (!o->heap_count) return false;
+    struct open_page *first = &o->heap[0];
+    *it = *next_of(first);
+    if (++first->at == first->count) {
+        free(first->items);
+        *first = o->heap[--o->heap_count];
+    }
+    if (o->heap_count) sink(o, 0);
+    return true;
+}
+
+void order_free(struct build *b)
+{
+    struct order *o = b->order;
+    if (!o) return;
+    for (size_t i = 0; i < o->heap_count; i++) free(o->heap[i].items);
+    free(o->heap);
+    free(o->places);
+    free(o->stretches);
+    o->heap = NULL, o->places = NULL, o->stretches = NULL;
+    o->heap_count = o->stretch_count = o->next = 0;
+}
