@@ -141,7 +141,7 @@ static int64_t clamp(double ns) { return ns < 0 ? 0 : ns > (double)FAR ? (int64_
 
 int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
 {
-    const struct ft_reading *in = r->private;
+    struct ft_reading *in = r->private;
     if (in->header.clock == FT_CLOCK_MONOTONIC) return counter < FAR ? (int64_t)counter : (int64_t)FAR;
     if (!in->knot_count) return clamp((double)counter);
     const struct ft_pair *first = in->knots, *last = in->knots + in->knot_count - 1;
@@ -154,6 +154,9 @@ int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
         return after >= (double)FAR ? (int64_t)FAR : (int64_t)(last->monotonic + (uint64_t)after);
     }
     size_t low = 0, high = in->knot_count - 1; /* knots[low] <= counter < knots[high] */
+    if (in->knot_at < high && in->knots[in->knot_at].counter <= counter &&
+        counter < in->knots[in->knot_at + 1].counter) /* as the one before, mostly */
+        low = in->knot_at, high = low + 1;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
         if (in->knots[middle].counter <= counter)
@@ -161,6 +164,7 @@ int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
         else
             high = middle;
     }
+    in->knot_at = low;
     const struct ft_pair *a = in->knots + low, *b = in->knots + high;
     unsigned __int128 part = (unsigned __int128)(counter - a->counter) * (b->monotonic - a->monotonic);
     return (int64_t)(a->monotonic + (uint64_t)(part / (b->counter - a->counter)));

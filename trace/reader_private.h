@@ -46,6 +46,7 @@ struct ft_reading {
     size_t pair_count, pair_room, pairs_known;
     struct ft_pair *knots; /* of the clock's curve */
     size_t knot_count;
+    size_t knot_at; /* where the last time asked for lay */
     double rate; /* ns a tick, overall */
 };
 

@@ -41,7 +41,7 @@ void greenlets_seen(struct build *b, const struct item *it)
 /* What the child of that fork has of this greenlet. */
 static void copy(struct build *b, thread_id of, process_id child, bool forker)
 {
-    if (b->greenlet_count++ >= COPIES_ALWAYS + b->item_count * COPIES_A_RECORD) {
+    if (b->greenlet_count++ >= COPIES_ALWAYS + order_count(b) * COPIES_A_RECORD) {
         b->left_out++;
         return;
     }
