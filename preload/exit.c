@@ -23,8 +23,8 @@ HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
     if (api != FT_EXIT_exit) pending_at_end(task, api == FT_EXIT_end);
     struct ft_origin origin = {.site = site};
     if (site) {
-        python_at_exit();
         origin = origin_full(site);
+        python_at_exit(origin.py_stack);
         if (origin.py_stack) python_greenlets_at_exit();
     }
     struct ft_exit *record = ft_begin(&ft, FT_EXIT, sizeof *record, task);

@@ -74,7 +74,7 @@ static void prepare(void)
     pending_at_fork(self.child);
     call.threads = thread_known() > 1;
     origin_before_fork();
-    python_at_fork(self.child);
+    python_at_fork(self.child, call.record->origin.py_stack);
     if (call.record->origin.py_stack) python_greenlets_at_fork(self.child);
     call.error = error;
     call.armed = true;

@@ -218,6 +218,8 @@ struct ft_origin {
     X(66, PY_THREADS, py_threads, LINEAGE)   \
     X(70, GREENLET, greenlet, LINEAGE)       \
     X(71, GREENLETS, greenlets, LINEAGE)     \
+    X(75, PY_CHANGE, py_change, EVENTS)      \
+    X(76, PY_PICTURE, py_picture, SLOTS)     \
     X(80, KERNEL_TASK, kernel_task, LINEAGE) \
     X(81, KERNEL_EXEC, kernel_exec, LINEAGE) \
     X(82, KERNEL_EXIT, kernel_exit, LINEAGE) \
@@ -291,6 +293,7 @@ struct ft_clock { /* head.time and this were read together */
     X(11, PYTHON_WATCHERS, "all dict or function watchers of this CPython are taken: writes to globals are not seen") \
     X(12, PYTHON_OWN_GIL, "a subinterpreter with a GIL of its own: writes to its globals are not seen") \
     X(13, GREENLETS_UNKNOWN, "greenlets are used, but not of a greenlet or CPython that we can read: they are not shown") \
+    X(15, PYTHON_UNREAD, "forked while another thread was in the middle of Python code: what containers held then is not known") \
     X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind") \
     X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed")
 enum ft_note_what {
@@ -682,7 +685,7 @@ struct ft_py_thread { /* what Python calls a thread it is about to create */
 #define FT_PY_KINDS(X)                                                                              \
     X(0, unset) X(1, none) X(2, bool) X(3, int) X(4, float) X(5, text) X(6, bytes) X(7, long_int)   \
     X(8, list) X(9, tuple) X(10, dict) X(11, set) X(12, object) X(13, function) X(14, type)         \
-    X(15, module) X(16, secret)
+    X(15, module) X(16, secret) X(17, sized)
 #define FT_X_PY(n, name) FT_PY_KIND_##name = n,
 enum ft_py_kind { FT_PY_KINDS(FT_X_PY) };
 
@@ -690,7 +693,8 @@ enum ft_py_kind { FT_PY_KINDS(FT_X_PY) };
 /*
  * A slot: one name of one module in one process, overwritten at each binding.
  * value: bool, int: itself; float: its bits; text, bytes, long_int: a string;
- * list, tuple, dict, set: the length; object, function, type, module: a name.
+ * list, tuple, dict, set: the length; object, function, type, module: a name;
+ * sized (any other container): the length, and in the upper half its type's name.
  */
 struct ft_py_global {
     struct ft_head head; /* task: who wrote first; time: of the last write */
@@ -709,13 +713,15 @@ enum {
 };
 static_assert(sizeof(struct ft_py_global) == FT_SLOT_SIZE, "slot");
 
-struct ft_py_value { /* at a fork: what the child starts with */
+struct ft_py_value { /* at a fork: what the child starts with, told by its parent before or itself after */
     struct ft_head head;
     ft_ref fork;
     ft_ref module, name;
     uint32_t kind;
     uint64_t value;
     uint64_t writes; /* by this process so far */
+    uint32_t print;  /* as in FT_PY_CHANGE */
+    uint32_t pad;
 };
 
 struct ft_py_write { /* of a watched global */
@@ -729,6 +735,33 @@ struct ft_py_write { /* of a watched global */
     uint16_t pad;
     uint32_t pad2;
 };
+
+/*
+ * What a picture found that no hook had seen: a container that grew, a name
+ * bound behind our back. It happened between `since` and the record's time, by
+ * whom nobody knows; the task is the one that looked.
+ */
+struct ft_py_change {
+    struct ft_head head;
+    ft_ref module, name;
+    uint64_t value, old; /* old: when last seen, in this process or in the one it was forked from */
+    uint64_t since;      /* the picture before, or this process's birth; 0 unknown */
+    uint8_t kind, old_kind;
+    uint8_t rebound; /* another object than before, though it may look the same */
+    uint8_t pad;
+    uint32_t print; /* of what a container holds: another one, other items; 0 unknown */
+};
+
+/* A slot: the last look at all of a process's module globals. */
+struct ft_py_picture {
+    struct ft_head head; /* time: of the look */
+    uint64_t first;      /* time of the first one */
+    uint64_t longest;    /* it took, in units of the clock */
+    uint32_t count;      /* of looks */
+    uint32_t names;      /* looked at in the last one */
+    uint64_t pad[2];
+};
+static_assert(sizeof(struct ft_py_picture) <= FT_SLOT_SIZE, "slot");
 
 /* The threads that Python's threading module believes to be alive in this process (threading._active). */
 struct ft_py_threads {

@@ -48,9 +48,13 @@ static void copy_line(FILE *out, const struct timeline *t, const struct copy *c,
     fprintf(out, "%s", apart ? text_ink(INK_BAD) : "");
     put_value(out, c->last);
     fprintf(out, "%s at last: ", apart ? text_ink(INK_PLAIN) : "");
+    bool unseen = c->changes && c->changed > c->written;
+    if (unseen)
+        fprintf(out, "changed %" PRIu64 " time%s between looks, writer not seen%s", c->changes,
+                c->changes == 1 ? "" : "s", c->writes ? "; " : "");
     if (c->writes)
         writer(out, t, c);
-    else
+    else if (!unseen)
         fputs("not written here", out);
     fputc('\n', out);
 }
@@ -75,7 +79,7 @@ static bool lively(const struct timeline *t, const struct global *g)
     if (g->watched) return true;
     for (size_t i = 0; i < g->count; i++) {
         const struct copy *c = &t->copies[g->first + i];
-        if (c->writes && !c->by_module) return true;
+        if ((c->writes && !c->by_module) || c->changes) return true;
     }
     return false;
 }

@@ -14,37 +14,24 @@
 #include "preload/python/globals.h"
 #include "preload/python/runtime.h"
 #include "preload/readable.h"
-#include "preload/thread.h"
 
 #include <string.h>
 
 #define THREADS_MAX 400
 
-/* CPython 3.11's _PyRuntime: proved by the second when a thread is started, so the first is believed. */
-enum { RUNTIME_GIL_LOCKED = 376 };
-
 static const void *module; /* threading.__dict__ */
 static uint32_t active_at; /* which of its entries is _active */
-static const char *runtime;
-static bool over; /* the interpreter is being finalised, or was */
 
-void alive_module(const void *bootstrap, const void *state)
+void alive_module(const void *bootstrap)
 {
     const void *dict = py_read(bootstrap, FUNCTION_GLOBALS);
-    over = false; /* initialised again, if it was */
+    python_over = false; /* initialised again, if it was */
     if (module != dict || !dict_entry_is(dict, active_at, "_active")) {
         module = NULL;
         active_at = dict_find(dict, "_active");
         if (active_at != DICT_NONE) module = dict;
     }
-    if (!runtime && python.runtime && python.layout->version == 0x030b &&
-        py_read(python.runtime, RUNTIME_CURRENT_311) == state)
-        runtime = python.runtime;
-}
-
-static bool at_rest(void)
-{
-    return runtime && thread_known() == 1 && !py_read32(runtime, RUNTIME_GIL_LOCKED);
+    py_prove();
 }
 
 static bool try(const void *pointer) { return pointer && !((uintptr_t)pointer & 7) && readable(pointer); }
@@ -79,8 +66,9 @@ static unsigned read_active(uint64_t idents[THREADS_MAX])
 }
 
 /* Apart, for its stack. */
-static __attribute__((noinline)) void tell(uint32_t when)
+__attribute__((noinline)) void alive_tell(uint32_t when)
 {
+    if (!module) return;
     uint64_t idents[THREADS_MAX];
     unsigned count = read_active(idents);
     if (count == UINT32_MAX) return;
@@ -91,26 +79,4 @@ static __attribute__((noinline)) void tell(uint32_t when)
     record->count = count;
     memcpy(record->ident, idents, bytes);
     ft_commit(record);
-}
-
-void python_told_in_child(void)
-{
-    if (!module || over || !py_here()) return;
-    const void *state = py_thread_state();
-    if (state && python.current() == state ? !py_frame(state) : at_rest()) tell(FT_PY_AT_FORK);
-}
-
-void python_at_exit(void)
-{
-    if (!module || over || self.vforked || !py_here() || python.finalizing()) return;
-    if (py_holds_gil() || at_rest()) tell(FT_PY_AT_EXIT);
-}
-
-void python_finalize(void)
-{
-    if (!over && me() && !self.vforked && py_holds_gil()) {
-        python_at_exit();
-        python_greenlets_at_exit();
-    }
-    over = true;
 }

@@ -9,20 +9,10 @@
 #include "preload/python/dictwatch.h"
 #include "preload/python/slot.h"
 
-/* Where CPython 3.11's _PyRuntime keeps the thread state that holds the GIL: a load instead of a call, once
- * proved. */
-static const void *const *current;
-
-static void find_current(void)
-{
-    const void *const *at = (const void *)(python.runtime + RUNTIME_CURRENT_311);
-    if (python.layout->version == 0x030b && python.runtime && *at == python.current()) current = at;
-}
-
 static inline const void *innermost(void)
 {
-    if (likely(current)) /* py_frame(), inlined */
-        return py_read(py_read(*current, TS_CFRAME_311), CFRAME_FRAME_311);
+    if (likely(python.holder)) /* py_frame(), inlined */
+        return py_read(py_read(*python.holder, TS_CFRAME_311), CFRAME_FRAME_311);
     return py_frame(python.current());
 }
 
@@ -69,11 +59,6 @@ static inline uint64_t now(void)
     return ft_now(&ft);
 }
 
-static bool definition(uint8_t kind)
-{
-    return kind == FT_PY_KIND_function || kind == FT_PY_KIND_type || kind == FT_PY_KIND_module;
-}
-
 /* Where 3.12 and later keep that of a subinterpreter, no description says: any but the main one may be
  * ending. */
 static bool ending(const void *state)
@@ -93,6 +78,8 @@ static bool torn_down(struct name *n, const struct value *value)
     if (value->kind != FT_PY_KIND_none) return false;
     const void *state = python.current();
     if (!ending(state) || py_frame(state)) return false;
+    n->object = value->object;
+    n->kind = FT_PY_KIND_none;
     n->slot->flags |= FT_PY_TEARDOWN;
     if (n->watched) write_event(n, self.task, value, FT_PY_TEARDOWN);
     return true;
@@ -121,11 +108,11 @@ static struct name *name_of(const void *dict, const void *key, int64_t hash, con
             module_renamed(module, value->kind ? value->object : NULL);
         if (length > 2 && text[0] == '_' && text[1] == '_') return NULL;
         /* def, class, import */
-        if (definition(value->kind) && !name_watched(module, text, length)) return NULL;
+        if (value_is_definition(value->kind) && !name_watched(module, text, length)) return NULL;
         n = name_add(module, hash, text, length, place);
         if (!n) return NULL;
     }
-    if (!current) find_current();
+    if (!python.holder) py_prove();
     if (n->slot && n->process == this_process()) return name_last = n;
     return slot_make(n, dict, key, task) ? name_last = n : NULL;
 }
@@ -145,6 +132,7 @@ void binding(const void *dict, const void *key, int64_t hash, const void *object
     locate(n, &flags);
     uint64_t time = n->watched ? write_event(n, task, &value, flags) : 0;
     name_change(n);
+    n->object = value.object;
     slot_value(n, slot, &value);
     slot->writer = task;
     slot->file = n->file;

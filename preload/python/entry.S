@@ -80,6 +80,7 @@
         entry   python_entry_insert1, python_back_insert1, python_insert, 1
         entry   python_entry_delete, python_back_delete, python_delete, 1
         entry   python_entry_eval, python_back_eval, python_eval, 0
+        entry   python_entry_release, python_back_release, python_release, 0
         entry   python_entry_finalize, python_back_finalize, python_finalize, 0
 #endif
         .section .note.GNU-stack, "", @progbits

@@ -21,9 +21,9 @@ static struct {
 
 /* For entry.S. */
 void *python_back_insert0, *python_back_insert1, *python_back_delete, *python_back_eval,
-    *python_back_finalize;
+    *python_back_finalize, *python_back_release;
 void python_entry_insert0(void), python_entry_insert1(void), python_entry_delete(void),
-    python_entry_eval(void), python_entry_finalize(void);
+    python_entry_eval(void), python_entry_finalize(void), python_entry_release(void);
 
 /* --- the hooks ------------------------------------------------------------------------------ */
 
@@ -75,6 +75,8 @@ static bool prepare(const struct patch_object *object, const struct link_map *ma
     const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx"); /* not vital */
     if (finalize)
         patch_prepare(&patches, object, finalize, (void *)python_entry_finalize, &python_back_finalize);
+    const uint8_t *release = elf_symbol(map, "PyEval_SaveThread");
+    if (release) patch_prepare(&patches, object, release, (void *)python_entry_release, &python_back_release);
     return patch_prepare(&patches, object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
            patch_prepare(&patches, object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
            patch_prepare(&patches, object, delete, (void *)python_entry_delete, &python_back_delete) &&

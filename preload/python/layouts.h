@@ -75,8 +75,10 @@ enum {
     METHOD_SELF = 24,
     FUNCTION_GLOBALS = 16,
     FUNCTION_CODE = 48,
+    MODULE_DICT = 16,
     MA_USED = 16,
-    MA_KEYS = 32
+    MA_KEYS = 32,
+    MA_VALUES = 40
 };
 
 /* The layout of this version, whose _PyRuntime is `runtime` (NULL: not exported); or NULL and *why. */
@@ -92,6 +94,7 @@ enum {
     F_LOCALS_311 = 24,
     TS_INTERP_311 = 16,
     INTERP_FINALIZING_311 = 84,
+    RUNTIME_GIL_LOCKED_311 = 376,
     RUNTIME_CURRENT_311 = 576
 };
 

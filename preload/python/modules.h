@@ -16,8 +16,11 @@ struct module {
     const void *const *name_is_at; /* and where in that */
     uint16_t next;                 /* with the same hash: index + 1 */
     ft_ref name;
-    char text[64];   /* the stem of its file */
-    char called[64]; /* its __name__ */
+    uint64_t version; /* of the dict at the last picture: the same as long as nothing is bound */
+    uint32_t looked;  /* number of the last picture */
+    bool changed;     /* since the one before */
+    char text[64];    /* the stem of its file */
+    char called[64];  /* its __name__ */
 };
 
 /*
@@ -46,6 +49,9 @@ static inline bool module_intact(struct module *module)
         return true;
     return module_still(module);
 }
+
+/* Each of those in sys.modules, whose dicts can be read without anybody using them. */
+void modules_each(void (*visit)(struct module *module, ft_ref task), ft_ref task);
 
 /* __name__ is bound to something else, or unbound (NULL). */
 void module_renamed(struct module *module, const void *name_object);

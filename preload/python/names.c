@@ -73,7 +73,7 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
     ft_ref name = 0;
     const void *object = py_bootstrapped(callable);
     if (object) {
-        alive_module(py_read(callable, METHOD_FUNCTION), python.current());
+        alive_module(py_read(callable, METHOD_FUNCTION));
         name = py_thread_name(object, &callable);
     }
     ft_ref function = py_function(callable);

@@ -124,7 +124,7 @@ static unsigned movable(const uint8_t *p)
     if (*p == 0x41 && p[1] >= 0x50 && p[1] <= 0x57) return 2; /* push r8-r15 */
     bool rex = (*p & 0xf8) == 0x48;
     if (rex && (p[1] == 0x89 || p[1] == 0x8b) && p[2] >= 0xc0) return 3; /* mov reg, reg */
-    if (*p == 0x89 && p[1] >= 0xc0) return 2;                            /* mov reg32, reg32 */
+    if ((*p == 0x89 || *p == 0x31) && p[1] >= 0xc0) return 2;            /* mov, xor reg32, reg32 */
     if (*p == 0x48 && p[1] == 0x83 && p[2] == 0xec) return 4;            /* sub $imm8, %rsp */
     if (*p == 0x48 && p[1] == 0x81 && p[2] == 0xec) return 7;            /* sub $imm32, %rsp */
     if (*p >= 0xb8 && *p <= 0xbf) return 5;                              /* mov $imm32, reg32 */

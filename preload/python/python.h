@@ -45,18 +45,22 @@ void python_thread(ft_ref thread, uint64_t site, void *argument);
 /* A handler was installed from `site`: if by signal.signal(), the FT_PY_FUNCTION it names; else 0. */
 ft_ref python_handler(uint64_t site);
 
-/* Before a fork: what the globals bound so far are now, for the child starts with that. Async-signal-safe. */
-void python_at_fork(ft_ref fork);
+/*
+ * Before a fork: what the globals are now, for the child starts with that. `in_python`: the call has a Python
+ * stack, hence no signal interrupted the interpreter. Async-signal-safe.
+ */
+void python_at_fork(ft_ref fork, bool in_python);
 
-/* In a new child, once it has a task: which threads Python believes alive in it. */
+/* In a new child, once it has a task: which threads Python believes alive in it; globals that could not be
+ * read before. */
+void python_born(void);
 static inline void python_in_child(void)
 {
-    void python_told_in_child(void);
-    if (python_found) python_told_in_child();
+    if (python_found) python_born();
 }
 
-/* The same at exit() and _exit(). */
-void python_at_exit(void);
+/* At exit() and _exit(): the same, and what the globals are now. */
+void python_at_exit(bool in_python);
 
 /*
  * The greenlets of this thread, which a child forked now has too; and those at an exit. The caller knows that

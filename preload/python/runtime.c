@@ -12,6 +12,7 @@
 #include "preload/python/elf.h"
 #include "preload/python/globals.h"
 #include "preload/python/modules.h"
+#include "preload/thread.h"
 
 struct python python;
 bool python_found;
@@ -99,6 +100,18 @@ bool py_holds_gil(void)
 {
     const void *state = py_thread_state();
     return state && python.current() == state;
+}
+
+void py_prove(void)
+{
+    const void *const *at = (const void *)(python.runtime + RUNTIME_CURRENT_311);
+    if (!python.holder && python.runtime && python.layout->version == 0x030b && *at == python.current())
+        python.holder = at;
+}
+
+bool py_at_rest(void)
+{
+    return python.holder && thread_known() == 1 && !py_read32(python.runtime, RUNTIME_GIL_LOCKED_311);
 }
 
 static const void *real_frame(const void *frame)

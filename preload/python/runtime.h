@@ -19,8 +19,9 @@
     X(void *, PyUnicode_InternFromString, (const char *text))               \
     X(void, PyErr_Fetch, (void **type, void **value, void **traceback))     \
     X(void, PyErr_Restore, (void *type, void *value, void *traceback))      \
+    X(void *, PySys_GetObject, (const char *name))                          \
     X(void, Py_DecRef, (void *object))
-#define PY_TYPES(X) X(PyCode_Type) X(PyMethod_Type) X(PyFunction_Type) X(PyUnicode_Type) X(PyLong_Type) X(PyDict_Type)
+#define PY_TYPES(X) X(PyCode_Type) X(PyMethod_Type) X(PyFunction_Type) X(PyUnicode_Type) X(PyLong_Type) X(PyDict_Type) X(PyModule_Type)
 /* clang-format on */
 
 struct python {
@@ -29,8 +30,9 @@ struct python {
     void *(*current)(void);         /* the thread state that holds the GIL, unchecked */
     int (*finalizing)(void);
     const struct link_map *map;
-    const char *runtime;   /* _PyRuntime, or NULL */
-    const void *one_digit; /* the layout's, as a word to compare with */
+    const char *runtime;       /* _PyRuntime, or NULL */
+    const void *const *holder; /* where 3.11 keeps the thread state that holds the GIL; NULL: not proved */
+    const void *one_digit;     /* the layout's, as a word to compare with */
 #define X(result, name, parameters) result(*name) parameters;
     PY_FUNCTIONS(X)
 #undef X
@@ -61,6 +63,11 @@ static inline bool py_is(const void *object, const void *type)
     return object && py_read(object, OB_TYPE) == type;
 }
 
+/* Compare what we believe of _PyRuntime's layout with what the interpreter says. GIL held. */
+void py_prove(void);
+/* Nobody holds the GIL, and there is no other thread that could take it. */
+bool py_at_rest(void);
+
 /* The thread state of the calling thread, NULL if it has none. */
 const void *py_thread_state(void);
 /* Whether the calling thread holds the GIL. */
@@ -76,7 +83,11 @@ uint32_t py_frame_line(const void *frame, const void *code);
 
 /* A thread is about to be started by Thread._bootstrap, a function: from there on alive.c knows the module.
  * GIL held. */
-void alive_module(const void *bootstrap, const void *state);
+void alive_module(const void *bootstrap);
+/* Which threads Python believes to be alive, if that is known. Pointers are tried before they are followed.
+ */
+void alive_tell(uint32_t when);
+extern bool python_over; /* the interpreter is being finalised, or was */
 
 /* A str in UTF-8, cut to `room`; returns the length. */
 size_t py_text(const void *string, char *buffer, size_t room);

@@ -28,9 +28,9 @@ void slot_value(struct name *n, struct ft_py_global *slot, const struct value *v
     if (slot->kind != value->kind || text)
         slot->kind = FT_PY_KIND_unset; /* killed in between: nothing, not nonsense */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    slot->value = text ? text_in_place(n, value) : value->bits;
+    slot->value = n->bits = text ? text_in_place(n, value) : value->bits;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    slot->kind = value->kind;
+    slot->kind = n->kind = value->kind;
 }
 
 void slot_hide(const struct name *n, struct value *value)
@@ -53,7 +53,6 @@ bool slot_make(struct name *n, const void *dict, const void *key, ft_ref task)
     name_change(n);
     n->slot = slot;
     n->process = this_process();
-    n->told = 0;
     n->text = NULL;
     name_changed(n);
     return true;
@@ -66,6 +65,7 @@ void slot_refresh(struct name *n, const void *key)
         n->module = ft_string(&ft, n->owner->text, strlen(n->owner->text), self.task);
     if (ft_stale(&ft, n->name)) n->name = ft_string(&ft, text, py_text(key, text, sizeof text), self.task);
     if (ft_stale(&ft, n->file)) n->code = NULL;
+    if (!n->slot || n->process != this_process()) return;
     n->slot->module = n->module;
     n->slot->name = n->name;
 }

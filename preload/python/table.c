@@ -101,7 +101,9 @@ struct name *name_add(struct module *module, int64_t hash, const char *text, siz
     n->watched = name_watched(module, text, length);
     n->hash = hash;
     n->dict = module->dict;
-    n->code = NULL;
+    n->code = n->object = n->pictured = NULL;
+    n->kind = FT_PY_KIND_unset;
+    n->bits = n->print = 0;
     name_changed(n);
     if (fresh) __atomic_store_n(&name_count, name_count + 1, __ATOMIC_RELEASE);
     if (place) *place = (uint16_t)(n - names + 1);

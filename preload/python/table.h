@@ -17,7 +17,13 @@ struct name {
     uint64_t process; /* whose slot that is */
     uint32_t version; /* odd: being written */
     bool watched, secret;
-    uint64_t told; /* writes at the last fork */
+    uint32_t told;        /* version at the last fork */
+    const void *object;   /* what it is bound to as far as we know; not kept alive */
+    const void *pictured; /* the same, by the last picture */
+    uint64_t bits;        /* and what that was when last looked at, as a record has it */
+    uint8_t kind;
+    uint32_t print; /* of what a container held */
+    uint32_t met; /* by the picture of this number */
     struct module *owner;
     ft_ref module, name, file;
     uint32_t line;

@@ -11,7 +11,8 @@
 
 /* clang-format off */
 #define TYPES(X) X(PyLong_Type) X(PyFloat_Type) X(PyBool_Type) X(PyBytes_Type) X(PyList_Type) X(PyTuple_Type) \
-    X(PyDict_Type) X(PySet_Type) X(PyModule_Type) X(PyType_Type) X(PyCFunction_Type) X(_Py_NoneStruct) X(_Py_TrueStruct)
+    X(PyDict_Type) X(PySet_Type) X(PyModule_Type) X(PyType_Type) X(PyCFunction_Type) X(PyByteArray_Type) \
+    X(_Py_NoneStruct) X(_Py_TrueStruct)
 /* clang-format on */
 static struct {
 #define X(name) const void *name;
@@ -105,6 +106,44 @@ static void named(struct value *v, uint8_t kind, const void *type)
 
 static uint64_t size_at(const void *object, int offset) { return (uint64_t)py_read(object, offset); }
 
+bool value_is_builtin(const void *object)
+{
+    const void *type = py_read(object, OB_TYPE);
+    return type == types.PyLong_Type || type == python.PyUnicode_Type || type == types.PyFloat_Type ||
+           type == types.PyBool_Type || type == types.PyBytes_Type || type == types.PyList_Type ||
+           type == types.PyTuple_Type || type == types.PyDict_Type || type == types.PySet_Type ||
+           object == types._Py_NoneStruct;
+}
+
+/* deque and array have their length where list has it, and are no heap types. */
+static bool sized_by_name(const char *name)
+{
+    return !strcmp(name, "collections.deque") || !strcmp(name, "array.array");
+}
+
+/* Where the length of an instance of another type is; 0: it has none we know. */
+static int length_at(const void *type)
+{
+    uint32_t flags = py_read32(type, TYPE_FLAGS);
+    if (flags & TYPE_DICT) return MA_USED;
+    if (flags & (TYPE_LIST | TYPE_TUPLE) || type == types.PyByteArray_Type) return OB_SIZE;
+    for (int i = 0; type && i < 8; type = py_read(type, TYPE_BASE), i++) {
+        if (type == types.PySet_Type) return SET_USED;
+        if (sized_by_name(py_read(type, TYPE_NAME))) return OB_SIZE;
+    }
+    return 0;
+}
+
+/* A container of another type: its name and its length in one word. */
+static void other(struct value *v, const void *object, const void *type)
+{
+    int at = length_at(type);
+    named(v, at ? FT_PY_KIND_sized : FT_PY_KIND_object, type);
+    if (!at) return;
+    uint64_t length = size_at(object, at);
+    v->bits = v->bits << 32 | (length < UINT32_MAX ? length : UINT32_MAX);
+}
+
 void value_of_other(const void *object, struct value *v)
 {
     v->object = object;
@@ -141,5 +180,5 @@ void value_of_other(const void *object, struct value *v)
     else if (type == types.PyModule_Type)
         plain(v, FT_PY_KIND_module, 0);
     else
-        named(v, FT_PY_KIND_object, type);
+        other(v, object, type);
 }

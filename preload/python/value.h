@@ -19,8 +19,35 @@ static inline bool value_is_text(uint8_t kind)
     return kind == FT_PY_KIND_text || kind == FT_PY_KIND_bytes || kind == FT_PY_KIND_long_int;
 }
 
+/* What changes without being bound anew. */
+static inline bool value_is_container(uint8_t kind)
+{
+    return kind == FT_PY_KIND_list || kind == FT_PY_KIND_dict || kind == FT_PY_KIND_set ||
+           kind == FT_PY_KIND_sized;
+}
+
+static inline bool value_is_definition(uint8_t kind)
+{
+    return kind == FT_PY_KIND_function || kind == FT_PY_KIND_type || kind == FT_PY_KIND_module;
+}
+
+enum {
+    TYPE_FLAGS = 168,
+    TYPE_BASE = 256,
+    TYPE_LIST = 1 << 25, /* Py_TPFLAGS_LIST_SUBCLASS; tuple, dict the same way: the same in all of them */
+    TYPE_TUPLE = 1 << 26,
+    TYPE_DICT = 1 << 29
+};
+static inline uint32_t value_type_flags(const void *object)
+{
+    return py_read32(py_read(object, OB_TYPE), TYPE_FLAGS);
+}
+
 /* Find the types; false if this interpreter lacks one. */
 bool value_init(const struct link_map *map);
+
+/* Of one of the built-in types that go by no name. */
+bool value_is_builtin(const void *object);
 
 /* Any object but a small int. */
 void value_of_other(const void *object, struct value *value);
@@ -36,6 +63,12 @@ static inline void value_of(const void *object, struct value *value)
     value->kind = FT_PY_KIND_int;
     value->bits = py_read32(object, DIGITS);
 }
+
+/*
+ * Stands for what a list or dict holds, so that `stats["hits"] += 1` is noticed: numbers and texts by value,
+ * other items by identity, which a fork keeps. 0: of another type, or more than a few items.
+ */
+uint32_t value_print(const void *object);
 
 /* As a record holds it: the word, or a reference to the text, interned. */
 uint64_t value_bits(const struct value *value);

@@ -269,7 +269,10 @@ static void print_value(unsigned kind, uint64_t value)
     } else if (kind == FT_PY_KIND_text || kind == FT_PY_KIND_bytes || kind == FT_PY_KIND_long_int ||
                (kind >= FT_PY_KIND_object && kind <= FT_PY_KIND_module))
         print_string("value", (ft_ref)value);
-    else
+    else if (kind == FT_PY_KIND_sized) {
+        print_string("value", (ft_ref)(value >> 32));
+        printf(":%u", (uint32_t)value);
+    } else
         printf(":%" PRId64, (int64_t)value);
 }
 
@@ -341,6 +344,21 @@ static void print_python(const struct ft_head *head)
                g.current);
         for (size_t i = 0; i < g.count && i < length / sizeof *at; i++)
             printf(" %x:%x", at[i].greenlet, at[i].stack);
+        break;
+    }
+    case FT_PY_CHANGE: {
+        struct ft_py_change c = FT_GET(py_change, head);
+        print_string("module", c.module);
+        print_string("name", c.name);
+        printf(" rebound=%u", c.rebound);
+        print_value(c.old_kind, c.old);
+        printf(" ->");
+        print_value(c.kind, c.value);
+        break;
+    }
+    case FT_PY_PICTURE: {
+        struct ft_py_picture p = FT_GET(py_picture, head);
+        printf(" count=%u names=%u longest=%" PRIu64, p.count, p.names, p.longest);
         break;
     }
     case FT_PY_WRITE: {

@@ -179,6 +179,95 @@ Test(timeline_python, each_thread_has_its_share_of_the_writes)
     cr_expect(c->torn_down);
 }
 
+static struct ft_py_change *changed(ft_ref by, ft_ref module, ft_ref name, uint64_t old, uint64_t value,
+                                    uint32_t print)
+{
+    struct ft_py_change *record = ft_begin(&w, FT_PY_CHANGE, sizeof *record, by);
+    record->module = module, record->name = name;
+    record->kind = record->old_kind = FT_PY_KIND_list;
+    record->old = old, record->value = value;
+    record->print = print;
+    done(record);
+    return record;
+}
+
+static void list_bound(ft_ref by, ft_ref module, ft_ref name, uint64_t length)
+{
+    struct ft_py_global *slot = ft_slot_new(&w, by);
+    slot->module = module, slot->name = name, slot->writes = 1;
+    slot->kind = FT_PY_KIND_list, slot->value = length, slot->writer = by;
+    ft_slot_set(slot, FT_PY_GLOBAL, by, trace_now());
+}
+
+static void list_told(ft_ref by, ft_ref fork, ft_ref module, ft_ref name, uint64_t length, uint32_t print)
+{
+    struct ft_py_value *record = ft_begin(&w, FT_PY_VALUE, sizeof *record, by);
+    record->module = module, record->name = name, record->fork = fork;
+    record->kind = FT_PY_KIND_list, record->value = length, record->print = print;
+    done(record);
+}
+
+Test(timeline_python, a_list_that_grew_in_one_process)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref module = text("app"), name = text("jobs");
+    list_bound(root, module, name, 0);
+    changed(root, module, name, 0, 2, 1); /* before the fork, and told by the child only */
+    ft_ref child = trace_forked(root, 110);
+    list_told(child, child, module, name, 3, 2);
+    changed(root, module, name, 2, 57, 3);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
+    const struct copy *parent = &t->copies[timeline_copy(t, 0, 0)],
+                      *copy = &t->copies[timeline_copy(t, 0, 1)];
+    cr_expect(t->globals[0].diverged);
+    cr_expect_eq(parent->changes, 2);
+    cr_expect_eq(parent->last.bits, 57);
+    cr_expect_eq(copy->at_birth.bits, 3);
+    cr_expect_eq(copy->last.bits, 3);
+    cr_expect_eq(copy->changes, 0);
+    cr_expect_eq(timeline_changed_from(t, find(t, EVENT_CHANGE, 1)).bits, 2);
+    cr_expect_eq(timeline_written(t, find(t, EVENT_CHANGE, 1)).bits, 57);
+}
+
+Test(timeline_python, a_list_that_grew_before_the_fork_is_the_same_after)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref module = text("app"), name = text("jobs");
+    list_bound(root, module, name, 0);
+    ft_ref child = trace_forked(root, 110);
+    list_told(child, child, module, name, 3, 2); /* nobody had looked at the parent's, nor did later */
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
+    cr_expect_not(t->globals[0].diverged);
+    cr_expect_eq(t->copies[timeline_copy(t, 0, 0)].last.bits, 3);
+}
+
+Test(timeline_python, other_items_in_a_list_as_long)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref module = text("app"), name = text("row");
+    list_bound(root, module, name, 2);
+    ft_ref child = trace_forked(root, 110);
+    list_told(child, child, module, name, 2, 7);
+    changed(child, module, name, 2, 2, 8);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
+    cr_expect(t->globals[0].diverged);
+}
+
+Test(timeline_python, containers_nobody_could_read_at_the_fork_do_not_diverge)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref module = text("app"), name = text("jobs");
+    list_bound(root, module, name, 0);
+    ft_ref child = trace_forked(root, 110);
+    struct ft_note *note = ft_begin(&w, FT_NOTE, sizeof *note, child);
+    note->what = FT_NOTE_PYTHON_UNREAD;
+    done(note);
+    changed(root, module, name, 0, 5, 0); /* perhaps before the fork */
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
+    cr_expect_not(t->globals[0].diverged);
+    cr_expect_not(t->copies[timeline_copy(t, 0, 1)].last.known);
+}
+
 Test(timeline_python, an_install_knows_what_it_replaced)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");

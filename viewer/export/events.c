@@ -392,6 +392,19 @@ static void greenlet_fields(cJSON *object, const struct timeline *t, const struc
     json_id(object, "greenlet", 't', e->child);
 }
 
+static void change_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    char text[256];
+    json_id(object, "global", 'g', e->child);
+    json_id(object, "copy", 'c', timeline_copy(t, e->child, e->process));
+    value_format(timeline_changed_from(t, e), text, sizeof text);
+    json_string(object, "old", text);
+    value_format(timeline_written(t, e), text, sizeof text);
+    json_string(object, "value", text);
+    json_string(object, "engine", "python");
+    json_bool(object, "exact", false); /* in between it may have been anything */
+}
+
 /* --- all ---------------------------------------------------------------------------------------- */
 
 static fields *const by_type[EVENT_TYPE_COUNT] = {
@@ -419,6 +432,7 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_CREDENTIALS] = credentials_fields,
     [EVENT_NOTE] = note_fields,
     [EVENT_WRITE] = write_fields,
+    [EVENT_CHANGE] = change_fields,
     [EVENT_TEARDOWN] = write_fields,
     [EVENT_STDIO] = stdio_fields,
     [EVENT_UNSAFE_CALL] = unsafe_call_fields,

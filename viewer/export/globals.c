@@ -49,9 +49,9 @@ static cJSON *put_copy(const struct timeline *t, copy_id id)
     json_time(object, "end_ns", c->end);
     put_value(object, "value_at_birth", c->at_birth);
     put_value(object, "last_value", c->last);
-    json_time(object, "last_sampled_ns", c->written);
+    json_time(object, "last_sampled_ns", c->sampled);
     json_uint(object, "writes", c->writes);
-    json_null(object, "changes");
+    json_uint(object, "changes", c->changes);
     json_bool(object, "torn_down", c->torn_down);
     put_writers(object, c);
     return object;

@@ -61,6 +61,12 @@ EVENT_ONLY(atfork, ATFORK)
 EVENT_ONLY(bind, BIND)
 EVENT_ONLY(unsafe_call, UNSAFE_CALL)
 
+static void note(struct build *b, const struct item *it)
+{
+    event_add(b, it, EVENT_NOTE);
+    globals_note(b, it);
+}
+
 /* A record of an unknown type (a newer writer's) is left alone. */
 static void (*const families[])(struct build *, const struct item *) = {
     [FT_OBJECT] = objects_object,
@@ -107,6 +113,8 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_GREENLET] = greenlets_seen,
     [FT_GREENLETS] = greenlets_picture,
     [FT_FD_USE] = processes_fd_use,
+    [FT_PY_CHANGE] = globals_change,
+    [FT_PY_PICTURE] = globals_picture,
 };
 
 static bool is_kernels(const struct build *b, const struct item *it)

@@ -77,6 +77,8 @@ struct process_more {
     uint32_t family;              /* of what it runs before its first image is known */
     uint32_t popens;              /* popen()s whose child has not been reaped */
     event_id popen;               /* the newest */
+    int64_t looked;               /* at all its globals, last; NEVER: never */
+    bool unread;                  /* what its containers held at its birth could not be read */
     int64_t last_record;          /* when anything of it was written last; set at the end */
     uint64_t first_event;         /* in by_process */
     size_t event_count;
@@ -301,6 +303,9 @@ void python_thread(struct build *b, const struct item *it);
 void globals_slot(struct build *b, const struct item *it);
 void globals_value(struct build *b, const struct item *it);
 void globals_write(struct build *b, const struct item *it);
+void globals_change(struct build *b, const struct item *it);
+void globals_picture(struct build *b, const struct item *it);
+void globals_note(struct build *b, const struct item *it);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
 

@@ -18,14 +18,15 @@
 static bool in_words(unsigned kind)
 {
     return kind == FT_PY_KIND_text || kind == FT_PY_KIND_bytes || kind == FT_PY_KIND_long_int ||
-           kind == FT_PY_KIND_object || kind == FT_PY_KIND_type;
+           kind == FT_PY_KIND_object || kind == FT_PY_KIND_type || kind == FT_PY_KIND_sized;
 }
 
 static struct value value(struct build *b, unsigned kind, uint64_t bits)
 {
     struct value v = {.kind = (uint8_t)kind, .known = true, .bits = bits};
     if (in_words(kind)) {
-        v.text = build_string_once(b, (ft_ref)bits);
+        v.text = build_string_once(b, (ft_ref)(kind == FT_PY_KIND_sized ? bits >> 32 : bits));
+        if (kind == FT_PY_KIND_sized) v.bits = (uint32_t)bits;
         if (!v.text) v.text = "";
     }
     return v;
@@ -34,7 +35,22 @@ static struct value value(struct build *b, unsigned kind, uint64_t bits)
 static bool same(struct value x, struct value y)
 {
     if (x.kind != y.kind || x.known != y.known) return false;
-    return in_words(x.kind) ? !strcmp(x.text, y.text) : x.bits == y.bits;
+    if (in_words(x.kind) && strcmp(x.text, y.text)) return false;
+    if (x.print && y.print && x.print != y.print) return false;
+    return x.kind == FT_PY_KIND_sized || !in_words(x.kind) ? x.bits == y.bits : true;
+}
+
+bool value_is_container(struct value v)
+{
+    return v.kind == FT_PY_KIND_list || v.kind == FT_PY_KIND_dict || v.kind == FT_PY_KIND_set ||
+           v.kind == FT_PY_KIND_sized;
+}
+
+/* "collections.deque": what people call a deque. */
+static const char *last_word(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
 }
 
 int value_format(struct value v, char *buffer, size_t size)
@@ -56,6 +72,7 @@ int value_format(struct value v, char *buffer, size_t size)
     case FT_PY_KIND_tuple: return snprintf(buffer, size, "tuple of %" PRIu64, v.bits);
     case FT_PY_KIND_dict: return snprintf(buffer, size, "dict of %" PRIu64, v.bits);
     case FT_PY_KIND_set: return snprintf(buffer, size, "set of %" PRIu64, v.bits);
+    case FT_PY_KIND_sized: return snprintf(buffer, size, "%s of %" PRIu64, last_word(v.text), v.bits);
     case FT_PY_KIND_object: return snprintf(buffer, size, "<%s object>", v.text);
     case FT_PY_KIND_type: return snprintf(buffer, size, "<class %s>", v.text);
     case FT_PY_KIND_function: return snprintf(buffer, size, "<function>");
@@ -96,6 +113,8 @@ static copy_id copy_of(struct build *b, global_id global, process_id process)
                                              .born = NEVER,
                                              .end = NEVER,
                                              .written = NEVER,
+                                             .changed = NEVER,
+                                             .sampled = NEVER,
                                              .writer = NONE};
     build_map_put(b, &b->by_copy, global, process, (uint32_t)t->copy_count);
     return (copy_id)t->copy_count++;
@@ -129,8 +148,39 @@ void globals_value(struct build *b, const struct item *it)
                         .ns = it->ns,
                         .value = value(b, v.kind, v.value),
                         .writes = v.writes};
+    told.value.print = v.print;
     b->told = build_grow(b, b->told, b->told_count, sizeof told);
     b->told[b->told_count++] = told;
+}
+
+/*
+ * Found by a look, not seen when it happened. The first of a copy that nobody
+ * bound here tells what it was before, which in a child is what it was born with.
+ */
+void globals_change(struct build *b, const struct item *it)
+{
+    struct ft_py_change c = FT_GET(py_change, it->record);
+    global_id global = global_of(b, c.module, c.name);
+    struct value now = value(b, c.kind, c.value), old = value(b, c.old_kind, c.old);
+    now.print = c.print;
+    copy_id id = copy_of(b, global, process_of(b, it));
+    struct copy *copy = &b->t->copies[id];
+    event_id e = event_add(b, it, EVENT_CHANGE);
+    b->t->events[e].child = global;
+    if (!copy->changes && copy->written == NEVER) copy->at_birth = old;
+    copy->last = now;
+    copy->changed = it->ns;
+    copy->changes++;
+}
+
+void globals_picture(struct build *b, const struct item *it)
+{
+    b->processes[process_of(b, it)].looked = it->ns;
+}
+
+void globals_note(struct build *b, const struct item *it)
+{
+    if (FT_GET(note, it->record).what == FT_NOTE_PYTHON_UNREAD) b->processes[process_of(b, it)].unread = true;
 }
 
 void globals_write(struct build *b, const struct item *it)
@@ -180,7 +230,10 @@ static int64_t memory_end(const struct timeline *t, const struct process *p, int
     return p->end;
 }
 
-/* A copy made by fork. Its value at birth is the parent's then: as told, or as the parent had inherited it.
+/*
+ * A copy made by fork. Its value at birth is the parent's then: as told by the
+ * parent before or by the child after, or as the parent had inherited it. What
+ * a container held may have changed unseen, if neither could look.
  */
 static void inherit(struct build *b, copy_id from, process_id child, const struct event *fork)
 {
@@ -188,15 +241,20 @@ static void inherit(struct build *b, copy_id from, process_id child, const struc
     struct copy parent = t->copies[from];
     copy_id id = copy_of(b, parent.global, child);
     struct copy *copy = &t->copies[id];
-    const struct told *told = told_at(b, parent.global, parent.process, fork);
+    const struct told *own = told_at(b, parent.global, child, fork);
+    const struct told *told = own ? own : told_at(b, parent.global, parent.process, fork);
     struct value born = told                                              ? told->value
                         : parent.writes && parent.birth == COPY_BY_IMPORT ? (struct value){0}
                                                                           : parent.at_birth;
     copy->birth = COPY_BY_FORK;
     copy->parent = from;
     copy->born = fork->ns;
-    if (!copy->writes || (told && copy->at_birth.kind == FT_PY_KIND_unset)) copy->at_birth = born;
-    if (!copy->writes) copy->last = copy->at_birth;
+    if (value_is_container(born) && b->processes[child].unread) born.known = false;
+    bool touched = copy->writes || copy->changes;
+    if (!touched || own || (told && copy->at_birth.kind == FT_PY_KIND_unset)) copy->at_birth = born;
+    if (!touched) copy->last = copy->at_birth;
+    /* the parent's copy was the same then, though nobody may have looked at it before */
+    if (told && parent.written <= fork->ns && parent.changed <= fork->ns) t->copies[from].last = born;
 }
 
 static void inherit_all(struct build *b)
@@ -211,7 +269,8 @@ static void inherit_all(struct build *b)
             if (!from) continue;
             const struct copy *parent = &t->copies[*from];
             bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, &fork) ||
-                         (parent->written != NEVER && parent->written <= fork.ns);
+                         (parent->written != NEVER && parent->written <= fork.ns) ||
+                         (parent->changed != NEVER && parent->changed <= fork.ns);
             if (there) inherit(b, *from, p, &fork);
         }
     }
@@ -222,8 +281,8 @@ static bool went_apart(const struct build *b, const struct copy *copy)
 {
     if (copy->birth != COPY_BY_FORK || copy->parent == NONE) return false;
     const struct copy *parent = &b->t->copies[copy->parent];
-    bool wrote = (copy->written != NEVER && copy->written > copy->born) ||
-                 (parent->written != NEVER && parent->written > copy->born);
+    bool wrote = copy->written > copy->born || parent->written > copy->born || /* NEVER is before all */
+                 copy->changed > copy->born || parent->changed > copy->born;
     return wrote && copy->last.known && parent->last.known && !same(copy->last, parent->last);
 }
 
@@ -273,7 +332,8 @@ static void arrange(struct build *b)
         if (t->copies[c].parent != NONE)
             t->copies[c].parent = timeline_copy(t, t->copies[c].global, t->copies[c].parent);
     for (size_t i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_TEARDOWN)
+        if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_CHANGE ||
+            t->events[i].type == EVENT_TEARDOWN)
             t->events[i].child = moved[t->events[i].child];
 }
 
@@ -315,6 +375,8 @@ void globals_finish(struct build *b)
     for (copy_id c = 0; c < t->copy_count; c++) {
         struct copy *copy = &t->copies[c];
         if (copy->born == NEVER) copy->born = copy->written == NEVER ? 0 : t->processes[copy->process].start;
+        int64_t looked = b->processes[copy->process].looked;
+        copy->sampled = looked > copy->written ? looked : copy->written;
         copy->end = memory_end(t, &t->processes[copy->process], copy->born);
         if (went_apart(b, copy)) t->globals[copy->global].diverged = true;
     }
@@ -330,9 +392,20 @@ copy_id timeline_copy(const struct timeline *t, global_id global, process_id pro
 
 struct value timeline_written(const struct timeline *t, const struct event *e)
 {
+    if (e->record && e->type == EVENT_CHANGE) {
+        struct ft_py_change c = FT_GET(py_change, e->record);
+        return value(build_of(t), c.kind, c.value);
+    }
     if ((e->type != EVENT_WRITE && e->type != EVENT_TEARDOWN) || !e->record) return (struct value){0};
     struct ft_py_write w = FT_GET(py_write, e->record);
     return value(build_of(t), w.kind, w.value);
+}
+
+struct value timeline_changed_from(const struct timeline *t, const struct event *e)
+{
+    if (e->type != EVENT_CHANGE || !e->record) return (struct value){0};
+    struct ft_py_change c = FT_GET(py_change, e->record);
+    return value(build_of(t), c.old_kind, c.old);
 }
 
 void globals_free(struct build *b)

@@ -76,7 +76,8 @@ process_id process_add(struct build *b, const struct birth *birth)
                                             .exec = NONE,
                                             .popen = NONE,
                                             .signal = NONE,
-                                            .last_record = birth->ns};
+                                            .last_record = birth->ns,
+                                            .looked = NEVER};
     t->process_count++;
     if (birth->pid) process_pid(b, p, birth->pid);
     thread_id main = thread_add(b, p, creator, birth->pid, birth->ns);

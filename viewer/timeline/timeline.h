@@ -153,7 +153,8 @@ struct value {
     uint8_t kind; /* enum ft_py_kind; FT_PY_KIND_unset: unbound or not known (see `known`) */
     bool known;
     uint64_t bits;    /* int, bool, float (its bits), a container's length */
-    const char *text; /* text, bytes, long_int, object, type: the words; else NULL */
+    uint32_t print;   /* of a container: stands for what it holds; 0 unknown */
+    const char *text; /* text, bytes, long_int, object, type, sized: the words; else NULL */
 };
 
 typedef uint32_t global_id, copy_id;
@@ -177,6 +178,9 @@ struct copy {
     int64_t born, end; /* end NEVER: the process still runs */
     struct value at_birth, last;
     int64_t written;  /* the last write in this process; NEVER: none */
+    uint64_t changes; /* that were not seen when they happened: it was different at the next look */
+    int64_t changed;  /* when the last of them was found; NEVER: none */
+    int64_t sampled;  /* last looked at, or written; NEVER: it was not */
     uint64_t writes;  /* in this process */
     thread_id writer; /* of the last one */
     const char *file; /* where, NULL if there was none */
@@ -206,7 +210,7 @@ struct global {
     X(KILL, "kill", 'k') X(SIGNAL, "signal", '!') X(LOCK_WAIT, "lock-wait", '=') \
     X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') \
     X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*') \
-    X(WRITE, "write", 'W') X(TEARDOWN, "teardown", 'z') X(STDIO, "stdio", 'o') \
+    X(WRITE, "write", 'W') X(CHANGE, "change", '~') X(TEARDOWN, "teardown", 'z') X(STDIO, "stdio", 'o') \
     X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r') X(GREENLET, "greenlet", 'g') \
     X(FD_USE, "fd-use", 'f')
 /* clang-format on */
@@ -224,7 +228,8 @@ enum event_type {
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
  * perhaps an ancestor's), EXEC_FAILED its errno, NO_CHILD the process asked for, STDIO the child of the fork,
- * FD_USE the thread that used it before, WRITE and TEARDOWN the global, GREENLET the greenlet that was first seen then,
+ * FD_USE the thread that used it before, WRITE, CHANGE and TEARDOWN the global, GREENLET the greenlet that was first
+ * seen then,
  * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * SIGNAL: `child` is the sender's thread (timeline_sender knows more).
@@ -348,8 +353,12 @@ thread_id timeline_task(const struct timeline *t, ft_ref task);
 bool timeline_kill_thread(const struct event *e);
 /* SIGNAL: what was taken, and from whom. */
 struct sender timeline_sender(const struct timeline *t, const struct event *e);
-/* WRITE: the value bound. */
+/* WRITE: the value bound; CHANGE: the value found, which nobody was seen to write. */
 struct value timeline_written(const struct timeline *t, const struct event *e);
+/* CHANGE: the value at the look before. */
+struct value timeline_changed_from(const struct timeline *t, const struct event *e);
+/* What changes without being bound anew: list, dict, set and the like. */
+bool value_is_container(struct value value);
 /* The copy of a global a process has, or NONE. */
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
 /* A value as a person would write it; returns what snprintf does. */

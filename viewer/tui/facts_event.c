@@ -284,6 +284,20 @@ static void of_write(struct facts *f, const struct event *e)
     free(file);
 }
 
+static void of_change(struct facts *f, const struct event *e)
+{
+    char text[200];
+    if (e->child >= f->timeline->global_count) return;
+    const struct global *g = &f->timeline->globals[e->child];
+    value_format(timeline_written(f->timeline, e), text, sizeof text);
+    facts_add(f, "value", STYLE_VALUE, "%s", text);
+    value_format(timeline_changed_from(f->timeline, e), text, sizeof text);
+    facts_add(f, "before", STYLE_VALUE, "%s", text);
+    facts_add(f, "global", STYLE_VALUE, "%s.%s", g->module, g->name);
+    facts_add(f, NULL, STYLE_DIM, "changed since the last look, not by binding the name: the writer was not seen");
+    facts_add_thread(f, "noticed by", e->thread);
+}
+
 static void of_note(struct facts *f, const struct event *e)
 {
     struct ft_note r = FT_GET(note, e->record);
@@ -319,6 +333,7 @@ static const struct {
     [EVENT_SESSION] = {ABOUT_NOTHING, NULL, of_session},
     [EVENT_CREDENTIALS] = {ABOUT_NOTHING, NULL, of_credentials},
     [EVENT_WRITE] = {ABOUT_NOTHING, NULL, of_write},
+    [EVENT_CHANGE] = {ABOUT_NOTHING, NULL, of_change},
     [EVENT_TEARDOWN] = {ABOUT_NOTHING, NULL, of_write},
     [EVENT_STDIO] = {ABOUT_PROCESS, "child", of_stdio},
     [EVENT_UNSAFE_CALL] = {ABOUT_NOTHING, NULL, of_unsafe_call},
@@ -368,7 +383,7 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
         n = append(buffer, size, n, " → ", process_name(t, e->child));
     else if (fact_thread_about(t, e) != NONE)
         n = append(buffer, size, n, " → ", thread_name(t, e->child, name, sizeof name));
-    if (e->type == EVENT_WRITE && e->child < t->global_count) {
+    if ((e->type == EVENT_WRITE || e->type == EVENT_CHANGE) && e->child < t->global_count) {
         char value[100];
         value_format(timeline_written(t, e), value, sizeof value);
         n = append(buffer, size, n, " ", t->globals[e->child].module);

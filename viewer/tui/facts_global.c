@@ -15,6 +15,11 @@
 static void written_words(const struct timeline *t, const struct copy *copy, char *buffer, size_t size)
 {
     char name[200], time[TEXT_SHORT], where[300] = "";
+    if (copy->changes && copy->changed > copy->written) {
+        snprintf(buffer, size, "changed in place, seen at %s: writer not seen",
+                 time_text(copy->changed, 1000, time, sizeof time));
+        return;
+    }
     if (!copy->writes || copy->written == NEVER) {
         snprintf(buffer, size, "%s",
                  copy->birth == COPY_BY_FORK ? "as at the fork: never written here" : "never written");

@@ -40,6 +40,7 @@
     X(THREAD_START,   5, 0,    0,   MARK,      NULL)                        \
     X(GREENLET,      38, U'g', 'g', MARK,      "greenlet first seen")       \
     X(WRITE,         12, U'∙', 'v', VALUE,     "watched global written")    \
+    X(CHANGE,        13, U'≈', '~', VALUE,     "global changed, writer not seen") \
     X(TEARDOWN,       8, U'∙', 'v', DIM,       "global cleared at shutdown") \
     X(NOTE,          28, U'*', '*', DIM,       "note of the recorder")
 /* clang-format on */
