@@ -61,12 +61,6 @@ EVENT_ONLY(atfork, ATFORK)
 EVENT_ONLY(bind, BIND)
 EVENT_ONLY(unsafe_call, UNSAFE_CALL)
 
-static void note(struct build *b, const struct item *it)
-{
-    event_add(b, it, EVENT_NOTE);
-    globals_note(b, it);
-}
-
 /* A record of an unknown type (a newer writer's) is left alone. */
 static void (*const families[])(struct build *, const struct item *) = {
     [FT_OBJECT] = objects_object,

@@ -51,6 +51,7 @@ static bool about_python(unsigned what)
 void coverage_note(struct build *b, const struct item *it)
 {
     event_add(b, it, EVENT_NOTE);
+    globals_note(b, it);
     struct ft_note note = FT_GET(note, it->record);
     if (!about_python(note.what)) return;
     process_id p = process_of(b, it);
