@@ -57,12 +57,13 @@ static uint32_t ring_room(uint32_t bytes)
     return room;
 }
 
-static int load(struct follow *f, uint32_t ring_bytes)
+static int load(struct follow *f, const struct follow_wishes *wishes)
 {
     f->bpf = forktrace__open();
     if (!f->bpf) return -errno;
-    uint32_t room = ring_room(ring_bytes);
+    uint32_t room = ring_room(wishes->ring);
     f->bpf->rodata->ring_size = room;
+    f->bpf->rodata->wait_threshold = wishes->wait_ms * 1000000ull;
     f->bpf->rodata->exit_tells_last = arguments_of("sched_process_exit") >= 2;
     int error = bpf_map__set_max_entries(f->bpf->maps.ring, room);
     if (!error) error = forktrace__load(f->bpf);
@@ -72,15 +73,16 @@ static int load(struct follow *f, uint32_t ring_bytes)
     return error ? error : forktrace__attach(f->bpf);
 }
 
-int follow_open(struct follow *f, struct output *output, uint32_t ring_bytes, bool verbose)
+int follow_open(struct follow *f, struct output *output, const struct follow_wishes *wishes)
 {
     *f = (struct follow){.output = output};
-    talkative = verbose;
+    talkative = wishes->verbose;
     libbpf_set_print(speak);
-    int error = load(f, ring_bytes);
+    int error = load(f, wishes);
     if (!error) {
         f->ring = ring_buffer__new(bpf_map__fd(f->bpf->maps.ring), on_event, output, NULL);
         if (!f->ring) error = -errno;
+        output->covered = bpf_map__fd(f->bpf->maps.covered);
     }
     if (error) follow_close(f);
     return error;

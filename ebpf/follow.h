@@ -18,7 +18,12 @@ struct follow {
 };
 
 /* Load and attach: from then on nothing of the tree is missed, once it has a root. */
-int follow_open(struct follow *f, struct output *output, uint32_t ring_bytes, bool verbose);
+struct follow_wishes {
+    uint32_t ring;    /* bytes */
+    uint32_t wait_ms; /* shorter waits are not recorded */
+    bool verbose;
+};
+int follow_open(struct follow *f, struct output *output, const struct follow_wishes *wishes);
 void follow_close(struct follow *f);
 
 /* Take in PID (as seen here) with its threads and descendants. -ESRCH: there is none. */

@@ -6,112 +6,16 @@
  * Tracepoints by BTF (tp_btf): they need neither tracefs nor perf events, only
  * CAP_BPF and CAP_PERFMON.
  */
-#include "kernel.h"
-#include "record.h"
-#include "trace/format.h"
+#include "tree.bpf.h"
+
+#include "calls.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-struct member {  /* of the tree: a process */
-    __u64 start; /* of its first thread: tells a pid used again */
-    __u32 dead;  /* its last thread has ended */
-    __u32 pad;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 65536);
-    __type(key, __u32); /* tgid in the kernel's own namespace */
-    __type(value, struct member);
-} tree SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 8 << 20);
-} ring SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, LOST_WHYS);
-    __type(key, __u32);
-    __type(value, __u64);
-} lost SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, char[4096]);
-} scratch SEC(".maps");
-
-const volatile __u32 ring_size = 8 << 20;
-const volatile bool exit_tells_last =
-    false;          /* since 6.17 the tracepoint says whether it was the last thread */
-__u32 reader_level; /* of forktrace-ebpf's pid namespace; 0: the kernel's own */
-__u32 root;         /* whom look_around() is to begin with */
-bool root_is_new;   /* it was started for this run, and is still held */
-__u32 added;        /* by look_around() */
-
-/* --- the ring --------------------------------------------------------------------------------- */
-
-static __always_inline void count_lost(__u32 why)
-{
-    __u64 *count = bpf_map_lookup_elem(&lost, &why);
-    if (count) __sync_fetch_and_add(count, 1);
-}
-
-static __always_inline void *begin(__u32 kind, __u32 tid, __u64 size)
-{
-    struct event *e = bpf_ringbuf_reserve(&ring, size, 0);
-    if (!e) {
-        count_lost(LOST_RING);
-        return NULL;
-    }
-    e->kind = kind;
-    e->tid = tid;
-    e->ns = bpf_ktime_get_ns();
-    return e;
-}
-
-/* A wakeup costs the traced program more than the record: the reader looks by itself ten times a second. */
-static __always_inline void end(void *e, bool urgent)
-{
-    urgent = urgent || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > ring_size / 4;
-    bpf_ringbuf_submit(e, urgent ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
-}
-
-/* --- who is who ------------------------------------------------------------------------------- */
-
-static __always_inline __u32 tid_of(const struct task_struct *task)
-{
-    return number_at(BPF_CORE_READ(task, thread_pid), reader_level);
-}
-
-static __always_inline __u32 pid_of(const struct task_struct *task)
-{
-    return number_at(BPF_CORE_READ(task, signal, pids[PIDTYPE_TGID]), reader_level);
-}
-
-static __always_inline struct member *member_of(const struct task_struct *task)
-{
-    __u32 tgid = (__u32)BPF_CORE_READ(task, tgid);
-    return bpf_map_lookup_elem(&tree, &tgid);
-}
-
-static __always_inline bool current_in_tree(void)
-{
-    __u32 tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
-    return bpf_map_lookup_elem(&tree, &tgid) != NULL;
-}
-
-static __always_inline bool add(const struct task_struct *task)
-{
-    __u32 tgid = (__u32)BPF_CORE_READ(task, tgid);
-    struct member new = {.start = BPF_CORE_READ(task, group_leader, start_time)};
-    if (!bpf_map_update_elem(&tree, &tgid, &new, BPF_ANY)) return true;
-    count_lost(LOST_TREE);
-    return false;
-}
+/* Since 6.17 the tracepoint says whether it was the last thread of its process. */
+const volatile bool exit_tells_last = false;
+__u32 root;  /* whom look_around() is to begin with */
+__u32 added; /* by look_around() */
 
 static __always_inline void tell_task(const struct task_struct *task, __u32 creator, __u64 flags, __u8 how)
 {
@@ -210,11 +114,14 @@ static __always_inline void find_preload(struct event_exec *e, const struct mm_s
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
 {
-    if (!current_in_tree()) return 0;
+    struct member *member = member_of(task);
+    if (!member) return 0;
+    member->image = bpf_ktime_get_ns();
     struct event_exec *e = begin(EVENT_EXEC, tid_of(task), sizeof *e);
     if (!e) return 0;
     const struct mm_struct *mm = BPF_CORE_READ(task, mm);
     unsigned long start = BPF_CORE_READ(mm, arg_start), size = BPF_CORE_READ(mm, arg_end) - start;
+    e->image = member->image;
     e->secure = BPF_CORE_READ_BITFIELD_PROBED(binary, secureexec);
     e->argv_size = size < ARGV_ROOM ? (__u32)size : ARGV_ROOM;
     e->env_known = e->pad = 0;

@@ -50,8 +50,17 @@ struct sched_entity {
     __u64 sum_exec_runtime;
 };
 
+typedef struct {
+    unsigned long sig[1];
+} sigset_t;
+
 struct mm_struct {
     unsigned long arg_start, arg_end, env_start, env_end;
+};
+
+struct thread_info {
+    unsigned long flags;
+    __u32 status;
 };
 
 struct task_struct {
@@ -64,16 +73,17 @@ struct task_struct {
     __u64 start_time, start_boottime;
     int exit_code, exit_signal;
     char comm[16];
+    struct thread_info thread_info;
+    struct sighand_struct *sighand;
+    sigset_t blocked;
 };
+
+struct sighand_struct;
 
 struct linux_binprm {
     unsigned int secureexec : 1;
     const char *filename;
 };
-
-typedef struct {
-    unsigned long sig[1];
-} sigset_t;
 
 struct sigaction {
     void (*sa_handler)(int);
@@ -83,6 +93,10 @@ struct sigaction {
 
 struct k_sigaction {
     struct sigaction sa;
+};
+
+struct sighand_struct {
+    struct k_sigaction action[64];
 };
 
 union __sifields {
@@ -100,6 +114,26 @@ struct bpf_iter__task {
     struct task_struct *task;
 };
 
+#if defined __x86_64__
+struct pt_regs {
+    unsigned long di, si, dx;
+};
+#define ARGUMENT1(regs) BPF_CORE_READ(regs, di)
+#define ARGUMENT2(regs) BPF_CORE_READ(regs, si)
+#define ARGUMENT3(regs) BPF_CORE_READ(regs, dx)
+#define IS_FOREIGN_CALL(task)                                                     \
+    (BPF_CORE_READ(task, thread_info.status) & 2) /* TS_COMPAT: of the 32-bit ABI \
+                                                   */
+#elif defined __aarch64__
+struct pt_regs {
+    __u64 regs[31];
+};
+#define ARGUMENT1(of)         BPF_CORE_READ(of, regs[0])
+#define ARGUMENT2(of)         BPF_CORE_READ(of, regs[1])
+#define ARGUMENT3(of)         BPF_CORE_READ(of, regs[2])
+#define IS_FOREIGN_CALL(task) (BPF_CORE_READ(task, thread_info.flags) >> 22 & 1) /* TIF_32BIT */
+#endif
+
 #pragma clang attribute pop
 
 #define PIDTYPE_TGID      1
@@ -109,6 +143,13 @@ struct bpf_iter__task {
 /* A siginfo that is none: the argument of force_sig and of the kernel's own send_sig (SEND_SIG_*). */
 #define SEND_SIG_NOINFO 0ul
 #define SEND_SIG_PRIV   1ul
+
+static __always_inline const struct k_sigaction *action_of(const struct task_struct *task, __u32 signal)
+{
+    const struct sighand_struct *sighand = BPF_CORE_READ(task, sighand);
+    return (const void *)((unsigned long)sighand + bpf_core_field_offset(sighand->action) +
+                          (signal - 1) * bpf_core_type_size(struct k_sigaction));
+}
 
 static __always_inline __u32 number_at(const struct pid *pid, __u32 level)
 {

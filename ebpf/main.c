@@ -30,8 +30,8 @@ struct request {
     uint32_t pid;
     const char *output, *join;
     int ready, stop; /* descriptors, -1: none */
-    uint32_t ring;
-    bool verbose, check;
+    struct follow_wishes wishes;
+    bool check;
 };
 
 static volatile sig_atomic_t told_to_stop;
@@ -92,7 +92,7 @@ static int explain(int error)
 static int check(const struct request *r)
 {
     struct follow f;
-    int error = follow_open(&f, &output, r->ring, r->verbose);
+    int error = follow_open(&f, &output, &r->wishes);
     if (error) return explain(error);
     follow_close(&f);
     return 0;
@@ -144,7 +144,7 @@ static int follow(const struct request *r)
     struct follow f;
     int error = open_trace(r);
     if (error) return error;
-    if ((error = follow_open(&f, &output, r->ring, r->verbose))) return explain(error);
+    if ((error = follow_open(&f, &output, &r->wishes))) return explain(error);
     if (!write_begin(&output)) return fail("not enough memory");
     set_signals(r->stop >= 0);
     error = follow_root(&f, r->pid, r->join);
@@ -177,7 +177,9 @@ static const struct option options[] = {{"pid", required_argument, NULL, 'p'},
 
 int main(int argc, char **argv)
 {
-    struct request r = {.ready = -1, .stop = -1, .ring = RING_DEFAULT};
+    struct request r = {.ready = -1,
+                        .stop = -1,
+                        .wishes = {.ring = RING_DEFAULT, .wait_ms = ft_wait_ms(getenv("FORKTRACE_WAIT_MS"))}};
     for (int letter; (letter = getopt_long(argc, argv, "p:o:vh", options, NULL)) != -1;) {
         switch (letter) {
         case 'p': r.pid = (uint32_t)strtoul(optarg, NULL, 10); break;
@@ -185,8 +187,8 @@ int main(int argc, char **argv)
         case 'j': r.join = optarg; break;
         case 'r': r.ready = atoi(optarg); break;
         case 's': r.stop = atoi(optarg); break;
-        case 'b': r.ring = (uint32_t)ft_max_size(optarg); break;
-        case 'v': r.verbose = true; break;
+        case 'b': r.wishes.ring = (uint32_t)ft_max_size(optarg); break;
+        case 'v': r.wishes.verbose = true; break;
         case 'c': r.check = true; break;
         case 'h': return fputs(usage, stdout) < 0;
         default: fputs(usage, stderr); return 2;

@@ -10,7 +10,16 @@
 
 #include <linux/types.h>
 
-enum event_kind { EVENT_TASK = 1, EVENT_EXEC, EVENT_EXIT, EVENT_KILL, EVENT_SIGNAL };
+enum event_kind {
+    EVENT_TASK = 1,
+    EVENT_EXEC,
+    EVENT_EXIT,
+    EVENT_KILL,
+    EVENT_SIGNAL,
+    EVENT_SIGACTION,
+    EVENT_SIGMASK,
+    EVENT_WAIT
+};
 
 struct event {
     __u32 kind; /* enum event_kind */
@@ -35,6 +44,7 @@ struct event_task {
 
 struct event_exec {
     struct event head;
+    __u64 image;     /* its name in the map `covered` */
     __u32 secure;    /* the new image runs with other rights (AT_SECURE) */
     __u32 argv_size; /* bytes in argv: one NUL after each */
     __u32 env_known; /* the environment was looked through */
@@ -70,6 +80,24 @@ struct event_signal {
     __s32 code;
     __u32 signal;
     __u32 pad;
+};
+
+/* Of processes the library is not known to be in. Times of these are of the call's end. */
+struct event_sigaction {
+    struct event head;
+    __u64 old_handler, new_handler, mask;
+    __u32 flags, signal;
+};
+
+struct event_sigmask {
+    struct event head;
+    __u64 old_mask, new_mask;
+    __u32 how, pad;
+};
+
+struct event_wait {
+    struct event head;
+    __u64 since, address;
 };
 
 enum lost_why { LOST_RING, LOST_TREE, LOST_WHYS };

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "write.h"
 
+#include <bpf/bpf.h>
 #include <linux/sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -113,6 +114,9 @@ static void exec(struct output *o, const struct event_exec *e)
     record->argv = arguments;
     record->why = why;
     ft_commit(record);
+    uint8_t yes = 1;
+    uint64_t image = e->image; /* the event lies in the ring, which the kernel maps for reading */
+    if (!why && o->covered >= 0) bpf_map_update_elem(o->covered, &image, &yes, BPF_ANY);
 }
 
 static void ended(struct output *o, const struct event_exit *e)
@@ -163,6 +167,42 @@ static void taken(struct output *o, const struct event_signal *e)
     ft_commit(record);
 }
 
+/* --- calls of those the library is not in ------------------------------------------------------- */
+
+static void installed(struct output *o, const struct event_sigaction *e)
+{
+    struct ft_sigaction *record = begin(o, FT_SIGACTION, sizeof *record, task_of(o, e->head.tid), e->head.ns);
+    if (!record) return;
+    record->old_handler = e->old_handler;
+    record->new_handler = e->new_handler;
+    record->flags = e->flags;
+    record->signal = (uint8_t)e->signal;
+    record->api = FT_SIGACTION_sigaction;
+    record->mask = e->mask;
+    ft_commit(record);
+}
+
+static void blocked(struct output *o, const struct event_sigmask *e)
+{
+    struct ft_sigmask *record = begin(o, FT_SIGMASK, sizeof *record, task_of(o, e->head.tid), e->head.ns);
+    if (!record) return;
+    record->old_mask = e->old_mask;
+    record->new_mask = e->new_mask;
+    record->how = (uint8_t)e->how;
+    record->api = FT_SIGMASK_sigprocmask;
+    ft_commit(record);
+}
+
+static void waited(struct output *o, const struct event_wait *e)
+{
+    struct ft_wait *record = begin(o, FT_WAIT, sizeof *record, task_of(o, e->head.tid), e->head.ns);
+    if (!record) return;
+    record->since = counter_at(o, e->since);
+    record->address = e->address;
+    record->kind = FT_WAIT_futex;
+    ft_commit(record);
+}
+
 void write_event(struct output *o, const void *event, size_t size)
 {
     const struct event *head = event;
@@ -177,6 +217,9 @@ void write_event(struct output *o, const void *event, size_t size)
         CASE(EVENT_EXIT, ended, event_exit)
         CASE(EVENT_KILL, killed, event_kill)
         CASE(EVENT_SIGNAL, taken, event_signal)
+        CASE(EVENT_SIGACTION, installed, event_sigaction)
+        CASE(EVENT_SIGMASK, blocked, event_sigmask)
+        CASE(EVENT_WAIT, waited, event_wait)
 #undef CASE
     default: break;
     }

@@ -26,6 +26,7 @@ struct output {
     struct pair before, now; /* of the last two looks at the ring */
     uint64_t clock_told;     /* ns: of the last FT_CLOCK */
     struct known *known;     /* by tid */
+    int covered;             /* the map of images that have the library in them; -1: none */
     uint64_t alive;          /* processes of the tree that have not ended */
     bool began;              /* one was seen */
     uint64_t lost;           /* told so far */

@@ -278,7 +278,10 @@ static int run(struct recording *r)
     sigaction(SIGCHLD, NULL, &chld);
     pid_t child = fork();
     if (child < 0) return command_error(NULL, "cannot fork: %s", strerror(errno));
-    if (!child) become_command(r, r->output ? r->output : "%e.%p.ftrace", &mask, report[1], go[0]);
+    if (!child) {
+        close(go[1]); /* or its own copy would keep it waiting for ever when there are to be no probes */
+        become_command(r, r->output ? r->output : "%e.%p.ftrace", &mask, report[1], go[0]);
+    }
     sigaction(SIGCHLD, &fallback, NULL); /* if it was ignored, there would be no status to pass on */
     close(report[1]);
     close(go[0]);

@@ -121,6 +121,7 @@ static void show(struct build *b, const struct item *it)
 {
     unsigned type = it->record->type;
     if (type >= sizeof families / sizeof *families || !families[type]) return;
+    if (type < FT_KERNEL_TASK && !kernel_may_tell(b, it)) return;
     families[type](b, it);
     if (is_kernels(b, it)) return;
     thread_id thread = b->tasks[it->task].thread;

@@ -319,6 +319,7 @@ void kernel_exit(struct build *b, const struct item *it);
 void kernel_kill(struct build *b, const struct item *it);
 bool kernel_killed_before(struct build *b, const struct item *it, thread_id sender);
 void kernel_signal(struct build *b, const struct item *it);
+bool kernel_may_tell(struct build *b, const struct item *it);
 void kernel_view(struct build *b, const struct item *it);
 bool kernel_covers(struct build *b, process_id p);
 void kernel_finish(struct build *b); /* after ends_finish, before events_finish */

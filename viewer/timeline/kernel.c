@@ -63,7 +63,7 @@ static thread_id announced_thread(struct build *b, process_id p, thread_id creat
     b->threads[creator].create = NONE;
     if (e == NONE) return NONE;
     t = b->t->events[e].child;
-    if (t == NONE) return thread_announced(b, e); /* the call never returned, yet it had succeeded */
+    if (t == NONE) return thread_announced(b, e); /* it never returned, or failed when the thread was made */
     return b->threads[t].kernel ? NONE : t;
 }
 
@@ -128,11 +128,17 @@ static process_id new_process(struct build *b, const struct item *it, const stru
         birth.memory = !(r->flags & CLONE_VM);
     }
     process_id p = process_add(b, &birth);
-    b->processes[p].unannounced = true;
-    if (creator != NONE && birth.image)
-        b->processes[p].why = b->processes[b->t->threads[creator].process].why;
-    if (r->how == FT_KERNEL_FOUND)
+    struct process_more *more = &b->processes[p];
+    more->unannounced = r->how == FT_KERNEL_BORN;
+    if (birth.image) { /* a copy of its parent */
+        const struct process_more *from = &b->processes[b->t->threads[creator].process];
+        more->why = from->why;
+        more->image_told = from->image_told;
+    }
+    if (r->how == FT_KERNEL_FOUND) { /* the library does not join a run that is only looked at */
+        more->image_told = true;
         b->t->processes[p].birth_lost = b->t->threads[b->t->processes[p].main].birth_lost = true;
+    }
     return p;
 }
 
@@ -222,6 +228,15 @@ void kernel_exec(struct build *b, const struct item *it)
     more->blind.why = 0;
 }
 
+/* Calls the library tells of itself: the kernel told of them before it was known that the library is in
+ * there. */
+bool kernel_may_tell(struct build *b, const struct item *it)
+{
+    const struct task *task = &b->tasks[it->task];
+    if (!task->kernel || task->thread == NONE) return true;
+    return b->processes[b->t->threads[task->thread].process].image_told;
+}
+
 /* --- ends ------------------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
@@ -247,7 +262,10 @@ static void name_thread(struct build *b, thread_id t, const char name[16])
 static void end_thread(struct build *b, const struct item *it, thread_id t, const struct ft_kernel_exit *r)
 {
     struct thread *thread = &b->t->threads[t];
-    if (r->cpu_ns <= INT64_MAX) thread->cpu_ns = (int64_t)r->cpu_ns;
+    /* the scheduler counts by its ticks: what the thread itself said may be more, and nothing means not known
+     */
+    if (r->cpu_ns && r->cpu_ns <= INT64_MAX && (int64_t)r->cpu_ns > thread->cpu_ns)
+        thread->cpu_ns = (int64_t)r->cpu_ns;
     if (r->how == FT_KERNEL_END_EXEC) return; /* the exec itself ends it */
     if (!b->threads[t].alive) {
         thread->end = it->ns; /* it had said so, a moment before */

@@ -170,7 +170,8 @@ void threads_create(struct build *b, const struct item *it)
     event_id e = event_add(b, it, EVENT_THREAD_CREATE);
     struct task *task = task_find(b, it->ref);
     bool spoke = task && task->last != INT64_MIN;
-    if (record.error <= 0) b->threads[b->t->events[e].thread].create = e;
+    b->threads[b->t->events[e].thread].create =
+        e;                              /* even if it failed: glibc may have made it and found fault */
     if (record.error && !spoke) return; /* failed; or not returned, and nobody ever started */
     thread_id t = thread_announced(b, e);
     task_is(b, it->ref, t, b->threads[t].image);
