@@ -19,9 +19,10 @@ LIBS    := -lcjson -lncursesw -ldw -lelf
 
 WRITER   := $(wildcard trace/writer*.c) trace/settings.c
 SO_SRC   := $(WRITER) symbols/target.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
-VIEW_SRC := $(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c)
+LESSONS  := $(sort $(wildcard viewer/lessons/*))
+VIEW_SRC := $(filter-out $(LESSONS),$(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c))
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
-VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC))
+VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC)) $(B)/view/lessons.o
 
 # forktrace-ebpf: the kernel's side is compiled for BPF and becomes a header of the other; only where its tools are.
 BPF_CLANG := $(firstword $(shell command -v clang-14 clang))
@@ -69,6 +70,16 @@ $(B)/ebpf/%.skel.h: $(B)/ebpf/%.bpf.o
 
 $(B)/view/ebpf/follow.c.o: $(B)/ebpf/forktrace.skel.h
 $(B)/view/ebpf/%.o: CFLAGS += -I$(B)/ebpf
+
+# The lessons' programs as they are, and a table of their names and texts (viewer/lesson.c).
+$(B)/view/lessons.o: $(LESSONS) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,viewer/lessons)
+	$(Q){ echo '.section .rodata'; n=0; \
+	   for f in $(LESSONS); do n=$$((n + 1)); echo "n$$n: .asciz \"$${f##*/}\""; echo "t$$n: .incbin \"$$f\""; echo '.byte 0'; done; \
+	   echo '.section .data.rel.ro,"aw"; .balign 8; .globl lesson_files; lesson_files:'; \
+	   for i in $$(seq $$n); do echo ".quad n$$i, t$$i"; done; echo '.quad 0, 0'; \
+	   echo '.section .note.GNU-stack,"",%progbits'; } | $(CC) -c -x assembler -o $@ -
 
 $(B)/so/%.o: %
 	@mkdir -p $(@D)

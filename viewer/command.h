@@ -21,6 +21,7 @@ int view_main(int argc, char **argv);
 int export_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int learn_main(int argc, char **argv);
 void check_help(FILE *out); /* the rules */
 
 /* "forktrace: SUBJECT: message" on stderr, SUBJECT escaped (NULL: left out). Returns EXIT_UNUSABLE. */

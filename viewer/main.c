@@ -60,6 +60,14 @@ static const struct command {
      "                             chrome: for ui.perfetto.dev and chrome://tracing; mermaid: a chart for Markdown\n"
      "  -o, --output OUT           write there instead of to the standard output\n"
      PARTIAL_OPTION},
+    {"learn", learn_main, "the pitfalls, one program each: run, shown, explained and mended",
+     "[LESSON] [--yes] [--language c|python] [--out DIR] | --all --out DIR",
+     "  LESSON                     a rule's name; without one: the list\n"
+     "  -y, --yes                  do not wait for the reader\n"
+     "  -l, --language c|python    which variant, where there are two (default: C, if there is a compiler)\n"
+     "  -o, --out DIR              write a text, two pictures (SVG), the programs and the traces there, instead\n"
+     "  -a, --all                  all lessons: a handout\n" COLOR_OPTION
+     "Exit status 0: the pitfall was seen in the one program and not in the other; 1 if not.\n"},
 };
 /* clang-format on */
 #define COUNT (sizeof commands / sizeof *commands)

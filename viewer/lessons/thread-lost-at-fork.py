@@ -1,0 +1,31 @@
+"""A thread counts. A worker is forked, and reports three times what it sees."""
+import os
+import signal
+import threading
+import time
+
+count = 0
+
+
+def counter():
+    global count
+    while True:
+        count += 1
+        time.sleep(0.01)
+
+
+def work():
+    for _ in range(3):
+        time.sleep(0.1)
+        print("worker: count is", "growing" if count > 5 else "standing still", flush=True)
+    signal.pause()  # until it is told to end
+
+
+threading.Thread(target=counter, name="counter", daemon=True).start()
+worker = os.fork()
+if not worker:
+    work()
+time.sleep(0.5)
+print("parent: count is", "growing" if count > 5 else "standing still", flush=True)
+os.kill(worker, signal.SIGTERM)
+os.wait()
