@@ -710,6 +710,7 @@ struct ft_py_global {
 enum {
     FT_PY_TEARDOWN = 1,  /* the last write was the interpreter clearing its modules: not counted */
     FT_PY_BY_MODULE = 2, /* bound by the module's own top level only */
+    FT_PY_LOCKS = 4,     /* of a write: a threading.Lock of this CPython is a semaphore, which we see taken */
 };
 static_assert(sizeof(struct ft_py_global) == FT_SLOT_SIZE, "slot");
 
@@ -731,9 +732,8 @@ struct ft_py_write { /* of a watched global */
     ft_ref file;
     uint32_t line;
     uint8_t kind;
-    uint8_t flags;
-    uint16_t pad;
-    uint32_t pad2;
+    uint8_t flags;    /* FT_PY_* */
+    uint16_t held[3]; /* signs of locks held (held_signs); with FT_PY_LOCKS Python's own are among them */
 };
 
 /*

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "preload/held.h"
 #include "preload/python/dictwatch.h"
 #include "preload/python/slot.h"
 
@@ -44,9 +45,10 @@ static uint64_t write_event(const struct name *n, ft_ref task, const struct valu
     record->name = n->name;
     record->value = bits;
     record->kind = value->kind;
-    record->flags = (uint8_t)flags;
+    record->flags = (uint8_t)(flags | (python.layout->version < 0x030e ? FT_PY_LOCKS : 0));
     record->file = n->file;
     record->line = n->line;
+    held_signs(record->held);
     ft_commit(record);
     return time;
 }

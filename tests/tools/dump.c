@@ -366,7 +366,7 @@ static void print_python(const struct ft_head *head)
         print_string("module", p.module);
         print_string("name", p.name);
         print_string("file", p.file);
-        printf(":%u flags=%x", p.line, p.flags);
+        printf(":%u flags=%x held=%x,%x,%x", p.line, p.flags, p.held[0], p.held[1], p.held[2]);
         print_value(p.kind, p.value);
         break;
     }

@@ -87,6 +87,11 @@
       "messages mix.",                                                                                         \
       "One connection each (threading.local, a pool), or a lock around each exchange: from the first byte "     \
       "sent to the last one read.")                                                                            \
+    X(racy_writes, "racy-writes", NOTE,                                                                        \
+      "Threads write a watched global in turn, with no lock that all of them hold: an update made from a value " \
+      "that was read before is lost. The GIL orders the writes, not what was read for them.",                   \
+      "Hold one lock from the reading to the writing (with lock: total += 1), or let one thread do all the "    \
+      "writing and send it what to add through a queue.")                                                      \
     X(mask_inherited, "mask-inherited", WARNING,                                                               \
       "A program was started with signals blocked: exec keeps the mask, and the program does not expect it. "  \
       "The signals stay pending for ever.",                                                                    \
