@@ -1,15 +1,17 @@
 """Findings on small programs: each rule with a program that triggers it, and a twin that does not."""
 import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 from harness import BUILD, PYTHON, scenario
-from test_findings import by_rule, check_evidence, findings
+from test_findings import UWSGI, by_rule, check_evidence, findings
 
 FIXTURES = os.path.join(BUILD, "tests/fixtures")
 
 
-def found_in(check, *command, status=0):
+def found_in(check, *command, status=0, **options):
     """The findings about COMMAND, run to its end."""
-    server = check.server(*command)
+    server = check.server(*command, **options)
     check.equal(f"{' '.join(map(os.path.basename, command))} ends", server.wait(60), status)
     found, _ = findings(server)
     check_evidence(check, server, found)
@@ -89,3 +91,25 @@ def shared_after_fork(check):
         check.equal(f"made before the {sick}", about_connections(connection(check, sick)), [("fd-shared-after-fork", "warning", 2)])
     for healthy in ("fork_own", "handed", "epoll_own", "listener"):
         check.equal(f"one that is {healthy}", about_connections(connection(check, healthy)), [])
+
+
+@scenario("rules: racy-writes")
+def racy(check):
+    """Seed story: totals are wrong under uWSGI's threads; with a lock they are right."""
+    found = {}
+    for lock in ("", "1"):
+        server = check.server(*UWSGI, "race.py", "--workers", "1", "--threads", "8",
+                              env={"FORKTRACE_WATCH": "py:race.total", "LOCK": lock}).ready()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: server.get(), range(49)))
+        server.stop(signal.SIGINT)
+        found[lock], _ = findings(server)
+        check_evidence(check, server, found[lock])
+    pair(check, "racy-writes", found[""], found["1"], "race.total")
+    first = found[""][0]
+    check.equal("it is the first finding", first["rule"], "racy-writes")
+    check.true("it says who and how often", "threads" in first["title"] and "of 150 writes" in first["title"], first["title"])
+    check.true("it says that updates were lost, and where", "updates were lost" in first["explanation"]
+               and "race.py:21" in first["explanation"], first["explanation"])
+    once = found_in(check, PYTHON, "handed_on.py", env={"FORKTRACE_WATCH": "py:handed_on.*"})
+    check.equal("a value handed on, a counter of its own lock", by_rule(once, "racy-writes"), [])

@@ -68,7 +68,8 @@ static bool lost_updates(const struct row *r)
     return r->counts && r->writes >= ENOUGH && (r->last - r->first) / r->step < (int64_t)r->writes;
 }
 
-/* Did this thread write before? The copy's list of writers says when, no more: the last few writes are looked at. */
+/* Did this thread write before? The copy's list of writers says when, no more: the last few writes are looked
+ * at. */
 static bool came_back(const struct timeline *t, const struct row *r, thread_id thread, const event_id *ring,
                       size_t room)
 {
@@ -116,7 +117,8 @@ static bool look(const struct timeline *t, struct rows *rows)
     }
     for (event_id i = 0; i < t->event_count; i++) {
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_WRITE || !e->record || e->record->type != FT_PY_WRITE || e->child == NONE) continue;
+        if (e->type != EVENT_WRITE || !e->record || e->record->type != FT_PY_WRITE || e->child == NONE)
+            continue;
         copy_id copy = timeline_copy(t, e->child, e->process);
         if (copy != NONE) write_of(t, rows, copy, i);
     }
@@ -162,8 +164,9 @@ void tell_racy_writes(const struct timeline *t, struct finding *x, struct say *t
         struct row r = rows.row[copy];
         const struct copy *c = &t->copies[copy];
         say_threads(title, t, &x->threads);
-        say(title, " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
-                   "thread.",
+        say(title,
+            " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
+            "thread.",
             word_process(name, t, c->process), x->subject, (unsigned long long)r.unlocked,
             (unsigned long long)r.writes);
         const char *slash = c->file ? strrchr(c->file, '/') : NULL;
@@ -174,9 +177,11 @@ void tell_racy_writes(const struct timeline *t, struct finding *x, struct say *t
         int64_t sum = r.counts ? (r.last - r.first) / r.step : 0;
         if (lost_updates(&r))
             say(why,
-                "Each of them adds %lld to a value it had before, and yet it went from %lld to %lld only: %lld "
+                "Each of them adds %lld to a value it had before, and yet it went from %lld to %lld only: "
+                "%lld "
                 "updates were lost, each written over by a thread that had read an older value.",
-                (long long)r.step, (long long)r.first, (long long)r.last, (long long)((int64_t)r.writes - sum));
+                (long long)r.step, (long long)r.first, (long long)r.last,
+                (long long)((int64_t)r.writes - sum));
         else
             say(why, "What one thread writes between another one's reading and writing is lost. Whether that "
                      "happened the trace does not prove.");
