@@ -36,7 +36,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures scenarios screens golden bench man install clean help format
+.PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures witness scenarios screens golden bench man install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace $(if $(strip $(BPF_MISSING)),no-ebpf,ebpf) ## build everything
 
 lib: $(B)/libforktrace.so
@@ -120,6 +120,10 @@ $(FIXTURES) $(BENCHES): $(B)/%: %.c
 
 fixtures: all $(FIXTURES) $(B)/tests/bench/weigh ## programs behave the same with and without the library
 	$(Q)/usr/bin/python3 tests/fixtures/run.py --build $(B)
+
+witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witness: those about births, ends and signals
+	$(Q)/usr/bin/python3 tests/fixtures/run.py --ebpf --build $(B) ebpf: tree.c fork clone.c daemon.c exec_in spawn.c \
+	    static_child system.c thread_crowd threads.c unseen.c vfork.c signals.c reaping.c setuid.c chroot py_subprocess pipeline
 
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)

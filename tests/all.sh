@@ -17,12 +17,12 @@ count() {
 }
 
 passed=0 failed=0 skipped=0
-for suite in unit fixtures scenarios screens; do
+for suite in unit fixtures witness scenarios screens; do
     echo "== make $suite"
     ${MAKE:-make} --no-print-directory "$suite" 2>&1 | tee "$logs/$suite.log"
     status=${PIPESTATUS[0]}
     read -r p f s < <(count "$logs/$suite.log")
-    if [ "$f" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$p" -eq 0 ]; }; then
+    if [ "$f" -eq 0 ] && { [ "$status" -ne 0 ] || [ $((p + s)) -eq 0 ]; }; then
         echo "make $suite ended with $status after $p tests: that counts as a failure"
         f=1
     fi

@@ -43,7 +43,8 @@ void trace_thread_end(ft_ref thread, enum ft_thread_end_how how);
 void trace_thread_name(ft_ref by, uint64_t pthread, const char *name);
 void trace_unseen(ft_ref by, ft_ref fork, uint32_t tid);
 
-/* A greenlet of this thread, first seen; a picture of them, ended by 0 (fork: 0, or the child has them too). */
+/* A greenlet of this thread, first seen; a picture of them, ended by 0 (fork: 0, or the child has them too).
+ */
 ft_ref trace_greenlet(ft_ref by, const char *name, const char *type, uint32_t flags);
 void trace_greenlets(ft_ref by, ft_ref fork, ft_ref current, uint32_t others, const ft_ref *list);
 
@@ -55,6 +56,13 @@ void trace_wait(ft_ref by, uint64_t since, uint64_t address, uint32_t owner_tid)
 struct ft_wait_slot *trace_waiting(ft_ref by, uint64_t address, uint32_t owner_tid); /* and never done */
 void trace_held(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address);
 ft_ref trace_object(ft_ref by, const char *path, uint64_t start, uint64_t end);
+
+/* The kernel's word. tid == pid: a process. */
+ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags,
+                         enum ft_kernel_birth how);
+void trace_kernel_exec(ft_ref task, const char *path, enum ft_blind_why why);
+void trace_kernel_exit(ft_ref task, int wait_status, bool last);
+void trace_kernel_kill(ft_ref sender, ft_ref target, uint32_t target_pid, uint32_t sender_pid, int signal);
 
 /* Read it back. Pids in `alive` (0 ends it; NULL: none) still run. The timeline lives until trace_end. */
 struct timeline *trace_timeline(const uint32_t *alive);

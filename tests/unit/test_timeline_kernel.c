@@ -1,0 +1,118 @@
+/*
+ * test_timeline_kernel.c: one event, two witnesses: what the kernel and the
+ * library tell of the same task becomes one, what only the kernel tells is
+ * not left out.
+ */
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+
+#include "build_trace.h"
+
+TestSuite(timeline_kernel, .init = trace_begin, .fini = trace_end);
+
+static const struct process *only_child(const struct timeline *t)
+{
+    cr_assert_eq(t->process_count, 2);
+    return &t->processes[1];
+}
+
+static size_t count(const struct timeline *t, enum event_type type)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->event_count; i++) n += t->events[i].type == type;
+    return n;
+}
+
+Test(timeline_kernel, fork_seen_by_both_is_one)
+{
+    ft_ref k = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    trace_kernel_exec(k, "/usr/bin/server", 0);
+    ft_ref root = trace_image(100, 1, FT_BIRTH_EXEC, "server");
+    ft_ref fork = trace_fork(root, FT_FORK_fork, 101);
+    ft_ref child = trace_kernel_task(k, 101, 101, 0, FT_KERNEL_BORN);
+    trace_child(fork, 101);
+    trace_kernel_exit(child, 3 << 8, true);
+    trace_reap(root, 101, 3 << 8);
+    const struct timeline *t = trace_timeline(NULL);
+    const struct process *p = only_child(t);
+    cr_assert_eq(t->processes[0].origin, ORIGIN_ROOT);
+    cr_assert_eq(count(t, EVENT_FORK), 1);
+    cr_assert_eq(p->coverage, COVERAGE_FULL);
+    cr_assert_eq(p->how, END_EXIT);
+    cr_assert_eq(p->status, 3);
+    cr_assert(!p->end_inferred);
+}
+
+Test(timeline_kernel, thread_seen_by_both_is_one)
+{
+    ft_ref k = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    ft_ref root = trace_image(100, 1, FT_BIRTH_EXEC, "server");
+    ft_ref thread = trace_thread(root, 0);
+    ft_ref told = trace_kernel_task(k, 100, 105, CLONE_THREAD | CLONE_VM, FT_KERNEL_BORN);
+    trace_thread_start(thread, 100, 105, 0x7000);
+    trace_thread_end(thread, FT_THREAD_END_returned);
+    trace_kernel_exit(told, 0, false);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(t->thread_count, 2);
+    cr_assert_eq(t->threads[1].tid, 105);
+    cr_assert_eq(t->threads[1].how, THREAD_RETURNED);
+    cr_assert_eq(count(t, EVENT_THREAD_CREATE), 1);
+    cr_assert_eq(count(t, EVENT_THREAD_END), 1);
+}
+
+Test(timeline_kernel, static_program_has_its_lane_and_reason)
+{
+    ft_ref k = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    ft_ref root = trace_image(100, 1, FT_BIRTH_EXEC, "server");
+    ft_ref fork = trace_fork(root, FT_FORK_fork, 101);
+    ft_ref child = trace_kernel_task(k, 101, 101, 0, FT_KERNEL_BORN);
+    trace_child(fork, 101);
+    trace_exec(fork, "/opt/static");
+    trace_kernel_exec(child, "/opt/static", FT_BLIND_STATIC);
+    trace_kernel_task(child, 101, 102, CLONE_THREAD | CLONE_VM, FT_KERNEL_BORN);
+    trace_kernel_exit(child, SIGSEGV, true);
+    const struct timeline *t = trace_timeline(NULL);
+    const struct process *p = only_child(t);
+    cr_assert_eq(p->coverage, COVERAGE_KERNEL_ONLY);
+    cr_assert(!strncmp(p->coverage_reason, "static", 6));
+    cr_assert_eq(p->image_count, 2);
+    cr_assert_str_eq(p->images[1].exe, "/opt/static");
+    cr_assert_eq(count(t, EVENT_EXEC), 1);
+    cr_assert_eq(count(t, EVENT_THREAD_CREATE), 1);
+    cr_assert_eq(t->thread_count, 3);
+    cr_assert_eq(p->how, END_SIGNAL);
+    cr_assert_eq(p->signal, SIGSEGV);
+}
+
+Test(timeline_kernel, kill_seen_by_both_is_one_and_names_the_killer)
+{
+    ft_ref k = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    ft_ref root = trace_image(100, 1, FT_BIRTH_EXEC, "server");
+    ft_ref fork = trace_fork(root, FT_FORK_fork, 101);
+    ft_ref child = trace_kernel_task(k, 101, 101, 0, FT_KERNEL_BORN);
+    trace_child(fork, 101);
+    trace_kill(root, FT_KILL_kill, 101, SIGKILL);
+    trace_kernel_kill(k, child, 101, 100, SIGKILL);
+    trace_kernel_exit(child, SIGKILL, true);
+    const struct timeline *t = trace_timeline(NULL);
+    const struct process *p = only_child(t);
+    cr_assert_eq(count(t, EVENT_KILL), 1);
+    cr_assert_eq(count(t, EVENT_SIGNAL), 1);
+    cr_assert_neq(p->killed_by, NONE);
+    cr_assert_eq(timeline_sender(t, &t->events[p->killed_by]).process, 0);
+}
+
+Test(timeline_kernel, kill_from_outside_has_a_name_and_no_lane)
+{
+    ft_ref k = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    trace_image(100, 1, FT_BIRTH_EXEC, "server");
+    trace_kernel_kill(0, k, 100, 77, SIGKILL);
+    trace_kernel_exit(k, SIGKILL, true);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(count(t, EVENT_KILL), 0);
+    struct sender s = timeline_sender(t, &t->events[t->processes[0].killed_by]);
+    cr_assert_eq(s.process, NONE);
+    cr_assert_eq(s.pid, 77);
+    cr_assert_str_eq(s.name, "stranger");
+}
