@@ -27,13 +27,15 @@ def load(check, *command, **options):
 
 
 def verdicts(check, server, notes):
-    """No error, no warning, no other notes than these (rule, subject)."""
+    """No error, no warning, no other notes than these (rule, subject). How long a fork handler takes depends on the
+    machine: that one took a millisecond is a note that may come (libcap-ng's, in PostgreSQL)."""
     done = forktrace("check", server.trace_path, "--format", "json", "--fail-on", "any")
     report = json.loads(done.stdout)
     found = report["findings"]
     check.equal("errors and warnings", [(x["rule"], x["title"], x["explanation"]) for x in found if x["severity"] != "note"], [])
     check.equal("unexpected notes", [(x["rule"], x["subject"], x["title"]) for x in found
-                                     if (x["rule"], x["subject"]) not in notes], [])
+                                     if (x["rule"], x["subject"]) not in notes
+                                     and (x["rule"], x["severity"]) != ("atfork-handler", "note")], [])
     check.true("nothing of it was lost", report["complete"], report["lost"])
     return server.trace()
 
