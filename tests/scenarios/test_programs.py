@@ -32,7 +32,9 @@ def logging_thread(check):
     # The workers hand their records to the master through a queue of multiprocessing: that its listener is not
     # in them is what is meant, a note. With a queue.Queue each worker fills its own copy, which nobody empties.
     found = record(check, PYTHON, "logging_prefork.py")
+    # The queue's feeder thread is started in the worker: what POSIX does not promise to work, a note.
     expect(check, found, thread_lost_at_fork=[("note", "QueueListener._monitor")],
+           unsafe_call_after_fork=[("note", "pthread_create")],
            multithreaded_fork=[("note", "logging_prefork.py")])
     found = record(check, PYTHON, "logging_prefork.py", "listener-in-worker")
     expect(check, found, thread_lost_at_fork=[("warning", "QueueListener._monitor")],
