@@ -134,7 +134,7 @@ void binding(const void *dict, const void *key, int64_t hash, const void *object
     locate(n, &flags);
     uint64_t time = n->watched ? write_event(n, task, &value, flags) : 0;
     name_change(n);
-    n->object = value.object;
+    n->object = object;
     slot_value(n, slot, &value);
     slot->writer = task;
     slot->file = n->file;

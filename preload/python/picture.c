@@ -66,7 +66,8 @@ static void tell_birth(struct name *n, const struct value *value, uint64_t bits,
     ft_commit(record);
 }
 
-static void tell(struct name *n, const struct value *value, uint64_t bits, uint32_t print, ft_ref task)
+static void tell(struct name *n, const struct value *value, uint64_t bits, uint32_t print, bool rebound,
+                 ft_ref task)
 {
     if (pictures.birth) return tell_birth(n, value, bits, print, task);
     struct ft_py_change *record = ft_begin(&ft, FT_PY_CHANGE, sizeof *record, task);
@@ -78,7 +79,7 @@ static void tell(struct name *n, const struct value *value, uint64_t bits, uint3
     record->old = n->bits;
     record->old_kind = n->kind;
     record->since = pictures.last;
-    record->rebound = value->object != n->object;
+    record->rebound = rebound;
     record->print = print;
     ft_commit(record);
 }
@@ -98,7 +99,7 @@ static void compare(struct name *n, const void *key, const void *object, ft_ref 
     if (news || (pictures.birth && print)) {
         if (ft_stale(&ft, n->module) || ft_stale(&ft, n->name)) slot_refresh(n, key);
         bits = value_bits(&value);
-        tell(n, &value, bits, print, task);
+        tell(n, &value, bits, print, rebound, task);
     }
     name_change(n);
     n->object = n->pictured = object;

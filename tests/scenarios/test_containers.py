@@ -7,6 +7,7 @@ from test_uwsgi import UWSGI
 SCRIPT = """
 import os, sys, time
 grown, shrunk, same, back = [], {1: 1}, {"hits": 0}, 1
+api_key, db_password = "abc", "def"
 class Thing: pass
 thing = Thing()
 children = []
@@ -73,6 +74,8 @@ def script(check):
                found["same"]["title"])
     copy = next(c for c in globals_of(trace)["grown"]["copies"] if c["process"] == one["id"])
     check.equal("changes, writes of the copy", (copy["changes"], copy["writes"]), (1, 0))
+    check.equal("secrets that nobody touched", [e for name in ("api_key", "db_password") for e in
+                                                trace.events("change", **{"global": globals_of(trace)[name]["id"]})], [])
     check.equal("lost records", trace.lost(), 0)
 
 
