@@ -26,17 +26,11 @@ static bool is_ghost(const struct timeline *t, process_id p, thread_id owner)
 /* What the fork that made this process told of a lock: the lock-held event, or NONE. */
 static event_id told_held(const struct timeline *t, process_id p, uint64_t address)
 {
-    const struct process *process = &t->processes[p];
-    if (process->fork == NONE || !t->events[process->fork].record) return NONE;
-    size_t count;
-    const event_id *events = timeline_events_of(t, process->parent, &count);
-    for (size_t i = 0; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
-        if (e->type != EVENT_LOCK_HELD || !e->record || e->child == NONE) continue;
-        struct ft_held held = FT_GET(held, e->record);
-        if (held.address == address && is_ghost(t, p, e->child) &&
-            ft_reader_find(t->reader, held.fork, FT_FORK) == t->events[process->fork].record)
-            return events[i];
+    struct at_fork a = at_fork(t, p);
+    for (event_id i; (i = at_fork_next(t, &a, EVENT_LOCK_HELD)) != NONE;) {
+        thread_id holder = t->events[i].child;
+        if (holder != NONE && FT_GET(held, t->events[i].record).address == address && is_ghost(t, p, holder))
+            return i;
     }
     return NONE;
 }
@@ -164,15 +158,12 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
 
 /* --- lock-held-at-fork ------------------------------------------------------------------------ */
 
-/* The child of the fork a lock-held event tells of. */
-static process_id child_of(const struct timeline *t, ft_ref fork, process_id parent, process_id from)
+/* The child of the fork a lock-held event tells of: the fork names its main thread. */
+static process_id child_of(const struct timeline *t, ft_ref fork, process_id parent)
 {
-    const struct ft_head *record = ft_reader_find(t->reader, fork, FT_FORK);
-    for (process_id p = from; record && p < t->process_count; p++)
-        if (t->processes[p].parent == parent && t->processes[p].fork != NONE &&
-            t->events[t->processes[p].fork].record == record)
-            return p;
-    return NONE;
+    thread_id main = timeline_task(t, fork);
+    process_id p = main == NONE ? NONE : t->threads[main].process;
+    return p != NONE && t->processes[p].parent == parent ? p : NONE;
 }
 
 void find_lock_held(struct findings *f)
@@ -184,7 +175,7 @@ void find_lock_held(struct findings *f)
         if (e->type != EVENT_LOCK_HELD || !e->record || e->child == NONE || e->child == e->thread) continue;
         struct ft_held held = FT_GET(held, e->record);
         if (held.kind == FT_WAIT_sem && is_python(t, e->process)) continue;
-        process_id child = child_of(t, held.fork, e->process, e->process + 1);
+        process_id child = child_of(t, held.fork, e->process);
         if (child == NONE || !lives_on(t, child) || !is_ghost(t, child, e->child)) continue;
         struct named n = names_at(t, e->process, e->ns, held.address);
         if (n.symbol && !strcmp(n.symbol, "_PyRuntime")) continue; /* CPython makes these anew in the child */
