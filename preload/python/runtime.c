@@ -66,6 +66,7 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end)
         return;
     }
     found.one_digit = (const void *)(uintptr_t)layout->one_digit;
+    found.current = py_current_fast(found.current);
     python = found;
     __atomic_store_n(&python.layout, layout, __ATOMIC_RELEASE); /* last: from now on it is used */
     python_found = true;

@@ -67,6 +67,8 @@ static inline bool py_is(const void *object, const void *type)
 void py_prove(void);
 /* Nobody holds the GIL, and there is no other thread that could take it. */
 bool py_at_rest(void);
+/* A function that returns what `slow`, CPython's own, returns; `slow` itself if there is none. */
+void *(*py_current_fast(void *(*slow)(void)))(void);
 
 /* The thread state of the calling thread, NULL if it has none. */
 const void *py_thread_state(void);
