@@ -203,7 +203,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
         int error = run ? ft_writer_join(&ft, run) : create(envp);
         if (!error) {
             watch_for_forks();
-            python_init(setting(envp, "FORKTRACE_PYTHON"), setting(envp, "FORKTRACE_WATCH"));
+            python_init(setting(envp, "FORKTRACE_PYTHON"), setting(envp, "FORKTRACE_WATCH"),
+                        setting(envp, "FORKTRACE_GREENLETS"));
             origin_init();
             birth(argc, argv, run ? FT_BIRTH_EXEC : FT_BIRTH_ROOT);
             env_init(envp);

@@ -218,6 +218,8 @@ struct ft_origin {
     X(66, PY_THREADS, py_threads, LINEAGE)   \
     X(70, GREENLET, greenlet, LINEAGE)       \
     X(71, GREENLETS, greenlets, LINEAGE)     \
+    X(72, GREENLET_RUN, greenlet_run, EVENTS) \
+    X(73, GREENLET_SLOT, greenlet_slot, SLOTS) \
     X(75, PY_CHANGE, py_change, EVENTS)      \
     X(76, PY_PICTURE, py_picture, SLOTS)     \
     X(80, KERNEL_TASK, kernel_task, LINEAGE) \
@@ -293,6 +295,7 @@ struct ft_clock { /* head.time and this were read together */
     X(11, PYTHON_WATCHERS, "all dict or function watchers of this CPython are taken: writes to globals are not seen") \
     X(12, PYTHON_OWN_GIL, "a subinterpreter with a GIL of its own: writes to its globals are not seen") \
     X(13, GREENLETS_UNKNOWN, "greenlets are used, but not of a greenlet or CPython that we can read: they are not shown") \
+    X(14, GREENLETS_TRACED, "the program set a greenlet.settrace() of its own: switches are not seen from then on") \
     X(15, PYTHON_UNREAD, "forked while another thread was in the middle of Python code: what containers held then is not known") \
     X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind") \
     X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed")
@@ -788,7 +791,8 @@ struct ft_greenlet {     /* task: the thread that runs it */
     uint32_t flags;  /* FT_GREENLET_* */
     uint32_t pad;
 };
-enum { FT_GREENLET_HUB = 1 }; /* the event loop, which runs the others */
+/* The event loop, which runs the others; the thread itself, outside of all greenlets (FT_GREENLET_SLOT). */
+enum { FT_GREENLET_HUB = 1, FT_GREENLET_THREAD = 2 };
 
 /* The greenlets of a thread that had not ended. One that is not listed any more has, unless `others`. */
 struct ft_greenlets {
@@ -804,6 +808,28 @@ struct ft_greenlets {
         ft_ref stack; /* FT_PY_STACK where it is waiting for its turn; 0: not started, or not known */
     } greenlet[];
 };
+
+/* FORKTRACE_GREENLETS=switches: a greenlet kept its thread for at least the threshold of waits. */
+struct ft_greenlet_run {
+    struct ft_head head; /* task: the thread; time: when it gave way */
+    uint64_t since;
+    ft_ref greenlet; /* 0: the thread itself, outside of all greenlets */
+    ft_ref stack;    /* FT_PY_STACK in which it gave way; 0: it ended */
+};
+
+/* The same: what runs on this thread now, overwritten at each switch. */
+struct ft_greenlet_slot {
+    struct ft_head head; /* task: the thread; time: since when */
+    ft_ref greenlet;     /* 0: see flags, or it had no picture taken yet */
+    ft_ref function;     /* FT_PY_FUNCTION it runs, or 0 */
+    uint32_t flags;      /* FT_GREENLET_* */
+    uint32_t pad;
+    uint64_t switches; /* so far */
+    uint64_t ran;      /* so long something else than the event loop did, in counts of the clock */
+    uint64_t longest;  /* of those */
+    uint64_t pad2;
+};
+static_assert(sizeof(struct ft_greenlet_slot) == FT_SLOT_SIZE, "slot");
 
 /* --- the kernel's word ---------------------------------------------------------------------- */
 

@@ -21,6 +21,7 @@
 #include "preload/python/attributes.h"
 #include "preload/python/elf.h"
 #include "preload/python/frames.h"
+#include "preload/python/switches.h"
 
 #define FOUND   480     /* greenlets in a picture: they fit into a page */
 #define OBJECTS 1000000 /* that are looked at */
@@ -73,8 +74,8 @@ static bool fill(void)
     return true;
 }
 
-/* Is the package loaded, and one we know? Once it is, that stays so: C extensions are not unloaded. */
-static bool loaded(void)
+/* Once it is, that stays so: C extensions are not unloaded. */
+bool greenlets_loaded(void)
 {
     if (api.greenlet || api.declined) return api.greenlet;
     if (!api.PyImport_GetModuleDict && (!fill() || !attributes_init())) return decline("built otherwise");
@@ -91,6 +92,12 @@ static bool loaded(void)
     api.current = (void *(*)(void))functions[4];
     api.greenlet = type;
     return true;
+}
+
+const void *greenlets_function(const char *name)
+{
+    const void *module = py_item(api.PyImport_GetModuleDict(), "greenlet");
+    return py_is(module, api.PyModule_Type) ? py_item(api.PyModule_GetDict(py_own(module)), name) : NULL;
 }
 
 /* --- finding them --------------------------------------------------------------------------- */
@@ -179,35 +186,43 @@ struct seen {
 static struct seen seen[2][FOUND]; /* by the last picture, by this one */
 static unsigned seen_count, last;
 
-static bool is_same(const struct seen *s, const struct seen *now)
+/* One that has ended has no code any more, one that has not begun had none. */
+static bool is_same(const struct seen *s, const struct seen *now, bool ended)
 {
     return s->object == now->object && s->dict == now->dict && s->spawned == now->spawned &&
-           (s->code == now->code || !s->code) && !ft_stale(&ft, s->ref);
+           (s->code == now->code || !s->code || ended) && !ft_stale(&ft, s->ref);
 }
 
 /* Most are where they were in the lists, one after another. */
-static const struct seen *known(const struct seen *now)
+static const struct seen *known(const struct seen *now, bool ended)
 {
     static unsigned next;
     for (unsigned n = 0; n < seen_count; n++, next++) {
         if (next >= seen_count) next = 0;
-        if (is_same(&seen[last][next], now)) return &seen[last][next++];
+        if (is_same(&seen[last][next], now, ended)) return &seen[last][next++];
     }
     return NULL;
+}
+
+/* gevent's has not begun when it is switched to first: it has no frame then. */
+static bool is_hub(const void *greenlet)
+{
+    const char *type = py_read(py_read(greenlet, OB_TYPE), TYPE_NAME);
+    return !strcmp(type, "Hub") || !strcmp(type, "gevent.hub.Hub");
 }
 
 /* gevent's Greenlet._run, as given to spawn(): the callable of one that has not started too. */
 static const void *run_of(const void *greenlet) { return py_own_item(greenlet, "_run"); }
 
-static ft_ref describe(const void *greenlet, const void *first, const void *spawned)
+static ft_ref describe(const void *greenlet, const void *first, const void *spawned, ft_ref function)
 {
     struct frames frames = frames_of(first);
     const char *type = py_read(py_read(greenlet, OB_TYPE), TYPE_NAME);
     const void *callable = run_of(greenlet), *thread = callable ? py_bootstrapped(callable) : NULL;
-    ft_ref name = 0, function = 0;
+    ft_ref name = 0;
     if (!thread) thread = frames.thread;
     if (thread) name = py_thread_name(thread, &callable);
-    if (callable) function = py_function(callable);
+    if (!function && callable) function = py_function(callable);
     if (!function) function = py_code(frames.own ? frames.own : frames.outermost);
     ft_ref type_name = ft_string(&ft, type, strnlen(type, 128), self.task);
     ft_ref stack = spawned ? frames_spawned(spawned) : 0;
@@ -223,6 +238,35 @@ static ft_ref describe(const void *greenlet, const void *first, const void *spaw
     return ref;
 }
 
+ft_ref greenlets_what(const void *greenlet, const void *first, uint32_t *flags)
+{
+    *flags = root(greenlet) == greenlet ? FT_GREENLET_THREAD : 0;
+    if (*flags) return 0;
+    struct frames frames = frames_of(first);
+    const void *callable = run_of(greenlet), *thread = callable ? py_bootstrapped(callable) : NULL;
+    if (frames.hub || is_hub(greenlet)) *flags = FT_GREENLET_HUB;
+    if (!thread) thread = frames.thread;
+    if (thread) py_thread_name(thread, &callable);
+    ft_ref function = callable ? py_function(callable) : 0;
+    return function ? function : py_code(frames.own ? frames.own : frames.outermost);
+}
+
+ft_ref greenlets_name(const void *greenlet, ft_ref function, ft_ref *stack)
+{
+    const void *object = py_attribute(greenlet, "gr_frame"),
+               *first = object ? py_read(object, FRAME_FRAME) : NULL;
+    struct seen now = {.object = greenlet,
+                       .dict = py_own_dict(greenlet),
+                       .spawned = py_attribute(greenlet, "spawning_stack"),
+                       .code = frames_outermost(first)};
+    const struct seen *before = known(&now, !first);
+    *stack = first ? py_stack(first) : 0;
+    if (before) return before->ref;
+    now.ref = describe(greenlet, first, now.spawned, function);
+    if (now.ref && seen_count < FOUND) seen[last][seen_count++] = now;
+    return now.ref;
+}
+
 /* False: it has not started, and nothing is known of it. */
 static bool look_at(const void *greenlet, const void *current, const void *state, struct seen *now,
                     ft_ref *stack)
@@ -234,8 +278,8 @@ static bool look_at(const void *greenlet, const void *current, const void *state
     now->spawned = py_attribute(greenlet, "spawning_stack");
     now->code = frames_outermost(first);
     if (!first && !run_of(greenlet)) return false;
-    const struct seen *before = known(now);
-    now->ref = before ? before->ref : describe(greenlet, first, now->spawned);
+    const struct seen *before = known(now, false);
+    now->ref = before ? before->ref : describe(greenlet, first, now->spawned, 0);
     *stack = first ? py_stack(first) : 0;
     return now->ref;
 }
@@ -292,13 +336,12 @@ static bool take(const void *state)
     return true;
 }
 
-/* So many counts of the trace's clock are these nanoseconds, about. */
-static uint64_t counts(uint64_t ns)
+uint64_t greenlets_counts(uint64_t ns)
 {
     const struct ft_header *header = ft.header;
     struct timespec t;
     if (!header || header->clock != FT_CLOCK_TSC) return ns;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t); /* not libc's: faketime and the like replace it */
     uint64_t passed = (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec - header->monotonic0;
     return (uint64_t)((unsigned __int128)ns * (ft_now(&ft) - header->counter0) / (passed | 1));
 }
@@ -312,12 +355,13 @@ static void tell(uint32_t when, ft_ref fork, const void *state)
     busy = true;
     uint64_t start = ft_now(&ft), before = picture.hash;
     python.PyErr_Fetch(&type, &value, &traceback);
-    if (loaded() && take(state) && (when != FT_PY_AT_EVENT || picture.hash != before))
+    if (greenlets_loaded()) switches_check();
+    if (api.greenlet && take(state) && (when != FT_PY_AT_EVENT || picture.hash != before))
         write_picture(when, fork);
     python.PyErr_Restore(type, value, traceback);
     picture.taken = ft_now(&ft);
     picture.lasted = picture.taken - start;
-    greenlets_due = picture.taken + counts(SECOND) + 100 * picture.lasted;
+    greenlets_due = picture.taken + greenlets_counts(SECOND) + 100 * picture.lasted;
     busy = false;
 }
 
@@ -347,5 +391,5 @@ void python_greenlets_at_fork(ft_ref fork)
 void python_greenlets_at_exit(void)
 {
     const void *state = holder_of_gil();
-    if (state && ft_now(&ft) - picture.taken >= counts(SECOND / 20)) tell(FT_PY_AT_EXIT, 0, state);
+    if (state && ft_now(&ft) - picture.taken >= greenlets_counts(SECOND / 20)) tell(FT_PY_AT_EXIT, 0, state);
 }

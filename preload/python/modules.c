@@ -11,6 +11,7 @@
 
 #include "preload/python/dict.h"
 #include "preload/python/elf.h"
+#include "preload/python/switches.h"
 
 #define MODULES 1024
 
@@ -165,6 +166,7 @@ static struct module *free_module(void)
 
 void python_eval(const void *code, const void *globals, const void *locals)
 {
+    switches_arm();
     if (globals != locals || !me() || module_of(globals)) return;
     char name[16], file[512];
     if (!py_is(code, python.PyCode_Type) ||

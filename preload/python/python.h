@@ -22,9 +22,9 @@
 
 #include "preload/self.h"
 
-/* Constructor only. `mode` is FORKTRACE_PYTHON, `watch` FORKTRACE_WATCH; both kept by the caller, may be
- * NULL. */
-void python_init(const char *mode, const char *watch);
+/* Constructor only. `mode` is FORKTRACE_PYTHON, `watch` FORKTRACE_WATCH, `greenlets` FORKTRACE_GREENLETS; all
+ * kept by the caller, may be NULL. */
+void python_init(const char *mode, const char *watch, const char *greenlets);
 
 /* Is the interpreter in this object? Called once for each object that is met. */
 void python_look(const struct link_map *map, uint64_t start, uint64_t end);

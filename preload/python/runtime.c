@@ -13,17 +13,19 @@
 #include "preload/python/globals.h"
 #include "preload/python/modules.h"
 #include "preload/thread.h"
+#include "preload/python/switches.h"
 
 struct python python;
 bool python_found;
 static bool off, names_only, declined;
 
-void python_init(const char *mode, const char *watch)
+void python_init(const char *mode, const char *watch, const char *greenlets)
 {
     off = mode && !strcmp(mode, "off");
     names_only = mode && !strcmp(mode, "names");
     modules_all = mode && !strcmp(mode, "all");
     globals_watch(watch);
+    switches_init(greenlets);
 }
 
 /* --- the interpreter ------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include "preload/python/globals.h"
 #include "preload/python/greenlets.h"
 #include "preload/python/runtime.h"
+#include "preload/python/switches.h"
 
 #define FRAMES_MAX 48
 
@@ -65,6 +66,7 @@ ft_ref python_stack_walk(void)
     if (state) dictwatch_arm(state);
     const void *first = state ? py_frame(state) : NULL;
     if (!first) return 0;
+    switches_arm();
     greenlets_now_and_then(state);
     return py_stack(first);
 }

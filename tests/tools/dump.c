@@ -361,6 +361,18 @@ static void print_python(const struct ft_head *head)
         printf(" count=%u names=%u longest=%" PRIu64, p.count, p.names, p.longest);
         break;
     }
+    case FT_GREENLET_RUN: {
+        struct ft_greenlet_run r = FT_GET(greenlet_run, head);
+        printf(" ran_ns=%" PRId64 " greenlet=%x stack=%x",
+               ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, r.since), r.greenlet, r.stack);
+        break;
+    }
+    case FT_GREENLET_SLOT: {
+        struct ft_greenlet_slot s = FT_GET(greenlet_slot, head);
+        printf(" greenlet=%x function=%x flags=%x switches=%" PRIu64 " ran=%" PRIu64 " longest=%" PRIu64,
+               s.greenlet, s.function, s.flags, s.switches, s.ran, s.longest);
+        break;
+    }
     case FT_PY_WRITE: {
         struct ft_py_write p = FT_GET(py_write, head);
         print_string("module", p.module);
