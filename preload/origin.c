@@ -153,6 +153,14 @@ struct frames {
     uint64_t slot[FRAMES_MAX]; /* where on the stack that return address lies */
 };
 
+static uint64_t bottom_start, bottom_size;
+
+void origin_bottom(uint64_t start, uint64_t end)
+{
+    bottom_start = start;
+    bottom_size = end - start;
+}
+
 static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument)
 {
     struct frames *frames = argument;
@@ -171,7 +179,7 @@ static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument
 #endif
     frames->pc[frames->count] = pc;
     frames->slot[frames->count++] = slot;
-    return _URC_NO_REASON;
+    return pc - bottom_start < bottom_size ? _URC_NORMAL_STOP : _URC_NO_REASON;
 }
 
 static ft_ref write_stack(const struct frames *frames)

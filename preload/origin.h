@@ -32,6 +32,12 @@ void origin_first(uint64_t site);
  */
 void origin_object(uint64_t address);
 
+/*
+ * Beyond code in [start, end) there is nothing to unwind: greenlet switches stacks there, and what lies further
+ * out may by now belong to another one.
+ */
+void origin_bottom(uint64_t start, uint64_t end);
+
 /* Constructor only. */
 void origin_init(void);
 

@@ -815,6 +815,8 @@ struct ft_greenlet_run {
     uint64_t since;
     ft_ref greenlet; /* 0: the thread itself, outside of all greenlets */
     ft_ref stack;    /* FT_PY_STACK in which it gave way; 0: it ended */
+    uint32_t others; /* of this thread's had begun before and have not ended: they had to wait */
+    uint32_t pad;
 };
 
 /* The same: what runs on this thread now, overwritten at each switch. */

@@ -21,11 +21,12 @@ static const struct command {
     const char *summary, *usage, *options;
 } commands[] = {
     {"record", record_main, "run a command and record it",
-     "[-o FILE] [-v] [-w WATCH]... [--] CMD [ARG...]",
+     "[-o FILE] [-v] [-w WATCH]... [--greenlets] [--] CMD [ARG...]",
      "  -o, --output FILE          the trace; default %e.%p.ftrace (%e program, %p pid, %t time, %h host)\n"
      "  -v, --verbose              say where the trace is, also when stderr is no terminal\n"
      "  -w, --watch WATCH          record every write to a Python global: py:module.name or py:module.*, where module\n"
      "                             is its __name__ or the stem of its file\n"
+     "      --greenlets            gevent, eventlet: which greenlet keeps the thread while others wait\n"
      "      --ebpf                 with the kernel as a second witness: sees what a preloaded library cannot\n"
      "      --buffer SIZE          --ebpf: of the kernel's ring buffer, 8M; what does not fit is counted\n"
      "The exit status is CMD's: 128+n if signal n killed it, 127 if it was not found, 126 if it cannot be run.\n"},

@@ -36,6 +36,7 @@ struct recording {
     const char *output;
     bool verbose, ebpf;
     const char *buffer; /* forktrace-ebpf's; NULL: its default */
+    bool greenlets;     /* their switches too */
     char *watch; /* "py:app.i;py:app.cache", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
@@ -116,6 +117,7 @@ static void set_environment(const struct recording *r)
     setenv("FORKTRACE_OUT", value, 1);
     unsetenv("FORKTRACE_RUN"); /* of a run around this one */
     if (r->watch) setenv("FORKTRACE_WATCH", r->watch, 1);
+    if (r->greenlets) setenv("FORKTRACE_GREENLETS", "switches", 1);
     if (target_refuses(r->why)) return; /* its loader would complain, or give up */
     char *preload;
     if (asprintf(&preload, "%s%s%s", r->library, before && *before ? ":" : "", before ? before : "") > 0)
@@ -299,13 +301,11 @@ static int run(struct recording *r)
 
 /* --- the command line ----------------------------------------------------------------------------- */
 
-static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                        {"verbose", no_argument, NULL, 'v'},
-                                        {"watch", required_argument, NULL, 'w'},
-                                        {"ebpf", no_argument, NULL, 'e'},
-                                        {"color", required_argument, NULL, 'c'},
-                                        {"buffer", required_argument, NULL, 'b'},
-                                        {0}};
+static const struct option options[] = {
+    {"output", required_argument, NULL, 'o'}, {"verbose", no_argument, NULL, 'v'},
+    {"watch", required_argument, NULL, 'w'},  {"greenlets", no_argument, NULL, 'g'},
+    {"ebpf", no_argument, NULL, 'e'},         {"color", required_argument, NULL, 'c'},
+    {"buffer", required_argument, NULL, 'b'}, {0}};
 
 static int add_watch(struct recording *r, const char *watch)
 {
@@ -335,6 +335,7 @@ static int parse(struct recording *r, int argc, char **argv)
         case 'w':
             if ((error = add_watch(r, optarg))) return error;
             break;
+        case 'g': r->greenlets = true; break;
         case 'e': r->ebpf = true; break;
         case 'b': r->buffer = optarg; break;
         case 'c':

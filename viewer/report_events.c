@@ -188,6 +188,21 @@ static void bind_line(FILE *out, const struct timeline *t, const struct event *e
     fputc('\n', out);
 }
 
+static void run_line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    char name[NAMES_TEXT], where[NAMES_TEXT], duration[TEXT_SHORT];
+    struct python_function ran = timeline_greenlet_ran(t, e);
+    lead(out, t, e);
+    if (e->child != NONE)
+        fprintf(out, "t%u (%s)", e->child, tree_thread(name, sizeof name, t, e->child));
+    else
+        fputs(ran.name ? names_python(name, sizeof name, &ran) : "the thread itself", out);
+    fprintf(out, " ran for %s", text_duration(duration, e->duration));
+    if (e->flags & EVENT_UNFINISHED) fputs(", to the end", out);
+    if (*names_caller(where, sizeof where, t, e)) fprintf(out, ", gave way in %s", where);
+    fputc('\n', out);
+}
+
 static void section(FILE *out, const struct timeline *t, enum event_type type, const char *heading,
                     void (*line)(FILE *, const struct timeline *, const struct event *))
 {
@@ -204,6 +219,7 @@ static void section(FILE *out, const struct timeline *t, enum event_type type, c
 void report_waits(FILE *out, const struct timeline *t)
 {
     section(out, t, EVENT_LOCK_WAIT, "Long waits", wait_line);
+    section(out, t, EVENT_GREENLET_RUN, "Greenlets that kept their thread", run_line);
 }
 void report_kills(FILE *out, const struct timeline *t)
 {

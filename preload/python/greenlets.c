@@ -11,13 +11,16 @@
  * Only the main thread's: to ask greenlet for the current one of a thread that
  * has none would make it one. Everything here runs with the GIL held.
  */
+#define _GNU_SOURCE
 #include "preload/python/greenlets.h"
 
+#include <dlfcn.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/origin.h"
 #include "preload/python/attributes.h"
 #include "preload/python/elf.h"
 #include "preload/python/frames.h"
@@ -90,6 +93,9 @@ bool greenlets_loaded(void)
     if (!attribute_is(type, "gr_frame") || !attribute_is(type, "parent") || !attribute_is(type, "dead"))
         return decline("another greenlet");
     api.current = (void *(*)(void))functions[4];
+    struct dl_find_object object;
+    if (!_dl_find_object((void *)(uintptr_t)api.current, &object))
+        origin_bottom((uint64_t)(uintptr_t)object.dlfo_map_start, (uint64_t)(uintptr_t)object.dlfo_map_end);
     api.greenlet = type;
     return true;
 }
@@ -181,6 +187,7 @@ static const void *root(const void *greenlet)
 struct seen {
     const void *object, *dict, *spawned, *code;
     ft_ref ref;
+    bool hub;
 };
 
 static struct seen seen[2][FOUND]; /* by the last picture, by this one */
@@ -279,6 +286,7 @@ static bool look_at(const void *greenlet, const void *current, const void *state
     now->code = frames_outermost(first);
     if (!first && !run_of(greenlet)) return false;
     const struct seen *before = known(now, false);
+    now->hub = before ? before->hub : is_hub(greenlet) || frames_of(first).hub;
     now->ref = before ? before->ref : describe(greenlet, first, now->spawned, 0);
     *stack = first ? py_stack(first) : 0;
     return now->ref;
@@ -376,6 +384,16 @@ void greenlets_event(const void *state)
     if (python.current() == state && !python.finalizing()) tell(FT_PY_AT_EVENT, 0, state);
 }
 
+/* Costs at most a twentieth of the time it is about. */
+uint32_t greenlets_others(ft_ref but, uint64_t ran)
+{
+    uint32_t count = 0;
+    if (ran >= 20 * picture.lasted) greenlets_event(python.current());
+    for (unsigned i = 0; i < seen_count; i++)
+        count += seen[last][i].ref != but && seen[last][i].code && !seen[last][i].hub;
+    return count + picture.others;
+}
+
 /* In a row of forks one picture in ten times its duration does: it looks at every object there is. */
 void python_greenlets_at_fork(ft_ref fork)
 {
@@ -391,5 +409,6 @@ void python_greenlets_at_fork(ft_ref fork)
 void python_greenlets_at_exit(void)
 {
     const void *state = holder_of_gil();
+    if (state) switches_end();
     if (state && ft_now(&ft) - picture.taken >= greenlets_counts(SECOND / 20)) tell(FT_PY_AT_EXIT, 0, state);
 }

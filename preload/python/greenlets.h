@@ -37,6 +37,8 @@ const void *greenlets_function(const char *name);
 ft_ref greenlets_what(const void *greenlet, const void *first, uint32_t *flags);
 /* Its FT_GREENLET, written if need be. `function`: what it ran, if it has ended. `stack`: where it is now. */
 ft_ref greenlets_name(const void *greenlet, ft_ref function, ft_ref *stack);
+/* How many others of this thread, but the event loop, have begun and not ended. Takes a picture. */
+uint32_t greenlets_others(ft_ref but, uint64_t ran);
 /* Nanoseconds in counts of the trace's clock, about. */
 uint64_t greenlets_counts(uint64_t ns);
 

@@ -39,6 +39,7 @@ static struct {
 } api;
 
 bool switches_wanted;
+static bool over;           /* the process is about to end */
 static void *ours, *theirs; /* trace functions; theirs: the program's, set before, or NULL */
 
 void switches_init(const char *mode) { switches_wanted = mode && !strcmp(mode, "switches"); }
@@ -77,14 +78,16 @@ static const struct known *look_up(const void *greenlet)
 
 static void long_run(const void *greenlet, uint64_t until)
 {
-    ft_ref stack = 0,
-           ref = now.flags & FT_GREENLET_THREAD ? 0 : greenlets_name(greenlet, now.function, &stack);
+    ft_ref stack = 0, ref = 0;
+    if (!(now.flags & FT_GREENLET_THREAD)) ref = greenlets_name(greenlet, now.function, &stack);
+    uint32_t waited = greenlets_others(ref, until - now.since);
     struct ft_greenlet_run *record = ft_begin(&ft, FT_GREENLET_RUN, sizeof *record, now.task);
     if (!record) return;
     record->since = now.since;
     record->head.time = until;
     record->greenlet = ref;
     record->stack = stack;
+    record->others = waited;
     ft_commit(record);
 }
 
@@ -134,7 +137,7 @@ static bool own_slot(ft_ref task)
 static void switched(const void *origin, const void *target)
 {
     ft_ref task = me();
-    if (!task || self.vforked || !own_slot(task)) return;
+    if (!task || over || self.vforked || !own_slot(task)) return;
     uint64_t time = ft_now(&ft);
     account(origin, time);
     const struct known *k = look_up(target);
@@ -145,6 +148,15 @@ static void switched(const void *origin, const void *target)
     now.since = time;
     show(time);
     if (unlikely(time >= greenlets_due)) greenlets_event(python.current());
+}
+
+void switches_end(void)
+{
+    over = true;
+    if (!now.slot || now.task != self.task) return;
+    account(now.greenlet, ft_now(&ft));
+    ft_slot_clear(now.slot);
+    now.greenlet = NULL;
 }
 
 /* --- the trace function --------------------------------------------------------------------- */

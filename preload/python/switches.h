@@ -27,6 +27,9 @@ static inline void switches_arm(void)
     if (unlikely(switches_wanted)) switches_try();
 }
 
+/* The process is about to end: nothing runs from here on. */
+void switches_end(void);
+
 /* At a picture: does the program trace itself now? */
 void switches_check(void);
 

@@ -1,8 +1,8 @@
 """gevent and eventlet without a server: greenlets that a fork copies, and what watching them must not change."""
-import collections
+import subprocess
+import time
 
 from harness import PYTHON, Skip, scenario
-import subprocess
 
 
 def need(library):
@@ -83,3 +83,85 @@ def behaviour(check):
     check.equal("exit status", server.wait(60), plain.returncode)
     check.equal("output", server.output(), plain.stdout + plain.stderr)
     check.equal("it said something", len(plain.stdout.splitlines()), 10)
+
+
+# --- who keeps the thread ------------------------------------------------------------------------------
+
+
+def starve(check, library, **env):
+    need(library)
+    server = check.server(PYTHON, "green_starve.py",
+                          env={"LIBRARY": library, "FORKTRACE_GREENLETS": "switches", **env})
+    return server
+
+
+def starved(trace):
+    return [x["title"].split(" kept ")[0] for x in trace.json["findings"] if x["rule"] == "greenlet-starved"]
+
+
+def kept(check, library):
+    server = starve(check, library)
+    check.equal("exit status", server.wait(60), 0)
+    check.true("it did starve the others", "ticker had no turns" in server.output(), server.output())
+    trace = server.trace()
+    check.equal("who kept the thread", starved(trace), ["the greenlet `job`"])
+    run = max(trace.events("greenlet-run"), key=lambda e: e["ran_ns"])
+    check.between("for so long", 1.3e9, run["ran_ns"], 5e9)
+    check.true("at least one had to wait", run["others"] >= 1, run)
+    where = [f for f in run["stack"] if f["file"].endswith("/green_starve.py")][:1]
+    check.equal("it gave way in", [f["function"] for f in where], ["report"])
+    check.equal("it", trace.thread(run["greenlet"])["start_routine"]["python"].split()[0], "job")
+
+
+def fair(check, library):
+    server = starve(check, library, FAIR="1")
+    check.equal("exit status", server.wait(60), 0)
+    check.true("it did let the others run", "ticker had turns" in server.output(), server.output())
+    check.equal("findings", [x["title"] for x in server.trace().json["findings"] if x["severity"] != "note"], [])
+
+
+@scenario("gevent: a greenlet keeps the thread")
+def gevent_kept(check):
+    kept(check, "gevent")
+
+
+@scenario("eventlet: a greenlet keeps the thread")
+def eventlet_kept(check):
+    kept(check, "eventlet")
+
+
+@scenario("gevent: greenlets take turns")
+def gevent_fair(check):
+    fair(check, "gevent")
+
+
+@scenario("eventlet: greenlets take turns")
+def eventlet_fair(check):
+    fair(check, "eventlet")
+
+
+@scenario("gevent: a greenlet that never gives way, killed")
+def gevent_forever(check):
+    server = starve(check, "gevent", FAIR="1", FOREVER="1")
+    server.says("forever")
+    time.sleep(1.5)
+    server.process.kill()
+    server.wait()
+    trace = server.trace()
+    check.equal("who kept the thread", starved(trace), ["the greenlet `forever`"])
+    run = max(trace.events("greenlet-run"), key=lambda e: e["ran_ns"])
+    check.equal("to the end", run["ended"], False)
+
+
+@scenario("gevent behaves the same with switches recorded")
+def behaviour_switches(check):
+    need("gevent")
+    server = check.server(PYTHON, "green_behaviour.py", env={"FORKTRACE_GREENLETS": "switches"})
+    plain = subprocess.run([PYTHON, "green_behaviour.py"], capture_output=True, text=True, timeout=60,
+                           cwd=server.directory)
+    check.equal("exit status", server.wait(60), plain.returncode)
+    shown = "<built-in function forktrace>"  # to gettrace() alone
+    check.equal("output", server.output().replace(f" {shown}", " None"), plain.stdout)
+    check.true("our trace function was there", shown in server.output())
+    notes = [e for e in server.trace().events("note")]
+    check.true("that the program's own replaced it is noted", any("settrace" in e["text"] or "settrace" in str(e) for e in notes), notes)

@@ -363,8 +363,8 @@ static void print_python(const struct ft_head *head)
     }
     case FT_GREENLET_RUN: {
         struct ft_greenlet_run r = FT_GET(greenlet_run, head);
-        printf(" ran_ns=%" PRId64 " greenlet=%x stack=%x",
-               ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, r.since), r.greenlet, r.stack);
+        printf(" ran_ns=%" PRId64 " greenlet=%x stack=%x others=%u",
+               ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, r.since), r.greenlet, r.stack, r.others);
         break;
     }
     case FT_GREENLET_SLOT: {

@@ -235,6 +235,24 @@ void trace_greenlets(ft_ref by, ft_ref fork, ft_ref current, uint32_t others, co
     ft_commit(r);
 }
 
+void trace_greenlet_run(ft_ref by, ft_ref greenlet, uint64_t since, uint32_t others)
+{
+    RECORD(greenlet_run, GREENLET_RUN, by);
+    r->greenlet = greenlet, r->since = since, r->others = others;
+    ft_commit(r);
+}
+
+void trace_greenlet_runs(ft_ref by, const char *function, uint32_t flags)
+{
+    RECORD(py_function, PY_FUNCTION, by);
+    r->name = text(function, by);
+    ft_commit(r);
+    struct ft_greenlet_slot *slot = ft_slot_new(&w, by);
+    slot->function = *function ? ref : 0;
+    slot->flags = flags;
+    ft_slot_set(slot, FT_GREENLET_SLOT, by, ft_now(&w));
+}
+
 void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new)
 {
     RECORD(sigaction, SIGACTION, by);

@@ -166,3 +166,91 @@ Test(greenlets, that_the_child_ends_at_once_are_not)
     trace_exit(child, FT_EXIT__exit, 0);
     cr_expect_eq(findings(trace_timeline((uint32_t[]){100, 0}), RULE_greenlet_survives, NULL), 0);
 }
+
+/* --- who keeps the thread ---------------------------------------------------------------------- */
+
+#define LONG_RUN 1100000 /* us */
+
+static ft_ref python(void) { return trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py"); }
+
+/* The greenlet a runs so long, while so many others wait. */
+static struct timeline *ran(useconds_t so_long, uint32_t others)
+{
+    ft_ref root = python();
+    uint64_t since = trace_now();
+    usleep(so_long);
+    ft_ref a = trace_greenlet(root, "a", "", 0); /* first seen when its run had lasted too long */
+    trace_greenlet_run(root, a, since, others);
+    return trace_timeline((uint32_t[]){100, 0});
+}
+
+Test(greenlets, that_keep_the_thread_are_told)
+{
+    const struct finding *x = NULL;
+    struct timeline *t = ran(LONG_RUN, 3);
+    cr_assert_eq(findings(t, RULE_greenlet_starved, &x), 1);
+    cr_expect_eq(x->severity, SEVERITY_WARNING);
+    cr_expect_str_eq(x->subject, "a");
+    cr_expect(strstr(x->title, "greenlet `a`") && strstr(x->title, "3 other greenlets"), "%s", x->title);
+    const struct event *e = &t->events[x->evidence.list[0]];
+    cr_expect_eq(e->child, greenlet(t, 0, "a"));
+    cr_expect(e->duration >= LONG_RUN * 1000ll && !e->flags);
+}
+
+Test(greenlets, that_keep_it_from_nobody_are_not)
+{
+    cr_expect_eq(findings(ran(LONG_RUN, 0), RULE_greenlet_starved, NULL), 0);
+}
+
+Test(greenlets, that_give_way_in_time_are_not)
+{
+    cr_expect_eq(findings(ran(LONG_RUN / 4, 3), RULE_greenlet_starved, NULL), 0);
+}
+
+/* What runs when the process is killed; a greenlet `other` was seen before. */
+static struct timeline *runs_at_the_end(const char *function, uint32_t flags)
+{
+    ft_ref root = python();
+    trace_greenlets(root, 0, 0, 0, LIST(trace_greenlet(root, "other", "", 0)));
+    trace_greenlet_runs(root, function, flags);
+    usleep(LONG_RUN);
+    trace_reap(root, 100, 9);
+    trace_sigmask(root, 0, 0); /* its last record */
+    return trace_timeline(NULL);
+}
+
+Test(greenlets, that_never_give_way_are_told)
+{
+    const struct finding *x = NULL;
+    struct timeline *t = runs_at_the_end("forever", 0);
+    cr_assert_eq(findings(t, RULE_greenlet_starved, &x), 1);
+    cr_expect_str_eq(x->subject, "forever");
+    cr_expect(strstr(x->title, "to the end"), "%s", x->title);
+    cr_expect_eq(t->events[x->evidence.list[0]].flags, EVENT_UNFINISHED);
+}
+
+Test(greenlets, the_event_loop_may_wait_to_the_end)
+{
+    cr_expect_eq(findings(runs_at_the_end("run", FT_GREENLET_HUB), RULE_greenlet_starved, NULL), 0);
+}
+
+Test(greenlets, what_is_not_known_is_not_told)
+{
+    cr_expect_eq(findings(runs_at_the_end("", 0), RULE_greenlet_starved, NULL), 0);
+}
+
+/* Without switches: a wait of the thread itself for a lock, with a loop and a greenlet there, or not. */
+static size_t waits(bool loop)
+{
+    ft_ref root = python();
+    ft_ref a = trace_greenlet(root, "a", "", 0), hub = trace_greenlet(root, "", "Hub", FT_GREENLET_HUB);
+    trace_greenlets(root, 0, 0, 0, loop ? LIST(a, hub) : LIST(hub));
+    uint64_t since = trace_now();
+    usleep(LONG_RUN);
+    trace_wait(root, since, 0x5000, 0);
+    trace_greenlets(root, 0, 0, 0, loop ? LIST(a, hub) : LIST(hub));
+    return findings(trace_timeline((uint32_t[]){100, 0}), RULE_greenlet_starved, NULL);
+}
+
+Test(greenlets, a_wait_of_their_thread_keeps_it_from_them) { cr_expect_eq(waits(true), 1); }
+Test(greenlets, a_wait_with_no_greenlet_there_harms_nobody) { cr_expect_eq(waits(false), 0); }

@@ -405,6 +405,16 @@ static void change_fields(cJSON *object, const struct timeline *t, const struct 
     json_bool(object, "exact", false); /* in between it may have been anything */
 }
 
+static void greenlet_run_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    struct python_function ran = timeline_greenlet_ran(t, e);
+    json_id(object, "greenlet", 't', e->child);
+    json_python(object, "python", &ran);
+    json_int(object, "ran_ns", e->duration);
+    json_bool(object, "ended", !(e->flags & EVENT_UNFINISHED));
+    json_uint(object, "others", timeline_greenlets_waiting(t, e));
+}
+
 /* --- all ---------------------------------------------------------------------------------------- */
 
 static fields *const by_type[EVENT_TYPE_COUNT] = {
@@ -438,6 +448,7 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_UNSAFE_CALL] = unsafe_call_fields,
     [EVENT_NO_CHILD] = no_child_fields,
     [EVENT_GREENLET] = greenlet_fields,
+    [EVENT_GREENLET_RUN] = greenlet_run_fields,
     [EVENT_FD_USE] = fd_use_fields,
 };
 

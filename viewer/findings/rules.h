@@ -31,6 +31,11 @@
       "goes on in the parent and in the child, and its work is done in both.",                                 \
       "Spawn it after the fork, in the process that should run it (gunicorn: the post_fork or "                \
       "post_worker_init hook, or no --preload), or end it in the child (gevent.killall) or in the parent.")    \
+    X(greenlet_starved, "greenlet-starved", WARNING,                                                           \
+      "Greenlets take turns on one thread, and only a call of gevent's or eventlet's gives way. One of them "  \
+      "kept the thread for more than a second; the others, timers and connections too, got no turn.",           \
+      "Do what blocks or computes for long elsewhere (gevent.get_hub().threadpool, eventlet.tpool, a "          \
+      "process), use a library that monkey patching reaches, or give way in the loop: gevent.sleep(0).")        \
     X(bind_conflict, "bind-conflict", WARNING,                                                                 \
       "A process could not listen at an address because another one already does.",                            \
       "Let one process own the address: start the server in one place only (with a reloader: only if "         \

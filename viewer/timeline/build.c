@@ -20,7 +20,8 @@ static int collect(void *context, const struct ft_head *record, ft_ref ref)
     int64_t ns = order_time(b, record);
     uint32_t index = task_index(b, record->task); /* may move the tasks */
     struct task *task = &b->tasks[index];
-    int64_t written = record->type == FT_WAIT ? ft_reader_ns(b->t->reader, record->time) : ns;
+    bool ended = record->type == FT_WAIT || record->type == FT_GREENLET_RUN; /* and was written then */
+    int64_t written = ended ? ft_reader_ns(b->t->reader, record->time) : ns;
     if (written < task->first) task->first = written;
     if (written > task->last) task->last = written;
     if (record->type == FT_THREAD_START && record->task != ref) { /* for ghosts.c */
@@ -106,6 +107,8 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_KERNEL_VIEW] = kernel_view,
     [FT_GREENLET] = greenlets_seen,
     [FT_GREENLETS] = greenlets_picture,
+    [FT_GREENLET_RUN] = greenlets_run,
+    [FT_GREENLET_SLOT] = greenlets_slot,
     [FT_FD_USE] = processes_fd_use,
     [FT_PY_CHANGE] = globals_change,
     [FT_PY_PICTURE] = globals_picture,

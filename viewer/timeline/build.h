@@ -150,6 +150,7 @@ struct build {
     size_t sent_count;
     struct map by_sent; /* (process, signal) -> the last of sent */
     struct map by_greenlet; /* (FT_GREENLET, process) -> thread */
+    struct map early_runs;  /* the same -> a run that was told before it */
     uint32_t pictures;      /* of greenlets */
     size_t greenlet_count;
     struct map strings; /* reference -> index of texts: copied once */
@@ -271,6 +272,8 @@ void threads_name(struct build *b, const struct item *it);
 /* greenlets.c */
 void greenlets_seen(struct build *b, const struct item *it);
 void greenlets_picture(struct build *b, const struct item *it);
+void greenlets_run(struct build *b, const struct item *it);
+void greenlets_slot(struct build *b, const struct item *it);
 
 /* ghosts.c */
 void ghosts_at_fork(struct build *b, process_id child, thread_id forker, event_id fork);

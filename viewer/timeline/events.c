@@ -122,7 +122,7 @@ static void set_durations(struct timeline *t)
         const struct process *p = &t->processes[e->process];
         if (e->type == EVENT_EXIT && p->how == END_EXIT && p->exit == i)
             e->flags &= (uint8_t)~EVENT_UNFINISHED;
-        if (e->type != EVENT_EXIT && e->type != EVENT_LOCK_WAIT) continue;
+        if (e->type != EVENT_EXIT && e->type != EVENT_LOCK_WAIT && e->type != EVENT_GREENLET_RUN) continue;
         int64_t end = end_of(t, p);
         int64_t thread_end = t->threads[e->thread].end;
         if (thread_end != NEVER && thread_end < end) end = thread_end;

@@ -36,6 +36,8 @@ void greenlets_seen(struct build *b, const struct item *it)
     b->t->events[e].child = id;
     b->threads[id].image = b->threads[runner].image;
     name_it(b, id, it->ref, &record);
+    uint32_t *run = map_get(&b->early_runs, it->ref, b->t->events[e].process);
+    if (run) b->t->events[*run].child = id;
 }
 
 /* What the child of that fork has of this greenlet. */
@@ -90,6 +92,54 @@ void greenlets_picture(struct build *b, const struct item *it)
         if (forks) copy(b, t, child, list[i].greenlet == record.current);
     }
     if (!record.others) end_others(b, p, runner, it->ns);
+}
+
+void greenlets_run(struct build *b, const struct item *it)
+{
+    struct ft_greenlet_run record = FT_GET(greenlet_run, it->record);
+    event_id e = event_add(b, it, EVENT_GREENLET_RUN);
+    int64_t began = ft_reader_ns(b->t->reader, record.since), ran = 0;
+    bool nonsense = __builtin_sub_overflow(ft_reader_ns(b->t->reader, it->record->time), began, &ran);
+    b->t->events[e].child = find(b, record.greenlet, b->t->events[e].process);
+    b->t->events[e].duration = nonsense || ran < 0 ? 0 : ran;
+    if (b->t->events[e].child == NONE && record.greenlet) /* it was first seen at this run's end */
+        build_map_put(b, &b->early_runs, record.greenlet, b->t->events[e].process, e);
+}
+
+/* What ran at the end: the event loop, which waits for something to do, is no event. */
+void greenlets_slot(struct build *b, const struct item *it)
+{
+    struct ft_greenlet_slot record = FT_GET(greenlet_slot, it->record);
+    if (record.flags & FT_GREENLET_HUB || (!record.flags && !record.function)) return;
+    event_id e = event_add(b, it, EVENT_GREENLET_RUN);
+    b->t->events[e].flags |= EVENT_UNFINISHED;
+}
+
+struct python_function timeline_greenlet_ran(const struct timeline *t, const struct event *e)
+{
+    if (e->child != NONE) return t->threads[e->child].python;
+    if (!e->record || e->record->type != FT_GREENLET_SLOT) return (struct python_function){0};
+    return python_function_of(t, FT_GET(greenlet_slot, e->record).function);
+}
+
+/* At an end nobody counted: those that had been seen before. */
+static uint32_t seen_before(const struct timeline *t, const struct event *e)
+{
+    uint32_t count = 0;
+    for (thread_id i = timeline_next_thread(t, e->process, NONE); i != NONE;
+         i = timeline_next_thread(t, e->process, i)) {
+        const struct thread *g = &t->threads[i];
+        bool there = g->kind == THREAD_GREENLET && !g->hub && g->start <= e->ns && g->runs_on == e->thread;
+        count += there && (g->end == NEVER || g->end > e->ns);
+    }
+    return count;
+}
+
+uint32_t timeline_greenlets_waiting(const struct timeline *t, const struct event *e)
+{
+    if (!e->record) return 0;
+    if (e->record->type == FT_GREENLET_RUN) return FT_GET(greenlet_run, e->record).others;
+    return seen_before(t, e);
 }
 
 thread_id timeline_greenlet_origin(const struct timeline *t, thread_id greenlet)

@@ -43,8 +43,11 @@ static int64_t since(int64_t ns, int64_t origin)
 
 int64_t order_time(const struct build *b, const struct ft_head *record)
 {
-    /* A wait is an event of when it began. */
-    return ft_reader_ns(b->t->reader, record->type == FT_WAIT ? FT_GET(wait, record).since : record->time);
+    /* A wait, or a run, is an event of when it began. */
+    uint64_t time = record->type == FT_WAIT           ? FT_GET(wait, record).since
+                    : record->type == FT_GREENLET_RUN ? FT_GET(greenlet_run, record).since
+                                                      : record->time;
+    return ft_reader_ns(b->t->reader, time);
 }
 
 void order_add(struct build *b, const struct ft_head *record, ft_ref ref, int64_t ns)

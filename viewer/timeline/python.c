@@ -53,6 +53,7 @@ static ft_ref stack_of(const struct ft_head *record)
     case FT_SIGMASK: return FT_GET(sigmask, record).py_stack;
     case FT_KILL: return FT_GET(kill, record).py_stack;
     case FT_GREENLET: return FT_GET(greenlet, record).spawned;
+    case FT_GREENLET_RUN: return FT_GET(greenlet_run, record).stack;
     default: return 0;
     }
 }

@@ -211,7 +211,7 @@ struct global {
     X(LOCK_HELD, "lock-held", 'h') X(ATFORK, "atfork", 'a') X(BIND, "bind", 'b') \
     X(SESSION, "session", 'S') X(CREDENTIALS, "credentials", 'u') X(NOTE, "note", '*') \
     X(WRITE, "write", 'W') X(CHANGE, "change", '~') X(TEARDOWN, "teardown", 'z') X(STDIO, "stdio", 'o') \
-    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r') X(GREENLET, "greenlet", 'g') \
+    X(UNSAFE_CALL, "unsafe-call", 'v') X(NO_CHILD, "no-child", 'r') X(GREENLET, "greenlet", 'g') X(GREENLET_RUN, "greenlet-run", 'G') \
     X(FD_USE, "fd-use", 'f')
 /* clang-format on */
 enum event_type {
@@ -229,7 +229,7 @@ enum event_type {
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
  * perhaps an ancestor's), EXEC_FAILED its errno, NO_CHILD the process asked for, STDIO the child of the fork,
  * FD_USE the thread that used it before, WRITE, CHANGE and TEARDOWN the global, GREENLET the greenlet that was first
- * seen then,
+ * seen then, GREENLET_RUN the one that kept the thread (NONE: the thread itself, or not known which),
  * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * SIGNAL: `child` is the sender's thread (timeline_sender knows more).
@@ -243,7 +243,7 @@ enum event_type {
  */
 struct event {
     int64_t ns;
-    int64_t duration;             /* LOCK_WAIT: ns waited (so far, if it never ended); else 0 */
+    int64_t duration;             /* LOCK_WAIT: ns waited (so far, if it never ended); GREENLET_RUN; else 0 */
     const struct ft_head *record; /* NULL: inferred, nothing was written */
     process_id process;
     thread_id thread;
@@ -319,6 +319,10 @@ bool timeline_python_frame(const struct timeline *t, const struct event *e, size
 /* The Python frame number `i` in which a greenlet was waiting for its turn when last looked at. */
 bool timeline_greenlet_frame(const struct timeline *t, thread_id greenlet, size_t i,
                              struct python_function *frame);
+/* GREENLET_RUN: what ran; .name NULL: the thread itself, outside of all greenlets. */
+struct python_function timeline_greenlet_ran(const struct timeline *t, const struct event *e);
+/* GREENLET_RUN: how many others of that thread had to wait. */
+uint32_t timeline_greenlets_waiting(const struct timeline *t, const struct event *e);
 /* The greenlet all forks copied this one from: itself if none did. */
 thread_id timeline_greenlet_origin(const struct timeline *t, thread_id greenlet);
 /* SIGACTION: the Python function that was installed; .name NULL if none. For the one it replaced, pass the

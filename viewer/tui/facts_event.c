@@ -112,6 +112,16 @@ static void of_greenlet(struct facts *f, const struct event *e)
         facts_add_python(f, "runs", f->timeline->threads[e->child].python);
 }
 
+static void of_greenlet_run(struct facts *f, const struct event *e)
+{
+    char time[TEXT_SHORT];
+    facts_add_python(f, "runs", timeline_greenlet_ran(f->timeline, e));
+    facts_add(f, "kept", STYLE_WAIT, "the thread for %s%s", text_duration(time, e->duration),
+              e->flags & EVENT_UNFINISHED ? ", to the end" : "");
+    facts_add(f, "meanwhile", STYLE_NORMAL, "%u other greenlets had no turn",
+              timeline_greenlets_waiting(f->timeline, e));
+}
+
 static void of_thread_op(struct facts *f, const struct event *e)
 {
     error_fact(f, FT_GET(thread_op, e->record).error);
@@ -294,7 +304,8 @@ static void of_change(struct facts *f, const struct event *e)
     value_format(timeline_changed_from(f->timeline, e), text, sizeof text);
     facts_add(f, "before", STYLE_VALUE, "%s", text);
     facts_add(f, "global", STYLE_VALUE, "%s.%s", g->module, g->name);
-    facts_add(f, NULL, STYLE_DIM, "changed since the last look, not by binding the name: the writer was not seen");
+    facts_add(f, NULL, STYLE_DIM,
+              "changed since the last look, not by binding the name: the writer was not seen");
     facts_add_thread(f, "noticed by", e->thread);
 }
 
@@ -340,6 +351,7 @@ static const struct {
     [EVENT_FD_USE] = {ABOUT_THREAD, "after", of_fd_use},
     [EVENT_NO_CHILD] = {ABOUT_PROCESS, "asked for", of_no_child},
     [EVENT_GREENLET] = {ABOUT_THREAD, "greenlet", of_greenlet},
+    [EVENT_GREENLET_RUN] = {ABOUT_THREAD, "greenlet", of_greenlet_run},
     [EVENT_NOTE] = {ABOUT_NOTHING, NULL, of_note},
 };
 /* clang-format on */

@@ -38,6 +38,7 @@
     X(THREAD_NAME,   15, U'n', 'n', DIM,       "thread named")              \
     X(THREAD_END,    10, 0,    0,   MARK,      NULL)                        \
     X(THREAD_START,   5, 0,    0,   MARK,      NULL)                        \
+    X(GREENLET_RUN,  58, U'G', 'G', WAIT,      "a greenlet kept the thread") \
     X(GREENLET,      38, U'g', 'g', MARK,      "greenlet first seen")       \
     X(WRITE,         12, U'∙', 'v', VALUE,     "watched global written")    \
     X(CHANGE,        13, U'≈', '~', VALUE,     "global changed, writer not seen") \

@@ -54,6 +54,7 @@ static void lines(struct out *o)
     sign(o, U'━', '=', STYLE_PROCESS, "a process: its main thread");
     sign(o, U'─', '-', STYLE_THREAD, "a thread");
     sign(o, U'┄', '.', STYLE_GHOST, "a ghost: a thread of the parent, lost at the fork (†)");
+    sign(o, U'~', '~', STYLE_THREAD, "a greenlet: memory to a fork, which copies it");
     sign(o, U'░', '%', STYLE_WAIT, "waiting, as long as it lasts");
     sign(o, U'■', ']', STYLE_MARK, "the end");
     sign(o, U'✖', 'X', STYLE_TROUBLE, "killed by a signal");
