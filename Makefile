@@ -30,7 +30,8 @@ BPFTOOL   := $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin"; command -v bpfto
 BPF_MISSING := $(if $(BPF_CLANG),,clang-14) $(if $(BPFTOOL),,bpftool) $(if $(wildcard /usr/include/bpf/libbpf.h),,libbpf-dev)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter -I. \
               -D__$(shell uname -m)__ -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
-EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c symbols/target.c)
+EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c \
+              $(wildcard symbols/*.c))
 
 Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
@@ -58,7 +59,7 @@ $(B)/forktrace: $(VIEW_OBJ)
 
 $(B)/forktrace-ebpf: $(EBPF_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf -lelf -lz
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf -ldw -lelf -lz
 
 $(B)/ebpf/%.bpf.o: ebpf/%.bpf.c
 	@mkdir -p $(@D)

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "probes.h"
 #include "forktrace.skel.h"
 #include "record.h"
+#include "stacks.h"
 
 #define ROUNDS 64 /* of looking around: each goes one generation further at least */
 
@@ -57,7 +59,7 @@ static uint32_t ring_room(uint32_t bytes)
     return room;
 }
 
-static int load(struct follow *f, const struct follow_wishes *wishes)
+static int load(struct follow *f, const struct follow_wishes *wishes, bool multi)
 {
     f->bpf = forktrace__open();
     if (!f->bpf) return -errno;
@@ -65,6 +67,8 @@ static int load(struct follow *f, const struct follow_wishes *wishes)
     f->bpf->rodata->ring_size = room;
     f->bpf->rodata->wait_threshold = wishes->wait_ms * 1000000ull;
     f->bpf->rodata->exit_tells_last = arguments_of("sched_process_exit") >= 2;
+    if (multi)
+        bpf_program__set_expected_attach_type(f->bpf->progs.called, (enum bpf_attach_type)UPROBE_MULTI);
     int error = bpf_map__set_max_entries(f->bpf->maps.ring, room);
     if (!error) error = forktrace__load(f->bpf);
     if (error) return error;
@@ -78,11 +82,13 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
     *f = (struct follow){.output = output};
     talkative = wishes->verbose;
     libbpf_set_print(speak);
-    int error = load(f, wishes);
+    bool multi = !wishes->one_by_one && probes_multi_here();
+    int error = load(f, wishes, multi);
     if (!error) {
         f->ring = ring_buffer__new(bpf_map__fd(f->bpf->maps.ring), on_event, output, NULL);
         if (!f->ring) error = -errno;
         output->covered = bpf_map__fd(f->bpf->maps.covered);
+        output->probes = f->probes = probes_open(f->bpf->progs.called, multi);
     }
     if (error) follow_close(f);
     return error;
@@ -91,6 +97,9 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
 void follow_close(struct follow *f)
 {
     ring_buffer__free(f->ring);
+    probes_close(f->probes);
+    stacks_close();
+    f->probes = f->output->probes = NULL;
     forktrace__destroy(f->bpf);
     f->ring = NULL;
     f->bpf = NULL;

@@ -9,6 +9,7 @@
 #include "tree.bpf.h"
 
 #include "calls.bpf.h"
+#include "probes.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

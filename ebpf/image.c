@@ -68,3 +68,14 @@ uint32_t image_look(const struct event_exec *e, char exe[IMAGE_PATH])
     if (!find_library(e->preload, library, sizeof library)) return FT_BLIND_ENVIRONMENT;
     return out_of_reach(e->head.tid, library) ? FT_BLIND_CHROOT : 0;
 }
+
+bool image_has_library(uint32_t pid)
+{
+    char path[64], line[4096 + 128];
+    snprintf(path, sizeof path, "/proc/%u/maps", pid);
+    FILE *f = fopen(path, "re");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f)) found = strstr(line, "/" LIBRARY);
+    if (f) fclose(f);
+    return found;
+}

@@ -116,7 +116,7 @@ struct bpf_iter__task {
 
 #if defined __x86_64__
 struct pt_regs {
-    unsigned long di, si, dx;
+    unsigned long di, si, dx, ip, sp, bp, bx, r12, r13, r14, r15;
 };
 #define ARGUMENT1(regs) BPF_CORE_READ(regs, di)
 #define ARGUMENT2(regs) BPF_CORE_READ(regs, si)
@@ -126,7 +126,7 @@ struct pt_regs {
                                                    */
 #elif defined __aarch64__
 struct pt_regs {
-    __u64 regs[31];
+    __u64 regs[31], sp, pc;
 };
 #define ARGUMENT1(of)         BPF_CORE_READ(of, regs[0])
 #define ARGUMENT2(of)         BPF_CORE_READ(of, regs[1])

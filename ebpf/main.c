@@ -159,7 +159,7 @@ static int follow(const struct request *r)
 /* --- the command line ------------------------------------------------------------------------- */
 
 static const char usage[] =
-    "usage: forktrace-ebpf -p PID [-o FILE] [--buffer SIZE] [--verbose]\n"
+    "usage: forktrace-ebpf -p PID [-o FILE] [--buffer SIZE] [--no-uprobe-multi] [--verbose]\n"
     "       forktrace-ebpf --check\n"
     "Record the processes below PID as the kernel sees them, until they have ended or ^C.\n";
 
@@ -173,6 +173,7 @@ static const struct option options[] = {{"pid", required_argument, NULL, 'p'},
                                         {"verbose", no_argument, NULL, 'v'},
                                         {"help", no_argument, NULL, 'h'},
                                         {"check", no_argument, NULL, 'c'},
+                                        {"no-uprobe-multi", no_argument, NULL, 'm'},
                                         {0}};
 
 int main(int argc, char **argv)
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
         case 'b': r.wishes.ring = (uint32_t)ft_max_size(optarg); break;
         case 'v': r.wishes.verbose = true; break;
         case 'c': r.check = true; break;
+        case 'm': r.wishes.one_by_one = true; break;
         case 'h': return fputs(usage, stdout) < 0;
         default: fputs(usage, stderr); return 2;
         }

@@ -18,7 +18,8 @@ enum event_kind {
     EVENT_SIGNAL,
     EVENT_SIGACTION,
     EVENT_SIGMASK,
-    EVENT_WAIT
+    EVENT_WAIT,
+    EVENT_CALL
 };
 
 struct event {
@@ -98,6 +99,20 @@ struct event_sigmask {
 struct event_wait {
     struct event head;
     __u64 since, address;
+};
+
+#define CALL_STACK 8192 /* of the stack that is copied, in pieces: it may end sooner */
+#define CALL_PIECE 512
+
+struct event_call { /* a function has just been entered; head.tid: by whom */
+    struct event head;
+    __u64 what;  /* probes.h */
+    __u64 image; /* member.image */
+    __u64 site;  /* the return address */
+    __u64 ip, sp, bp, bx, r12, r13, r14, r15;
+    __u64 first, third; /* arguments */
+    __u32 pid, size;    /* bytes in stack, from sp on */
+    char stack[CALL_STACK];
 };
 
 enum lost_why { LOST_RING, LOST_TREE, LOST_WHYS };

@@ -11,9 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "probes.h"
 #include "image.h"
 #include "preload/secret.h"
 #include "record.h"
+#include "stacks.h"
 
 #define TIDS        (1u << 22)          /* PID_MAX_LIMIT */
 #define CLOCK_EVERY 100000000u          /* ns: the reader keeps one pair for so long */
@@ -74,11 +76,51 @@ static ft_ref text(struct output *o, const char *string, size_t length, ft_ref t
     return length ? ft_string(&o->writer, string, length, task) : 0;
 }
 
+/* --- calls ------------------------------------------------------------------------------------ */
+
+#define CALL_LASTS 10000000000u /* ns: a call that has become nothing by then never will */
+
+static struct pending *pending(struct output *o, uint32_t tid) { return &o->pending[tid % PENDING]; }
+
+/* posix_spawn() in popen(): what the program called is the outer one, whose frame lies above. */
+static bool is_inner(const struct pending *p, const struct event_call *e)
+{
+    return p->tid == e->head.tid && e->sp < p->sp && e->head.ns - p->ns < CALL_LASTS &&
+           p->call >> 8 == e->what >> 8;
+}
+
+static void called(struct output *o, const struct event_call *e)
+{
+    struct known *k = known(o, e->head.tid);
+    struct pending *p = pending(o, e->head.tid);
+    if (!k || !k->task || is_inner(p, e)) return;
+    *p = (struct pending){.tid = e->head.tid, .call = (uint32_t)e->what, .ns = e->head.ns, .sp = e->sp};
+    p->origin = stacks_origin(&o->writer, e, k->task);
+    if (call_kind(e->what) == FT_KERNEL_CALL_THREAD) p->function = e->third;
+    if (e->what == (FT_KERNEL_CALL_FORK << 8 | FT_FORK_clone)) p->function = e->first;
+    if (p->function) stacks_name(&o->writer, e, p->function, k->task);
+}
+
+/* What has just happened: who asked for it? */
+static struct pending take(struct output *o, uint32_t tid, enum ft_kernel_call kind, uint64_t ns)
+{
+    struct pending *p = pending(o, tid), found = *p;
+    bool any = found.call == (FT_KERNEL_CALL_FORK << 8 | FT_FORK_clone) && kind == FT_KERNEL_CALL_THREAD;
+    if (found.tid != tid || (found.call >> 8 != kind && !any) || ns - found.ns > CALL_LASTS)
+        return (struct pending){0};
+    p->tid = 0;
+    return found;
+}
+
+/* --- tasks ------------------------------------------------------------------------------------ */
+
 /* A look around and a birth may tell of the same task: once is enough. */
 static void task(struct output *o, const struct event_task *e)
 {
     struct known *k = known(o, e->tid);
     if (!k || (k->task && k->start == e->start && k->pid == e->pid)) return;
+    enum ft_kernel_call kind = e->flags & CLONE_THREAD ? FT_KERNEL_CALL_THREAD : FT_KERNEL_CALL_FORK;
+    struct pending call = take(o, e->head.tid, kind, e->head.ns);
     struct ft_kernel_task *record =
         begin(o, FT_KERNEL_TASK, sizeof *record, task_of(o, e->head.tid), e->head.ns);
     if (!record) return;
@@ -90,9 +132,14 @@ static void task(struct output *o, const struct event_task *e)
     record->flags = e->flags;
     record->exit_signal = e->exit_signal;
     record->how = e->how;
+    record->origin = call.origin;
+    record->function = call.function;
+    record->call = call.call;
     *k = (struct known){ft_ref_of(record), e->pid, e->start};
     ft_commit(record);
     if (e->flags & CLONE_THREAD) return;
+    if (e->how == FT_KERNEL_FOUND && o->probes && !image_has_library(e->pid))
+        probes_look_at(o->probes, e->pid);
     o->alive++;
     o->began = true;
 }
@@ -117,6 +164,7 @@ static void exec(struct output *o, const struct event_exec *e)
     uint8_t yes = 1;
     uint64_t image = e->image; /* the event lies in the ring, which the kernel maps for reading */
     if (!why && o->covered >= 0) bpf_map_update_elem(o->covered, &image, &yes, BPF_ANY);
+    if (why && o->probes) probes_look_at(o->probes, e->head.tid);
 }
 
 static void ended(struct output *o, const struct event_exit *e)
@@ -220,6 +268,7 @@ void write_event(struct output *o, const void *event, size_t size)
         CASE(EVENT_SIGACTION, installed, event_sigaction)
         CASE(EVENT_SIGMASK, blocked, event_sigmask)
         CASE(EVENT_WAIT, waited, event_wait)
+        CASE(EVENT_CALL, called, event_call)
 #undef CASE
     default: break;
     }

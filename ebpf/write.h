@@ -20,6 +20,16 @@ struct known { /* a task by its tid */
     uint64_t start;
 };
 
+/* A function that was entered and has not yet become what it asks for. */
+struct pending {
+    uint32_t tid; /* 0: none */
+    uint32_t call;
+    uint64_t ns, sp;
+    uint64_t function; /* a start routine, or 0 */
+    struct ft_origin origin;
+};
+#define PENDING 1024 /* by tid: more at once displace each other */
+
 struct output {
     struct ft_writer writer;
     struct ft_interned interned[FT_INTERNED];
@@ -30,6 +40,8 @@ struct output {
     uint64_t alive;          /* processes of the tree that have not ended */
     bool began;              /* one was seen */
     uint64_t lost;           /* told so far */
+    struct probes *probes;   /* probes for those the library is not in; NULL: none */
+    struct pending pending[PENDING];
 };
 
 /* Room for what is remembered. False: no memory. After the writer has been opened. */

@@ -392,6 +392,7 @@ static void print_kernel(const struct ft_head *head)
         struct ft_kernel_task k = FT_GET(kernel_task, head);
         printf(" pid=%u tid=%u outer=%u/%u ticks=%" PRIu64 " flags=%x exit_signal=%u how=%u", k.pid, k.tid,
                k.outer_pid, k.outer_tid, k.start_ticks, k.flags, k.exit_signal, k.how);
+        if (k.call) printf(" call=%x function=%" PRIx64, k.call, k.function), print_origin(&k.origin);
         break;
     }
     case FT_KERNEL_EXEC: {

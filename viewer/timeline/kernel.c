@@ -81,8 +81,12 @@ static void thread_born(struct build *b, const struct item *it, const struct ft_
         if (r->how == FT_KERNEL_BORN && creator != NONE) {
             event_id e = event_seen(
                 b, it->ns, creator, EVENT_THREAD_CREATE,
-                AS_RECORDED(b, thread_create, .head.type = FT_THREAD_CREATE, .api = FT_THREAD_clone));
+                AS_RECORDED(b, thread_create, .head.type = FT_THREAD_CREATE, .origin = r->origin,
+                            .start = r->function,
+                            .api = r->call >> 8 == FT_KERNEL_CALL_THREAD ? r->call & 0xff : FT_THREAD_clone));
             b->t->events[e].child = t;
+            b->t->threads[t].start_routine = r->function;
+            b->t->threads[t].created_at = r->origin.stack ? r->origin.stack : NONE;
             b->t->threads[t].create = e;
             b->threads[t].mask = b->threads[creator].mask;
         }
@@ -111,8 +115,10 @@ static struct ft_fork *as_forked(struct build *b, const struct ft_kernel_task *r
                            : r->flags & CLONE_VM                ? FT_FORK_clone
                            : r->exit_signal == (uint8_t)SIGCHLD ? FT_FORK_fork
                                                                 : FT_FORK_clone;
+    if (r->call >> 8 == FT_KERNEL_CALL_FORK) api = r->call & 0xff;
     *origin = api == FT_FORK_vfork ? ORIGIN_VFORK : api == FT_FORK_fork ? ORIGIN_FORK : ORIGIN_CLONE;
-    return AS_RECORDED(b, fork, .head.type = FT_FORK, .api = api, .result = (int32_t)r->outer_pid);
+    return AS_RECORDED(b, fork, .head.type = FT_FORK, .api = api, .result = (int32_t)r->outer_pid,
+                       .origin = r->origin);
 }
 
 static process_id new_process(struct build *b, const struct item *it, const struct ft_kernel_task *r,
