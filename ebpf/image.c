@@ -69,7 +69,9 @@ uint32_t image_look(const struct event_exec *e, char exe[IMAGE_PATH])
     return out_of_reach(e->head.tid, library) ? FT_BLIND_CHROOT : 0;
 }
 
-bool image_has_library(uint32_t pid)
+/* --- of a process that runs already ------------------------------------------------------------- */
+
+static bool has_library(uint32_t pid)
 {
     char path[64], line[4096 + 128];
     snprintf(path, sizeof path, "/proc/%u/maps", pid);
@@ -78,4 +80,29 @@ bool image_has_library(uint32_t pid)
     while (f && !found && fgets(line, sizeof line, f)) found = strstr(line, "/" LIBRARY);
     if (f) fclose(f);
     return found;
+}
+
+static size_t read_arguments(uint32_t pid, char *argv, size_t room)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%u/cmdline", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, argv, room);
+    close(fd);
+    return n > 0 ? (size_t)n : 0;
+}
+
+uint32_t image_found(uint32_t pid, char exe[IMAGE_PATH], char *argv, size_t *size)
+{
+    char link[64];
+    struct target target;
+    snprintf(link, sizeof link, "/proc/%u/exe", pid);
+    ssize_t length = readlink(link, exe, IMAGE_PATH - 1);
+    exe[length > 0 ? length : 0] = 0;
+    *size = read_arguments(pid, argv, *size);
+    target_look(link, &target);
+    bool rights = target.why == FT_BLIND_SETUID || target.why == FT_BLIND_CAPABILITIES;
+    if (target.why && !rights) return target.why;
+    return has_library(pid) ? 0 : FT_BLIND_ENVIRONMENT;
 }

@@ -4,7 +4,7 @@
 #ifndef FT_EBPF_IMAGE_H
 #define FT_EBPF_IMAGE_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "record.h"
@@ -17,7 +17,10 @@
  */
 uint32_t image_look(const struct event_exec *e, char exe[IMAGE_PATH]);
 
-/* Of a process that runs already: is the library mapped in it? */
-bool image_has_library(uint32_t pid);
+/*
+ * The same of a process that runs already, with its arguments: as many bytes as there is room for, `*size` of
+ * them are filled in.
+ */
+uint32_t image_found(uint32_t pid, char exe[IMAGE_PATH], char *argv, size_t *size);
 
 #endif

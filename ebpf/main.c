@@ -142,9 +142,9 @@ static void wait_for_end(struct follow *f, const struct request *r)
 static int follow(const struct request *r)
 {
     struct follow f;
-    int error = open_trace(r);
-    if (error) return error;
-    if ((error = follow_open(&f, &output, &r->wishes))) return explain(error);
+    int error = follow_open(&f, &output, &r->wishes);
+    if (error) return explain(error); /* before there is a trace */
+    if ((error = open_trace(r))) return error;
     if (!write_begin(&output)) return fail("not enough memory");
     set_signals(r->stop >= 0);
     error = follow_root(&f, r->pid, r->join);

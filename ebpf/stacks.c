@@ -27,11 +27,11 @@ static void forget(struct image *image)
 }
 
 /* An image that began before our eyes has no number: its process stands for it. */
-static struct image *image_of(const struct event_call *e)
+static struct image *image_of(uint64_t number, uint32_t pid)
 {
     static uint64_t now;
-    uint64_t number = e->image ? e->image : UINT64_MAX - e->pid;
     struct image *oldest = images, *image = NULL;
+    if (!number) number = UINT64_MAX - pid;
     for (size_t i = 0; i < IMAGES && !image; i++) {
         if (images[i].number == number) image = &images[i];
         if (images[i].used < oldest->used) oldest = &images[i];
@@ -42,9 +42,11 @@ static struct image *image_of(const struct event_call *e)
         image->number = number;
     }
     image->used = ++now;
-    if (!image->unwind) image->unwind = unwind_open((pid_t)e->pid);
+    if (!image->unwind) image->unwind = unwind_open((pid_t)pid);
     return image;
 }
+
+void stacks_prepare(uint64_t image, uint32_t pid) { image_of(image, pid); }
 
 /* Loaded after we looked: look again, once for each such call. */
 static const struct unwind_object *find(struct image *image, uint32_t pid, uint64_t address,
@@ -97,7 +99,7 @@ static ft_ref stack_of(struct ft_writer *w, const uint64_t *pcs, size_t count, f
 struct ft_origin stacks_origin(struct ft_writer *w, const struct event_call *e, ft_ref task)
 {
     struct ft_origin origin = {.site = e->site};
-    struct image *image = image_of(e);
+    struct image *image = image_of(e->image, e->pid);
     struct unwind_object object;
     uint64_t pcs[FRAMES];
     if (!find(image, e->pid, e->site, &object)) return origin;
@@ -121,9 +123,21 @@ struct ft_origin stacks_origin(struct ft_writer *w, const struct event_call *e, 
 
 void stacks_name(struct ft_writer *w, const struct event_call *e, uint64_t address, ft_ref task)
 {
-    struct image *image = image_of(e);
+    struct image *image = image_of(e->image, e->pid);
     struct unwind_object object;
     if (address && find(image, e->pid, address, &object)) tell(w, image, &object, task);
+}
+
+void stacks_site(struct ft_writer *w, const struct ft_origin *origin, ft_ref task)
+{
+    uint64_t hash = ft_hash(origin, sizeof *origin) ^ task;
+    if (!origin->stack || ft_interned_find(w, hash)) return;
+    struct ft_site *record = ft_begin(w, FT_SITE, sizeof *record, task);
+    if (!record) return;
+    record->origin = *origin;
+    ft_ref ref = ft_ref_of(record);
+    ft_commit(record);
+    ft_interned_keep(w, hash, ref);
 }
 
 void stacks_close(void)

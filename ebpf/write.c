@@ -98,6 +98,7 @@ static void called(struct output *o, const struct event_call *e)
     p->origin = stacks_origin(&o->writer, e, k->task);
     if (call_kind(e->what) == FT_KERNEL_CALL_THREAD) p->function = e->third;
     if (e->what == (FT_KERNEL_CALL_FORK << 8 | FT_FORK_clone)) p->function = e->first;
+    if (call_kind(e->what) == FT_KERNEL_CALL_SIGNAL) stacks_site(&o->writer, &p->origin, k->task);
     if (p->function) stacks_name(&o->writer, e, p->function, k->task);
 }
 
@@ -113,6 +114,31 @@ static struct pending take(struct output *o, uint32_t tid, enum ft_kernel_call k
 }
 
 /* --- tasks ------------------------------------------------------------------------------------ */
+
+/* The library is not in it. What is mapped first: it may be gone when the probes are in. */
+static void look_at(struct output *o, uint64_t image, uint32_t pid)
+{
+    stacks_prepare(image, pid);
+    probes_look_at(o->probes, pid);
+}
+
+/* A process that runs already: what it runs, from /proc, as if it began now. */
+static void found(struct output *o, const struct event_task *e, ft_ref by)
+{
+    char exe[IMAGE_PATH], argv[ARGV_ROOM];
+    size_t size = sizeof argv;
+    uint32_t why = image_found(e->pid, exe, argv, &size);
+    if (!*exe) return; /* a kernel thread, or gone */
+    size = secret_mask(argv, size);
+    ft_ref runs = text(o, exe, strlen(exe), by), arguments = text(o, argv, size, by);
+    struct ft_kernel_exec *record = begin(o, FT_KERNEL_EXEC, sizeof *record, by, e->head.ns);
+    if (!record) return;
+    record->exe = record->path = runs;
+    record->argv = arguments;
+    record->why = why;
+    ft_commit(record);
+    if (why && o->probes) look_at(o, 0, e->pid);
+}
 
 /* A look around and a birth may tell of the same task: once is enough. */
 static void task(struct output *o, const struct event_task *e)
@@ -138,8 +164,7 @@ static void task(struct output *o, const struct event_task *e)
     *k = (struct known){ft_ref_of(record), e->pid, e->start};
     ft_commit(record);
     if (e->flags & CLONE_THREAD) return;
-    if (e->how == FT_KERNEL_FOUND && o->probes && !image_has_library(e->pid))
-        probes_look_at(o->probes, e->pid);
+    if (e->how == FT_KERNEL_FOUND) found(o, e, k->task);
     o->alive++;
     o->began = true;
 }
@@ -164,7 +189,7 @@ static void exec(struct output *o, const struct event_exec *e)
     uint8_t yes = 1;
     uint64_t image = e->image; /* the event lies in the ring, which the kernel maps for reading */
     if (!why && o->covered >= 0) bpf_map_update_elem(o->covered, &image, &yes, BPF_ANY);
-    if (why && o->probes) probes_look_at(o->probes, e->head.tid);
+    if (why && o->probes) look_at(o, e->image, e->head.tid);
 }
 
 static void ended(struct output *o, const struct event_exit *e)
@@ -219,13 +244,15 @@ static void taken(struct output *o, const struct event_signal *e)
 
 static void installed(struct output *o, const struct event_sigaction *e)
 {
+    struct pending call = take(o, e->head.tid, FT_KERNEL_CALL_SIGNAL, e->head.ns);
     struct ft_sigaction *record = begin(o, FT_SIGACTION, sizeof *record, task_of(o, e->head.tid), e->head.ns);
     if (!record) return;
+    record->site = call.origin.site;
     record->old_handler = e->old_handler;
     record->new_handler = e->new_handler;
     record->flags = e->flags;
     record->signal = (uint8_t)e->signal;
-    record->api = FT_SIGACTION_sigaction;
+    record->api = call.call ? (uint8_t)call_api(call.call) : FT_SIGACTION_sigaction;
     record->mask = e->mask;
     ft_commit(record);
 }

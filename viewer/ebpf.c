@@ -27,11 +27,14 @@ static void become(const char *program, const char *path, pid_t held, const char
     _exit(EXIT_UNUSABLE);
 }
 
-static void reap(struct ebpf *e)
+/* Its wait status; -1: there is none. */
+static int reap(struct ebpf *e)
 {
-    while (e->pid && waitpid(e->pid, NULL, 0) < 0 && errno == EINTR) {
+    int status = -1;
+    while (e->pid && waitpid(e->pid, &status, 0) < 0 && errno == EINTR) {
     }
     e->pid = 0;
+    return status;
 }
 
 static bool is_ready(int fd)
@@ -64,11 +67,13 @@ int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer,
     bool good = e->pid > 0 && is_ready(ready[0]);
     close(ready[0]);
     if (good) return 0;
-    if (e->pid < 0) {
-        e->pid = 0;
-        command_error(NULL, "cannot fork: %s", strerror(errno));
-    }
-    ebpf_stop(e); /* it has said why */
+    close(e->stop);
+    if (e->pid < 0) return command_error(NULL, "cannot fork: %s", strerror(errno));
+    int status = reap(e); /* it has said why, unless */
+    if (status >= 0 && WIFSIGNALED(status))
+        command_error("forktrace-ebpf",
+                      "was killed by signal %d before its probes were on: try again, or leave out --ebpf",
+                      WTERMSIG(status));
     return EXIT_UNUSABLE;
 }
 

@@ -257,7 +257,7 @@ void report_coverage(FILE *out, const struct loaded *l)
 {
     const struct timeline *t = l->timeline;
     char text[256];
-    size_t uncovered = 0, lost_births = 0;
+    size_t uncovered = 0, lost_births = 0, found = 0;
     section(out, t, EVENT_NOTE, "Notes", note_line);
     if (t->complete) return;
     report_heading(out, "Coverage");
@@ -267,11 +267,15 @@ void report_coverage(FILE *out, const struct loaded *l)
     }
     for (size_t i = 0; i < t->process_count; i++) {
         uncovered += t->processes[i].coverage != COVERAGE_FULL;
-        lost_births += t->processes[i].birth_lost;
+        lost_births += t->processes[i].birth_lost && !t->processes[i].found;
+        found += t->processes[i].found;
     }
     loss(out, t->reader->missing, "bytes are missing at the end of the file");
     loss(out, t->reader->torn, "records were being written when their process was killed");
     loss(out, uncovered, "processes were not (fully) seen");
     loss(out, lost_births, "processes whose birth was overwritten");
+    loss(out, found, "processes ran already when forktrace-ebpf began to look");
+    if (t->kernel_view == KERNEL_VIEW_OPEN)
+        fputs("  forktrace-ebpf did not look to the end: it was killed, or still does\n", out);
     loss(out, timeline_left_out(t), "ghosts left out: the file names absurdly many");
 }

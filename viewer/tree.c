@@ -147,7 +147,9 @@ static void created(const struct tree *tree, process_id p)
     if (process->fork == NONE) {
         if (process->origin == ORIGIN_ROOT) return;
         detail(tree, p, INK_PLAIN,
-               process->birth_lost ? "its birth was overwritten" : "nobody saw who made it");
+               process->found        ? "it ran already when forktrace-ebpf began to look"
+               : process->birth_lost ? "its birth was overwritten"
+                                     : "nobody saw who made it");
         return;
     }
     const struct event *e = &t->events[process->fork];

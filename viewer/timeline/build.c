@@ -134,6 +134,13 @@ static void show(struct build *b, const struct item *it)
 
 /* --- concluding ------------------------------------------------------------------------------- */
 
+static bool still_runs(const struct build *b)
+{
+    for (size_t i = 0; i < b->t->process_count; i++)
+        if (b->t->processes[i].end == NEVER) return true;
+    return false;
+}
+
 static bool is_complete(const struct build *b)
 {
     const struct ft_reader *r = b->t->reader;
@@ -141,6 +148,7 @@ static bool is_complete(const struct build *b)
         if (ft_reader_lost(r, (enum ft_lost)reason)) return false;
     for (size_t i = 0; i < b->t->process_count; i++)
         if (b->t->processes[i].coverage != COVERAGE_FULL || b->t->processes[i].birth_lost) return false;
+    if (b->t->kernel_view == KERNEL_VIEW_OPEN && !still_runs(b)) return false; /* that witness was killed */
     return !r->truncated && !r->torn && !b->left_out;
 }
 

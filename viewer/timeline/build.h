@@ -43,10 +43,10 @@ struct thread_more {
     event_id fork, create, kill;        /* its last calls that the kernel's word may still be about */
     uint16_t image;
     bool alive, started;
-    bool kernel; /* the kernel has told of its birth */
-    ft_ref greenlet; /* its FT_GREENLET */
+    bool kernel;      /* the kernel has told of its birth */
+    ft_ref greenlet;  /* its FT_GREENLET */
     uint32_t picture; /* the last one it was in */
-    bool listed; /* known from FT_UNSEEN_THREADS only: alive at the forks that list it */
+    bool listed;      /* known from FT_UNSEEN_THREADS only: alive at the forks that list it */
 };
 
 /* An image the library was kept out of, as told before it began. */
@@ -148,7 +148,7 @@ struct build {
     size_t told_count;
     struct sent *sent;
     size_t sent_count;
-    struct map by_sent; /* (process, signal) -> the last of sent */
+    struct map by_sent;     /* (process, signal) -> the last of sent */
     struct map by_greenlet; /* (FT_GREENLET, process) -> thread */
     struct map early_runs;  /* the same -> a run that was told before it */
     uint32_t pictures;      /* of greenlets */

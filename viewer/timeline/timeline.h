@@ -96,6 +96,7 @@ struct process {
     int64_t start, end;   /* end NEVER: running */
     bool end_inferred;    /* nobody recorded the end: it is the time of its reaping, or of its last record */
     bool birth_lost;      /* the record of its birth was overwritten: start is its first record */
+    bool found;           /* it ran already when forktrace-ebpf began to look: so for birth_lost */
     uint64_t start_ticks; /* field 22 of /proc/PID/stat; 0 unknown */
     enum process_end how;
     int status, signal; /* exit status (0-255) or signal number; -1 unknown */

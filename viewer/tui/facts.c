@@ -205,7 +205,10 @@ void facts_process(struct facts *f, process_id process)
     char end[TEXT_SHORT];
     facts_add(f, "process", STYLE_PROCESS, "%s, pid %u", process_name(t, process), p->pid);
     image_facts(f, p);
-    time_fact(f, "born", p->start, p->birth_lost ? ", or before: its birth is lost" : "");
+    time_fact(f, "born", p->start,
+              p->found        ? ", or before: it ran already"
+              : p->birth_lost ? ", or before: its birth is lost"
+                              : "");
     if (p->end != NEVER) {
         bool bad = p->how != END_EXIT || p->status > 0;
         time_fact(f, "ended", p->end, p->end_inferred ? ", at the latest" : "");
