@@ -15,7 +15,7 @@ endif
 SO_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-semantic-interposition -fexceptions
 SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
               -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
-LIBS    := -lcjson -lncursesw -ldw -lelf
+LIBS    := -lcjson -lncursesw -lZydis -ldw -lelf
 
 WRITER   := $(wildcard trace/writer*.c) trace/settings.c
 SO_SRC   := $(WRITER) symbols/target.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
@@ -23,6 +23,7 @@ LESSONS  := $(sort $(wildcard viewer/lessons/*))
 VIEW_SRC := $(filter-out $(LESSONS),$(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c))
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC)) $(B)/view/lessons.o
+FIND_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard symbols/*.c preload/watch/finder/*.c))
 
 # forktrace-ebpf: the kernel's side is compiled for BPF and becomes a header of the other; only where its tools are.
 BPF_CLANG := $(firstword $(shell command -v clang-14 clang))
@@ -38,9 +39,9 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
 .PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures witness scenarios screens golden bench man install clean help format
-all: $(B)/libforktrace.so $(B)/forktrace $(if $(strip $(BPF_MISSING)),no-ebpf,ebpf) ## build everything
+all: $(B)/libforktrace.so $(B)/forktrace-watch $(B)/forktrace $(if $(strip $(BPF_MISSING)),no-ebpf,ebpf) ## build everything
 
-lib: $(B)/libforktrace.so
+lib: $(B)/libforktrace.so $(B)/forktrace-watch
 view: $(B)/forktrace
 ebpf: $(B)/forktrace-ebpf
 no-ebpf:
@@ -81,6 +82,11 @@ $(B)/view/lessons.o: $(LESSONS) Makefile
 	   echo '.section .data.rel.ro,"aw"; .balign 8; .globl lesson_files; lesson_files:'; \
 	   for i in $$(seq $$n); do echo ".quad n$$i, t$$i"; done; echo '.quad 0, 0'; \
 	   echo '.section .note.GNU-stack,"",%progbits'; } | $(CC) -c -x assembler -o $@ -
+
+# What the library runs to find the stores to watched C globals: a disassembler does not belong into the program.
+$(B)/forktrace-watch: $(FIND_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lZydis -ldw -lelf
 
 $(B)/so/%.o: %
 	@mkdir -p $(@D)
@@ -169,6 +175,7 @@ man: view ## write the table of rules in man/forktrace.1 anew
 install: all ## into $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(B)/forktrace $(DESTDIR)$(PREFIX)/bin/forktrace
 	$(Q)install -D -m 755 $(B)/libforktrace.so $(DESTDIR)$(PREFIX)/lib/forktrace/libforktrace.so
+	$(Q)install -D -m 755 $(B)/forktrace-watch $(DESTDIR)$(PREFIX)/lib/forktrace/forktrace-watch
 	$(Q)install -D -m 644 man/forktrace.1 $(DESTDIR)$(PREFIX)/share/man/man1/forktrace.1
 
 clean: ## remove build/
@@ -180,4 +187,4 @@ format: ## clang-format every source
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(EBPF_OBJ:.o=.d) $(B)/ebpf/forktrace.bpf.d $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)
+-include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(FIND_OBJ:.o=.d) $(EBPF_OBJ:.o=.d) $(B)/ebpf/forktrace.bpf.d $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)

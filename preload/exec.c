@@ -16,6 +16,7 @@
 #include "env.h"
 #include "origin.h"
 #include "readable.h"
+#include "watch/watch.h"
 
 #define FD_PATH 1024 /* longer ones are cut: not worth a page of somebody's stack */
 
@@ -32,6 +33,7 @@ static struct coming about_to(const char *path, enum ft_blind_why why, uint64_t 
     struct coming image = {.task = me(), .why = why};
     if (image.task) {
         struct ft_origin origin = origin_full(site);
+        watch_at_end();
         image.path = readable(path) ? ft_string(&ft, path, strlen(path), image.task) : 0;
         struct ft_exec *record = ft_begin(&ft, FT_EXEC, sizeof *record, image.task);
         if (record) {

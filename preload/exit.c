@@ -13,6 +13,7 @@
 #include "origin.h"
 #include "python/python.h"
 #include "pending.h"
+#include "watch/watch.h"
 
 static uint64_t started; /* this image, in units of the trace's clock */
 
@@ -21,6 +22,7 @@ HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
     ft_ref task = me_leaving();
     if (!task) return;
     if (api != FT_EXIT_exit) pending_at_end(task, api == FT_EXIT_end);
+    watch_at_end();
     struct ft_origin origin = {.site = site};
     if (site) {
         origin = origin_full(site);

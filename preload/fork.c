@@ -19,6 +19,7 @@
 #include "python/python.h"
 #include "pending.h"
 #include "thread.h"
+#include "watch/watch.h"
 
 /*
  * pthread_atfork itself is a static piece of every object; this is what it
@@ -76,6 +77,7 @@ static void prepare(void)
     origin_before_fork();
     python_at_fork(self.child, call.record->origin.py_stack);
     if (call.record->origin.py_stack) python_greenlets_at_fork(self.child);
+    watch_at_fork(self.child);
     call.error = error;
     call.armed = true;
     call.errno_at = &errno;

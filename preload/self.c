@@ -15,6 +15,7 @@
 #include "preload/origin.h"
 #include "preload/waiting.h"
 #include "preload/thread.h"
+#include "preload/watch/watch.h"
 #include "trace/syscall.h"
 
 struct ft_writer ft;
@@ -88,6 +89,7 @@ static ft_ref registered(void)
 void self_become_child(ft_ref child)
 {
     self.child = 0;
+    watch_reset(false);
     self.pid = raw(SYS_getpid);
     self.task = child;
     ft_touch(&ft);
@@ -102,6 +104,7 @@ static void born_unseen(uint32_t pid)
 {
     struct ft_process *record = ft_begin(&ft, FT_PROCESS, sizeof *record, 0);
     if (!record) return;
+    watch_reset(false);
     record->head.task = ft_ref_of(record);
     record->pid = record->tid = pid;
     record->ppid = raw(SYS_getppid);
@@ -195,6 +198,7 @@ void lane_release(void)
 {
     struct lane *lane = self.lane;
     waiting_release();
+    watch_reset(true);
     if (!lane) return;
     self.lane = NULL;
     lane->held = 0;

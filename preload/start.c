@@ -29,6 +29,7 @@
 #include "preload/secret.h"
 #include "preload/self.h"
 #include "trace/settings.h"
+#include "preload/watch/watch.h"
 
 #define DEFAULT_OUT "%e.%p.ftrace"
 #define ARGV_MAX    3900
@@ -211,6 +212,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
             fork_init();
             thread_init();
             exit_init();
+            watch_init(setting(envp, "FORKTRACE_WATCH"));
         } else if (setting(envp, "FORKTRACE_DEBUG"))
             dprintf(2, "forktrace: not recording: %s: %s\n", run ? run : "cannot create the trace",
                     strerror(-error));

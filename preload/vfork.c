@@ -9,9 +9,11 @@
 
 #include "fork.h"
 #include "vfork.h"
+#include "watch/watch.h"
 
 void borrow(const struct ft_fork *record)
 {
+    watch_reset(true); /* one memory, one thread pointer, two tasks */
     self.task = ft_ref_of(record);
     self.vforked++;
     struct ft_child *child = record ? ft_begin(&ft, FT_CHILD, sizeof *child, self.task) : NULL;
@@ -23,6 +25,7 @@ void borrow(const struct ft_fork *record)
 
 void give_back(ft_ref parent)
 {
+    watch_reset(true);
     self.task = parent;
     self.vforked--;
 }

@@ -105,7 +105,8 @@ enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
     X(UNREACHABLE, "unreachable", "a process could not open the trace file")                     \
     X(KERNEL, "kernel-buffer", "the kernel's ring buffer was full")                               \
     X(PYTHON, "python", "more Python globals than there is room to follow")                      \
-    X(KERNEL_TREE, "kernel-tree", "more processes at once than forktrace-ebpf has room to follow")
+    X(KERNEL_TREE, "kernel-tree", "more processes at once than forktrace-ebpf has room to follow") \
+    X(WATCH, "watch", "writes to C globals by a thread that was not known yet")
 enum ft_lost {
 #define X(id, name, text) FT_LOST_##id,
     FT_LOST_REASONS(X)
@@ -232,7 +233,13 @@ struct ft_origin {
     X(100, STDIO, stdio, LINEAGE)            \
     X(101, UNSAFE_CALL, unsafe_call, LINEAGE) \
     X(102, NO_CHILD, no_child, LINEAGE)      \
-    X(103, FD_USE, fd_use, EVENTS)
+    X(103, FD_USE, fd_use, EVENTS)                \
+    X(120, C_GLOBAL, c_global, LINEAGE)      \
+    X(121, C_SITES, c_sites, LINEAGE)        \
+    X(122, C_WRITE, c_write, EVENTS)         \
+    X(123, C_WRITES, c_writes, EVENTS)       \
+    X(124, C_VALUE, c_value, LINEAGE)        \
+    X(125, C_WATCH, c_watch, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -298,7 +305,11 @@ struct ft_clock { /* head.time and this were read together */
     X(14, GREENLETS_TRACED, "the program set a greenlet.settrace() of its own: switches are not seen from then on") \
     X(15, PYTHON_UNREAD, "forked while another thread was in the middle of Python code: what containers held then is not known") \
     X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind") \
-    X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed")
+    X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed") \
+    X(40, WATCH_MACHINE, "C globals are watched by patching on x86-64 only: not on this machine yet") \
+    X(41, WATCH_FINDER, "forktrace-watch, which finds the stores to C globals, cannot be run here: none is watched") \
+    X(42, WATCH_PATCH, "code cannot be changed here (a policy against writable code?): stores in it are not seen") \
+    X(43, WATCH_FULL, "more stores to watched C globals than can be followed: the others are not")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -910,6 +921,128 @@ struct ft_kernel_view {
     uint64_t lost; /* END: records the ring buffer had no room for, counted in FT_LOST_KERNEL too */
 };
 enum ft_kernel_view_what { FT_KERNEL_VIEW_BEGIN = 1, FT_KERNEL_VIEW_END = 2 };
+
+/* --- C globals ------------------------------------------------------------------------------ */
+
+/* What a watched object holds, by `size`; follows FT_PY_KINDS: both are kinds of one thing, a value. */
+/* clang-format off */
+#define FT_C_KINDS(X)                                                                            \
+    X(32, signed) X(33, unsigned) X(34, boolean) X(35, real) X(36, pointer) X(37, enumeration)   \
+    X(38, chars) X(39, raw)
+#define FT_X_C(n, name) FT_C_KIND_##name = n,
+enum ft_c_kind { FT_C_KINDS(FT_X_C) };
+
+/* clang-format on */
+/*
+ * A watched object, or the part of one that some stores write: described once
+ * in an image, for all processes forked from it.
+ */
+struct ft_c_global {
+    struct ft_head head;
+    ft_ref name;      /* "counter", "pool.size", "server+88/4" */
+    ft_ref object;    /* path of the ELF object it lies in */
+    uint64_t address; /* in this address space */
+    uint64_t value;   /* at that moment: its first 8 bytes */
+    uint32_t size;
+    uint32_t element; /* an array: size of an element, which `kind` is of; else 0 */
+    ft_ref names;     /* enumeration: FT_STRING "NAME=number" each ended by a NUL */
+    uint8_t kind;     /* enum ft_c_kind */
+    uint8_t flags;    /* FT_C_* */
+    uint16_t pad;
+};
+enum {
+    FT_C_PROGRAM = 1, /* of the program itself, not of a library */
+    FT_C_SHARED = 2,  /* in memory that forked processes share: one copy for all */
+};
+
+/*
+ * Store instructions that report. `id` is unique in an image and all processes
+ * forked from it.
+ */
+struct ft_c_site {
+    uint64_t pc; /* of the instruction */
+    ft_ref global;
+    uint16_t id;
+    uint8_t size;  /* bytes it stores; 0 varies */
+    uint8_t flags; /* FT_C_AT_*, FT_C_READ_BACK */
+};
+enum {
+    FT_C_READ_BACK = 1, /* the value was read after the store: another thread's may have been faster */
+    FT_C_OFFSET = 2,    /* it writes anywhere in the object: entries hold offset << 32 | value */
+};
+struct ft_c_sites {
+    struct ft_head head;
+    uint32_t count;
+    uint32_t pad;
+    struct ft_c_site site[];
+};
+
+/*
+ * Writes by one thread, a page full: of a thread that writes often. An entry
+ * counts once its stamp is not 0, and is never changed then. The value of an
+ * object of at most 8 bytes is the whole object's, else what was stored.
+ */
+struct ft_c_entry {
+    uint64_t stamp; /* counter >> 4 << 16 | id of the site */
+    uint64_t value;
+};
+#define FT_C_STAMP(counter, site)  ((counter) >> 4 << 16 | (site))
+#define FT_C_STAMP_SITE(stamp)     ((stamp) & 0xffff)
+#define FT_C_STAMP_BITS            52 /* of a counter that a stamp holds */
+#define FT_C_STAMP_COUNTER(stamp)  ((stamp) >> 16 << 4)
+#define FT_C_ENTRIES               ((FT_PAGE - 128) / sizeof(struct ft_c_entry))
+struct ft_c_writes {
+    struct ft_head head;
+    uint64_t reserved[6]; /* entries begin 128 bytes into a page: by its low bits a full page is recognised */
+    struct ft_c_entry entry[FT_C_ENTRIES];
+};
+static_assert(sizeof(struct ft_c_writes) == FT_PAGE_ROOM, "a page full");
+
+struct ft_c_write { /* one write, exact in time */
+    struct ft_head head;
+    uint64_t value;
+    uint32_t offset; /* in the object, if its site says FT_C_OFFSET */
+    uint16_t site;
+    uint16_t pad;
+};
+static_assert(sizeof(struct ft_c_write) == 32, "a write");
+
+/* What an object was when looked at: at a fork, in the parent; at the end of a process. */
+struct ft_c_value {
+    struct ft_head head;
+    ft_ref global; /* FT_C_GLOBAL */
+    ft_ref fork;   /* FT_FORK, or 0 */
+    uint64_t value;
+};
+
+/* What became of one WATCH in one image. */
+/* clang-format off */
+#define FT_C_OUTCOMES(X)                                                                           \
+    X(1, watched, "watched")                                                                       \
+    X(2, unknown, "there is no such global in the objects that were loaded")                      \
+    X(3, constant, "it lies in memory that is read-only while the program runs")                  \
+    X(4, stripped, "the object has no symbols: name it by address and length, 0xADDR/LEN")        \
+    X(5, invalid, "not a watch expression")                                                        \
+    X(6, thread_local, "it is thread-local: each thread has its own")                             \
+    X(7, no_store, "no instruction stores to it by itself: writes come through pointers only")
+#define FT_X_OUTCOME(n, name, text) FT_C_OUTCOME_##name = n,
+enum ft_c_outcome { FT_C_OUTCOMES(FT_X_OUTCOME) };
+
+/* clang-format on */
+struct ft_c_watch {
+    struct ft_head head;
+    ft_ref watch;    /* as it was asked for */
+    ft_ref text;     /* names that are near, objects that were searched */
+    ft_ref object;   /* where it was found, or 0 */
+    uint32_t outcome; /* enum ft_c_outcome */
+    uint32_t stores; /* found: direct ones, and through registers that hold its address */
+    uint32_t followed; /* of these through registers or with an index: their address is checked as they run */
+    uint32_t patched;
+    uint32_t too_short, branched_into, unmovable; /* found, not patched */
+    uint32_t taken;  /* places that take its address: writes through what becomes of it are not seen */
+    uint32_t pointers; /* to it in initialised data */
+    uint32_t pad;
+};
 
 /* --- connections ---------------------------------------------------------------------------- */
 

@@ -84,6 +84,38 @@ bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64
     return s && symbols_line(s, pc - 1 - o->bias, file, line);
 }
 
+/* --- writes of globals -------------------------------------------------------------------------- */
+
+const char *names_written(char *buffer, size_t size, const struct timeline *t, const struct copy *c)
+{
+    char name[NAMES_TEXT], safe[80];
+    const char *file = c->file;
+    int line = (int)c->line;
+    struct named n = {0};
+    buffer[0] = 0;
+    if (!c->writes || (!file && !c->pc)) return buffer;
+    if (c->pc) n = names_frame(t, c->process, c->written, c->pc);
+    if (c->pc && !names_line(t, c->process, c->written, c->pc, &file, &line)) {
+        names_function(name, sizeof name, &n);
+        snprintf(buffer, size, "%s", name);
+        return buffer;
+    }
+    text_escape(safe, sizeof safe, last_part(file), strlen(last_part(file)));
+    text_escape(name, sizeof name, n.symbol ? n.symbol : "", n.symbol ? strlen(n.symbol) : 0);
+    snprintf(buffer, size, *name ? "%s (%s:%d)" : "%.0s%s:%d", name, safe, line);
+    return buffer;
+}
+
+const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c, struct value v)
+{
+    char text[NAMES_TEXT];
+    int used = value_format(v, buffer, size);
+    if (!v.known || v.kind != FT_C_KIND_pointer || !v.bits || used < 0 || (size_t)used >= size) return buffer;
+    struct named n = names_at(t, c->process, c->written == NEVER ? c->born : c->written, v.bits);
+    if (n.symbol) snprintf(buffer + used, size - (size_t)used, " %s", names_text(text, sizeof text, &n));
+    return buffer;
+}
+
 /* --- Python ------------------------------------------------------------------------------------- */
 
 const char *names_python(char *buffer, size_t size, const struct python_function *f)

@@ -47,6 +47,12 @@ const char *names_caller(char *buffer, size_t size, const struct timeline *t, co
 /* What CPython means by waiting for this address: "the GIL", ...; NULL: not one we know. */
 const char *names_python_lock(const struct named *n);
 
+/* "app.py:14", "handle (server.c:88)", "handle (server)": where a global was written, by file and line
+ * (Python) or the store (C); "" unknown. Escaped, returns buffer. */
+const char *names_written(char *buffer, size_t size, const struct timeline *t, const struct copy *c);
+/* value_format; a pointer with what it points to. Not escaped; returns buffer. */
+const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c, struct value v);
+
 /* The source line of a frame, if there is DWARF. */
 bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64_t pc, const char **file,
                 int *line);

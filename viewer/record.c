@@ -37,7 +37,7 @@ struct recording {
     bool verbose, ebpf;
     const char *buffer; /* forktrace-ebpf's; NULL: its default */
     bool greenlets;     /* their switches too */
-    char *watch; /* "py:app.i;py:app.cache", what FORKTRACE_WATCH said first; NULL: nothing is watched */
+    char *watch; /* "py:app.i;counter", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
     char path[PATH_MAX];   /* of the trace */
@@ -216,19 +216,34 @@ static void tell(const struct recording *r)
                 (double)st.st_blocks / 2);
 }
 
-/* A name of the watch nobody bound is most likely misspelt: that is no trace of zero writes. */
-static void tell_unbound(const struct recording *r)
+/* What of the watches came to nothing, and what is not seen of the others. */
+static void tell_watch(const struct recording *r, const struct timeline *t, const char *item, size_t length)
+{
+    char words[1400];
+    char *name = strndup(item, length);
+    const struct watch_result *w = watch_result(t, item, length);
+    bool python = length > 3 && !memcmp(item, "py:", 3), found = w && w->object;
+    if (python && name && !watch_bound(t, r->watch, item, length))
+        /* A name nobody bound is most likely misspelt: that is no trace of zero writes. */
+        command_error(name, "never bound in this run: is it module.name, and of the program's own?");
+    else if (!python && name && !w)
+        command_error(name, "not watched: forktrace report says why");
+    else if (!python && name && !found)
+        command_error(name, "not watched: %s", watch_words(words, sizeof words, w));
+    else if (!python && name && (r->verbose || isatty(STDERR_FILENO) || watch_misses(w))) {
+        fputs("forktrace: ", stderr);
+        text_put(stderr, name);
+        fprintf(stderr, ": %s\n", watch_words(words, sizeof words, w));
+    }
+    free(name);
+}
+
+static void tell_watches(const struct recording *r)
 {
     struct loaded l;
     if (!r->watch || access(r->path, R_OK) || load(&l, r->path, false)) return;
-    for (const char *at = r->watch; *at; at += strcspn(at, ";"), at += *at == ';') {
-        size_t length = strcspn(at, ";");
-        if (!length || watch_bound(l.timeline, r->watch, at, length)) continue;
-        char *name = strndup(at, length);
-        if (name)
-            command_error(name, "never bound in this run: is it module.name, and of the program's own?");
-        free(name);
-    }
+    for (const char *at = r->watch; *at; at += strcspn(at, ";"), at += *at == ';')
+        if (strcspn(at, ";")) tell_watch(r, l.timeline, at, strcspn(at, ";"));
     unload(&l);
 }
 
@@ -295,7 +310,7 @@ static int run(struct recording *r)
     record_end(r->path, child, status);
     trim(r->path);
     tell(r);
-    tell_unbound(r);
+    tell_watches(r);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -310,12 +325,12 @@ static const struct option options[] = {
 static int add_watch(struct recording *r, const char *watch)
 {
     const char *before = r->watch ? r->watch : getenv("FORKTRACE_WATCH");
-    if (strncmp(watch, "py:", 3))
-        return command_error("record", "-w %s: this version watches Python globals only: -w py:module.name",
-                             watch);
     const char *dot = strrchr(watch, '.');
-    if (!dot || !dot[1] || dot == watch + 3 || strchr(watch, ';'))
-        return command_usage("record", "-w %s: it is py:module.name or py:module.*", watch);
+    bool python = !strncmp(watch, "py:", 3);
+    if (!strncmp(watch, "hw:", 3)) return command_error("record", "-w %s: not in this version: leave out hw:", watch);
+    if (!*watch || strchr(watch, ';') || (python && (!dot || !dot[1] || dot == watch + 3)))
+        return command_usage("record", "-w %s: it is counter, libfoo.so:state, pool.size, counter+8/4, 0xADDR/LEN,"
+                                       " py:module.name or py:module.*", watch);
     char *all;
     if (asprintf(&all, "%s%s%s", before ? before : "", before && *before ? ";" : "", watch) < 0)
         return command_error("record", "out of memory");

@@ -5,34 +5,25 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "names.h"
 #include "report.h"
 #include "text.h"
 #include "tree.h"
+#include "watch.h"
 
-static void put_value(FILE *out, struct value v)
+static void put_value(FILE *out, const struct timeline *t, const struct copy *c, struct value v)
 {
-    char text[160];
-    value_format(v, text, sizeof text);
-    text_put(out, text);
-}
-
-static const char *base(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    return slash ? slash + 1 : path;
+    char text[400];
+    text_put(out, names_value(text, sizeof text, t, c, v));
 }
 
 static void writer(FILE *out, const struct timeline *t, const struct copy *c)
 {
-    char name[128], time[TEXT_SHORT];
+    char name[128], time[TEXT_SHORT], where[NAMES_TEXT];
     fprintf(out, "%" PRIu64 " write%s", c->writes, c->writes == 1 ? "" : "s");
     if (c->writer != NONE)
         fprintf(out, ", last by t%u (%s)", c->writer, tree_thread(name, sizeof name, t, c->writer));
-    if (c->file) {
-        fputs(" at ", out);
-        text_put(out, base(c->file));
-        fprintf(out, ":%u", c->line);
-    }
+    if (*names_written(where, sizeof where, t, c)) fprintf(out, " at %s", where);
     fprintf(out, ", %s", text_time(time, c->written));
     if (c->torn_down) fputs("; cleared at shutdown", out);
 }
@@ -42,11 +33,11 @@ static void copy_line(FILE *out, const struct timeline *t, const struct copy *c,
     char name[128];
     fprintf(out, "     %-22s ", tree_process(name, sizeof name, t, c->process));
     if (c->birth == COPY_BY_FORK) {
-        put_value(out, c->at_birth);
+        put_value(out, t, c, c->at_birth);
         fputs(" at the fork, ", out);
     }
     fprintf(out, "%s", apart ? text_ink(INK_BAD) : "");
-    put_value(out, c->last);
+    put_value(out, t, c, c->last);
     fprintf(out, "%s at last: ", apart ? text_ink(INK_PLAIN) : "");
     bool unseen = c->changes && c->changed > c->written;
     if (unseen)
@@ -61,10 +52,10 @@ static void copy_line(FILE *out, const struct timeline *t, const struct copy *c,
 
 static void one(FILE *out, const struct timeline *t, const struct global *g)
 {
+    char name[512];
+    global_format(g, name, sizeof name);
     fprintf(out, "  %s", text_ink(INK_BOLD));
-    text_put(out, g->module);
-    fputc('.', out);
-    text_put(out, g->name);
+    text_put(out, name);
     fprintf(out, "%s\n", text_ink(INK_PLAIN));
     for (size_t i = 0; i < g->count && i < REPORT_MANY; i++) {
         const struct copy *c = &t->copies[g->first + i];
@@ -84,8 +75,25 @@ static bool lively(const struct timeline *t, const struct global *g)
     return false;
 }
 
+/* What was asked for in C, and how much of it is seen: once for all images that say the same. */
+static void watches(FILE *out, const struct timeline *t)
+{
+    char words[1400];
+    size_t told = 0;
+    for (size_t i = 0; i < t->watch_count; i++) {
+        const struct watch_result *w = &t->watches[i];
+        bool again = !w->watch || watch_result(t, w->watch, strlen(w->watch)) != w;
+        if (again) continue;
+        if (!told++) report_heading(out, "Watched in C");
+        fputs("  ", out);
+        text_put(out, w->watch);
+        fprintf(out, ": %s\n", watch_words(words, sizeof words, w));
+    }
+}
+
 void report_globals(FILE *out, const struct timeline *t)
 {
+    watches(out, t);
     for (int apart = 1; apart >= 0; apart--) {
         size_t count = 0;
         for (global_id i = 0; i < t->global_count; i++) {

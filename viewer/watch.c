@@ -1,9 +1,12 @@
 /*
- * watch.c: was what -w names ever bound?
+ * watch.c: was what -w names ever bound, or found in C, and how much of it is seen?
  */
 #define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "text.h"
 #include "watch.h"
 
 struct part {
@@ -45,4 +48,74 @@ bool watch_bound(const struct timeline *t, const char *list, const char *item, s
         if (equal(module, g->module) || !module_listed(list, g->module)) return true;
     }
     return false;
+}
+
+/* --- C ------------------------------------------------------------------------------------------ */
+
+static bool was_found(const struct watch_result *w)
+{
+    return w->outcome == FT_C_OUTCOME_watched || w->outcome == FT_C_OUTCOME_no_store;
+}
+
+bool watch_misses(const struct watch_result *w)
+{
+    return w->counts.patched < w->counts.stores || w->counts.taken || w->counts.pointers || !w->counts.stores;
+}
+
+const struct watch_result *watch_result(const struct timeline *t, const char *item, size_t length)
+{
+    const struct watch_result *best = NULL;
+    for (size_t i = 0; i < t->watch_count; i++) {
+        const struct watch_result *w = &t->watches[i];
+        if (!w->watch || strlen(w->watch) != length || memcmp(w->watch, item, length)) continue;
+        /* a shell that starts the program says "unknown"; what it may say more counts least */
+        bool better = !best || (was_found(w) && !was_found(best)) ||
+                      (was_found(w) == was_found(best) && best->outcome == FT_C_OUTCOME_unknown);
+        if (better) best = w;
+    }
+    return best;
+}
+
+static size_t add(char *buffer, size_t size, size_t used, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static size_t add(char *buffer, size_t size, size_t used, const char *format, ...)
+{
+    va_list list;
+    if (used >= size) return used;
+    va_start(list, format);
+    int n = vsnprintf(buffer + used, size - used, format, list);
+    va_end(list);
+    return n < 0 ? used : used + (size_t)n;
+}
+
+const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
+{
+    const struct ft_c_watch *c = &w->counts;
+    char text[1024], object[256];
+    const char *slash = w->object ? strrchr(w->object, '/') : NULL, *base = slash ? slash + 1 : w->object;
+    text_escape(text, sizeof text, w->text ? w->text : "", w->text ? strlen(w->text) : 0);
+    text_escape(object, sizeof object, base ? base : "?", base ? strlen(base) : 1);
+    size_t n = 0;
+    buffer[0] = 0;
+    if (!was_found(w)) {
+        static const char *const texts[] = {
+#define X(number, name, words) [number] = words,
+            FT_C_OUTCOMES(X)
+#undef X
+        };
+        const char *why = w->outcome < sizeof texts / sizeof *texts && texts[w->outcome] ? texts[w->outcome] : "?";
+        add(buffer, size, 0, "%s%s%s", why, *text && strcmp(text, why) ? "; " : "",
+            strcmp(text, why) ? text : "");
+        return buffer;
+    }
+    n = add(buffer, size, n, "in %s: %u store%s found, %u patched", object, c->stores, c->stores == 1 ? "" : "s",
+            c->patched);
+    if (c->too_short) n = add(buffer, size, n, ", %u too short for a jump", c->too_short);
+    if (c->branched_into) n = add(buffer, size, n, ", %u with a branch into them", c->branched_into);
+    if (c->unmovable) n = add(buffer, size, n, ", %u of a kind that is not patched", c->unmovable);
+    if (c->taken || c->pointers)
+        n = add(buffer, size, n, "; its address is taken at %u place%s: writes through other pointers are not seen",
+                c->taken + c->pointers, c->taken + c->pointers == 1 ? "" : "s");
+    if (!c->stores) add(buffer, size, n, "; its value is looked at when a process forks, executes or ends");
+    return buffer;
 }

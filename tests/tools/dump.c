@@ -469,6 +469,58 @@ static void print_pitfall(const struct ft_head *head)
     }
 }
 
+static void print_c(const struct ft_head *head)
+{
+    size_t length;
+    switch (head->type) {
+    case FT_C_GLOBAL: {
+        struct ft_c_global g = FT_GET(c_global, head);
+        printf(" %" PRIx64 "/%u element=%u kind=%u flags=%x value=%" PRIx64, g.address, g.size, g.element, g.kind,
+               g.flags, g.value);
+        print_string("name", g.name);
+        print_string("object", g.object);
+        if (g.names) print_string("names", g.names);
+        break;
+    }
+    case FT_C_SITES: {
+        uint32_t count = FT_GET(c_sites, head).count;
+        const struct ft_c_site *site = ft_tail(head, sizeof(struct ft_c_sites), &length);
+        for (size_t i = 0; i < count && i < length / sizeof *site; i++)
+            printf(" %u:%" PRIx64 ":%x/%u,%x", site[i].id, site[i].pc, site[i].global, site[i].size, site[i].flags);
+        break;
+    }
+    case FT_C_WRITE: {
+        struct ft_c_write c = FT_GET(c_write, head);
+        printf(" site=%u value=%" PRIx64 " offset=%u", c.site, c.value, c.offset);
+        break;
+    }
+    case FT_C_WRITES: {
+        const struct ft_c_entry *entry = ft_tail(head, offsetof(struct ft_c_writes, entry), &length);
+        for (size_t i = 0; i < length / sizeof *entry; i++)
+            if (entry[i].stamp)
+                printf(" %" PRIx64 "@%u=%" PRIx64, FT_C_STAMP_COUNTER(entry[i].stamp),
+                       (unsigned)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value);
+        break;
+    }
+    case FT_C_VALUE: {
+        struct ft_c_value v = FT_GET(c_value, head);
+        printf(" global=%x fork=%x value=%" PRIx64, v.global, v.fork, v.value);
+        break;
+    }
+    case FT_C_WATCH: {
+        struct ft_c_watch c = FT_GET(c_watch, head);
+        print_string("watch", c.watch);
+        printf(" outcome=%u stores=%u followed=%u patched=%u too_short=%u branched_into=%u unmovable=%u taken=%u"
+               " pointers=%u",
+               c.outcome, c.stores, c.followed, c.patched, c.too_short, c.branched_into, c.unmovable, c.taken,
+               c.pointers);
+        print_string("object", c.object);
+        print_string("text", c.text);
+        break;
+    }
+    }
+}
+
 static int print_record(void *context, const struct ft_head *head, ft_ref ref)
 {
     static const char states[] = "?cO ";
@@ -493,8 +545,10 @@ static int print_record(void *context, const struct ft_head *head, ft_ref ref)
         print_python(head);
     else if (head->type < FT_STDIO)
         print_kernel(head);
-    else
+    else if (head->type < FT_C_GLOBAL)
         print_pitfall(head);
+    else
+        print_c(head);
     putchar('\n');
     return 0;
 }

@@ -45,7 +45,7 @@ Test(trace_records, every_type_comes_back_whole)
         cr_assert_eq(record->task, 77);
         cr_assert_eq(record->state, t % 2 ? FT_OPEN : FT_DONE);
         cr_assert_null(ft_reader_find(&r, refs[t], types[t].type + 1u));
-        uint8_t copy[512];
+        uint8_t copy[FT_PAGE_ROOM];
         ft_get(record, copy, types[t].size);
         for (unsigned i = sizeof(struct ft_head); i < types[t].size; i++)
             cr_assert_eq(copy[i], pattern(types[t].type, i), "type %u byte %u", types[t].type, i);

@@ -368,15 +368,40 @@ static void fd_use_fields(cJSON *object, const struct timeline *t, const struct 
 
 /* --- globals ------------------------------------------------------------------------------------ */
 
+/* By a patched store. */
+static bool store_fields(cJSON *object, const struct timeline *t, const struct event *e)
+{
+    bool exact;
+    const char *file = NULL;
+    int line = 0;
+    uint64_t pc = timeline_store(t, e, &exact);
+    if (!pc) return false;
+    bool known = names_line(t, e->process, e->ns, pc, &file, &line);
+    json_string(object, "engine", "patch");
+    json_bool(object, "exact", exact);
+    json_string(object, "file", file);
+    if (known)
+        json_int(object, "line", line);
+    else
+        json_null(object, "line");
+    return true;
+}
+
 static void write_fields(cJSON *object, const struct timeline *t, const struct event *e)
 {
-    struct ft_py_write r = FT_GET(py_write, e->record);
-    char text[256];
-    value_format(timeline_written(t, e), text, sizeof text);
+    char text[512];
+    copy_id copy = timeline_copy_written(t, e);
+    struct value value = timeline_written(t, e);
+    if (copy == NONE)
+        value_format(value, text, sizeof text);
+    else
+        names_value(text, sizeof text, t, &t->copies[copy], value);
     json_id(object, "global", 'g', e->child);
-    json_id(object, "copy", 'c', timeline_copy(t, e->child, e->process));
+    json_id(object, "copy", 'c', copy);
     json_null(object, "old");
     json_string(object, "value", text);
+    if (store_fields(object, t, e)) return;
+    struct ft_py_write r = FT_GET(py_write, e->record);
     json_string(object, "engine", "python");
     json_bool(object, "exact", true);
     bool line = r.file && e->type == EVENT_WRITE; /* a shutdown comes from no line */
@@ -395,13 +420,14 @@ static void greenlet_fields(cJSON *object, const struct timeline *t, const struc
 static void change_fields(cJSON *object, const struct timeline *t, const struct event *e)
 {
     char text[256];
+    struct value old = timeline_changed_from(t, e);
     json_id(object, "global", 'g', e->child);
-    json_id(object, "copy", 'c', timeline_copy(t, e->child, e->process));
-    value_format(timeline_changed_from(t, e), text, sizeof text);
-    json_string(object, "old", text);
+    json_id(object, "copy", 'c', timeline_copy_written(t, e));
+    value_format(old, text, sizeof text);
+    json_string(object, "old", t->globals[e->child].c && !old.known ? NULL : text);
     value_format(timeline_written(t, e), text, sizeof text);
     json_string(object, "value", text);
-    json_string(object, "engine", "python");
+    json_string(object, "engine", t->globals[e->child].c ? "sample" : "python");
     json_bool(object, "exact", false); /* in between it may have been anything */
 }
 

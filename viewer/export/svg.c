@@ -117,7 +117,8 @@ static void put_label(const struct svg *s, size_t i)
     }
     default: {
         const struct global *g = &s->t->globals[s->t->copies[row->copy].global];
-        snprintf(text, sizeof text, "%s %s.%s", g->diverged ? "≠" : "=", g->module, g->name);
+        int n = snprintf(text, sizeof text, "%s ", g->diverged ? "≠" : "=");
+        global_format(g, text + n, sizeof text - (size_t)n);
         class = "m";
     }
     }

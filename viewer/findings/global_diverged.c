@@ -79,7 +79,7 @@ static void look(struct findings *f, global_id id)
     }
     if (!meant || !writers) return;
     char name[512], subject[NAMES_TEXT];
-    int n = snprintf(name, sizeof name, "%s.%s", g->module, g->name);
+    int n = global_format(g, name, sizeof name);
     text_escape(subject, sizeof subject, name, n < (int)sizeof name ? (size_t)n : sizeof name - 1);
     bool one_writer = writers == 1 && waiting;
     if (!one_writer && !g->watched && !waiting && writers < 2) return; /* the others were gone at once */
@@ -110,8 +110,7 @@ static void say_value(struct say *s, struct value v)
 /* "uwsgi master: 57, written 57 times by `ticker` at app.py:14" */
 static void say_writer(struct say *s, const struct timeline *t, const struct copy *c)
 {
-    char name[NAMES_TEXT];
-    const char *slash = c->file;
+    char name[NAMES_TEXT], where[NAMES_TEXT];
     say(s, "%s it is ", word_process(name, t, c->process));
     say_value(s, c->last);
     if (unseen(c)) {
@@ -124,12 +123,7 @@ static void say_writer(struct say *s, const struct timeline *t, const struct cop
         word_thread(name, t, c->writer);
         say(s, main ? ", the last by its %s" : ", the last by the thread `%s`", name);
     }
-    for (const char *k = c->file; k && *k; k++)
-        if (*k == '/') slash = k + 1;
-    if (c->file) {
-        text_escape(name, 80, slash, __builtin_strlen(slash));
-        say(s, " at %s:%u", name, c->line);
-    }
+    if (*names_written(where, sizeof where, t, c)) say(s, " at %s", where);
 }
 
 static void say_silent(struct say *s, const struct timeline *t, const char *has, const uint32_t *silent,
@@ -197,7 +191,8 @@ void tell_global_diverged(const struct timeline *t, struct finding *x, struct sa
         say(title, "`%s`", x->subject);
         title_of_one(title, t, writer, old, silent, count);
     } else {
-        say(title, "`%s`: %zu processes write each its own copy.", x->subject, writers);
+        say(title, writers == 1 ? "`%s`: %zu process writes its own copy." : "`%s`: %zu processes write each its own copy.",
+            x->subject, writers);
     }
     for (size_t i = 0; i < g->count && told < 4; i++) {
         if (!wrote(t, g, g->first + (copy_id)i)) continue;

@@ -148,10 +148,10 @@ static void say_target(struct say *s, const struct thread *th, const char *name)
 
 static void say_fed(struct say *s, const struct timeline *t, global_id g)
 {
-    char module[NAMES_TEXT], name[NAMES_TEXT];
-    text_escape(module, sizeof module, t->globals[g].module, strlen(t->globals[g].module));
-    text_escape(name, sizeof name, t->globals[g].name, strlen(t->globals[g].name));
-    say(s, " What it writes to `%s.%s` is not seen there.", module, name);
+    char name[512], safe[NAMES_TEXT];
+    int n = global_format(&t->globals[g], name, sizeof name);
+    text_escape(safe, sizeof safe, name, n < (int)sizeof name ? (size_t)n : sizeof name - 1);
+    say(s, " What it writes to `%s` is not seen there.", safe);
 }
 
 void tell_thread_lost(const struct timeline *t, struct finding *x, struct say *title, struct say *why)

@@ -87,10 +87,22 @@ struct process_more {
 struct told { /* a global's value at a fork */
     global_id global;
     process_id process;
+    thread_id thread;
+    uint16_t image;
+    const struct ft_head *record; /* C: it */
     const struct ft_head *fork;
     int64_t ns;
     struct value value;
     uint64_t writes;
+};
+
+struct defined { /* an FT_C_GLOBAL */
+    struct ft_c_global record;
+    const char *name, *path;
+    global_id global; /* NONE: its pieces are globals, each for itself */
+    process_id process;
+    uint16_t image;
+    int64_t ns;
 };
 
 struct hidden { /* a system() or popen() */
@@ -146,6 +158,12 @@ struct build {
     size_t bound_count;
     struct told *told;
     size_t told_count;
+    struct map by_definition; /* reference of an FT_C_GLOBAL -> defined */
+    struct map by_site_id;    /* (family, id) -> sites */
+    struct defined *defined;
+    size_t defined_count;
+    struct ft_c_site *sites;
+    size_t site_count;
     struct sent *sent;
     size_t sent_count;
     struct map by_sent;     /* (process, signal) -> the last of sent */
@@ -297,6 +315,8 @@ void objects_object(struct build *b, const struct item *it);
 void objects_site(struct build *b, const struct item *it);
 void objects_finish(struct build *b);
 unsigned image_at(const struct process *p, int64_t ns); /* generation */
+/* What all processes forked from one image have in common. */
+uint32_t build_family(const struct build *b, process_id process, unsigned image);
 
 /* python.c */
 struct python_function python_function_of(const struct timeline *t, ft_ref ref); /* of an FT_PY_FUNCTION */
@@ -309,8 +329,25 @@ void globals_write(struct build *b, const struct item *it);
 void globals_change(struct build *b, const struct item *it);
 void globals_picture(struct build *b, const struct item *it);
 void globals_note(struct build *b, const struct item *it);
+/* The copy of an image, made if there is none. */
+copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
+
+/* watched.c: C globals */
+void watched_global(struct build *b, const struct item *it);
+void watched_sites(struct build *b, const struct item *it);
+void watched_watch(struct build *b, const struct item *it);
+void watched_write(struct build *b, const struct item *it);
+void watched_writes(struct build *b, const struct item *it);
+void watched_told(struct build *b, const struct item *it);
+/* `size` bytes at an offset into it, which are the low ones of `bits`. */
+struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size, uint64_t bits);
+/* WRITE: where the address of its store is kept; NULL: it is no C global's. */
+const uint64_t *watched_store(const struct timeline *t, const struct event *e);
+struct value watched_looked(const struct timeline *t, const struct event *e);
+struct value watched_written(const struct timeline *t, const struct event *e);
+void watched_free(struct build *b);
 
 /* binds.c */
 void binds_finish(struct build *b); /* after events_finish */

@@ -1,6 +1,7 @@
 /*
- * globals.c: module globals and their copies, one a process: what each was
- * born with, who wrote it, what it is now, and which went their own way.
+ * globals.c: globals and their copies, one a process (and image): what each
+ * was born with, who wrote it, what it is now, and which went their own way.
+ * What the records of C globals say is watched.c's.
  *
  * A process that wrote a name has a slot for it (FT_PY_GLOBAL). One that only
  * inherited it has none: its copy is worked out from what its parent told at
@@ -53,6 +54,14 @@ static const char *last_word(const char *name)
     return dot ? dot + 1 : name;
 }
 
+/* Up to 8 characters, in the order of memory. */
+static int format_chars(struct value v, char *buffer, size_t size)
+{
+    char bytes[9] = "";
+    memcpy(bytes, &v.bits, v.size < 8 ? v.size : 8);
+    return snprintf(buffer, size, "\"%s\"", bytes);
+}
+
 int value_format(struct value v, char *buffer, size_t size)
 {
     double number;
@@ -78,6 +87,18 @@ int value_format(struct value v, char *buffer, size_t size)
     case FT_PY_KIND_function: return snprintf(buffer, size, "<function>");
     case FT_PY_KIND_module: return snprintf(buffer, size, "<module>");
     case FT_PY_KIND_secret: return snprintf(buffer, size, "***");
+    case FT_C_KIND_signed: return snprintf(buffer, size, "%" PRId64, (int64_t)v.bits);
+    case FT_C_KIND_unsigned: return snprintf(buffer, size, "%" PRIu64, v.bits);
+    case FT_C_KIND_boolean: return snprintf(buffer, size, v.bits ? "true" : "false");
+    case FT_C_KIND_real:
+        memcpy(&number, &v.bits, sizeof number);
+        return snprintf(buffer, size, v.size == sizeof(float) ? "%.9g" : "%.17g", number);
+    case FT_C_KIND_pointer: return snprintf(buffer, size, v.bits ? "0x%" PRIx64 : "NULL", v.bits);
+    case FT_C_KIND_enumeration:
+        return v.text ? snprintf(buffer, size, "%.*s", (int)strcspn(v.text, "="), v.text)
+                      : snprintf(buffer, size, "%" PRId64, (int64_t)v.bits);
+    case FT_C_KIND_chars: return format_chars(v, buffer, size);
+    case FT_C_KIND_raw: return snprintf(buffer, size, "0x%0*" PRIx64, v.size * 2, v.bits);
     default: return snprintf(buffer, size, "?");
     }
 }
@@ -101,14 +122,32 @@ static global_id global_of(struct build *b, ft_ref module, ft_ref name)
     return (global_id)t->global_count++;
 }
 
-static copy_id copy_of(struct build *b, global_id global, process_id process)
+/*
+ * Each image of a process has its own copy; of a shared global all have the
+ * same; a vfork child writes to its parent's until it executes.
+ */
+static uint64_t whose(const struct timeline *t, global_id global, process_id process, unsigned image)
 {
-    uint32_t *known = map_get(&b->by_copy, global, process);
-    if (known) return *known;
+    if (t->globals[global].shared) return NONE;
+    while (process < t->process_count && !image && t->processes[process].origin == ORIGIN_VFORK &&
+           t->processes[process].parent < process && t->processes[process].fork < t->event_count) {
+        image = t->events[t->processes[process].fork].image;
+        process = t->processes[process].parent;
+    }
+    return (uint64_t)image << 32 | process;
+}
+
+copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image)
+{
     struct timeline *t = b->t;
+    uint64_t owner = whose(t, global, process, image);
+    uint32_t *known = map_get(&b->by_copy, global, owner);
+    if (known) return *known;
+    if (!t->globals[global].shared) process = (process_id)owner, image = (unsigned)(owner >> 32);
     t->copies = build_grow(b, t->copies, t->copy_count, sizeof *t->copies);
     t->copies[t->copy_count] = (struct copy){.global = global,
                                              .process = process,
+                                             .image = (uint16_t)image,
                                              .parent = NONE,
                                              .born = NEVER,
                                              .end = NEVER,
@@ -116,7 +155,7 @@ static copy_id copy_of(struct build *b, global_id global, process_id process)
                                              .changed = NEVER,
                                              .sampled = NEVER,
                                              .writer = NONE};
-    build_map_put(b, &b->by_copy, global, process, (uint32_t)t->copy_count);
+    build_map_put(b, &b->by_copy, global, owner, (uint32_t)t->copy_count);
     return (copy_id)t->copy_count++;
 }
 
@@ -124,7 +163,7 @@ void globals_slot(struct build *b, const struct item *it)
 {
     struct ft_py_global slot = FT_GET(py_global, it->record);
     global_id global = global_of(b, slot.module, slot.name);
-    copy_id id = copy_of(b, global, process_of(b, it));
+    copy_id id = globals_copy(b, global, process_of(b, it), task_of(b, it)->image);
     struct task *writer = task_find(b, slot.writer);
     struct copy *copy = &b->t->copies[id];
     if (copy->writes && copy->written > it->ns) return; /* the same name under two keys: the later one */
@@ -144,6 +183,7 @@ void globals_value(struct build *b, const struct item *it)
     struct ft_py_value v = FT_GET(py_value, it->record);
     struct told told = {.global = global_of(b, v.module, v.name),
                         .process = process_of(b, it),
+                        .image = task_of(b, it)->image,
                         .fork = ft_reader_find(b->t->reader, v.fork, FT_FORK),
                         .ns = it->ns,
                         .value = value(b, v.kind, v.value),
@@ -163,7 +203,7 @@ void globals_change(struct build *b, const struct item *it)
     global_id global = global_of(b, c.module, c.name);
     struct value now = value(b, c.kind, c.value), old = value(b, c.old_kind, c.old);
     now.print = c.print;
-    copy_id id = copy_of(b, global, process_of(b, it));
+    copy_id id = globals_copy(b, global, process_of(b, it), task_of(b, it)->image);
     struct copy *copy = &b->t->copies[id];
     event_id e = event_add(b, it, EVENT_CHANGE);
     b->t->events[e].child = global;
@@ -198,19 +238,21 @@ static int by_place(const void *x, const void *y)
 {
     const struct told *a = x, *b = y;
     if (a->process != b->process) return a->process < b->process ? -1 : 1;
+    if (a->image != b->image) return a->image < b->image ? -1 : 1;
     if (a->global != b->global) return a->global < b->global ? -1 : 1;
     return a->ns < b->ns ? -1 : a->ns > b->ns;
 }
 
-/* What the parent told last of this global before or at the fork; NULL: nothing. */
-static const struct told *told_at(const struct build *b, global_id global, process_id parent,
+/* What an image of a process told last of this global before or at the fork; NULL: nothing. */
+static const struct told *told_at(const struct build *b, global_id global, process_id process, unsigned image,
                                   const struct event *fork)
 {
     size_t low = 0, high = b->told_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
         const struct told *told = &b->told[middle];
-        bool before = told->process != parent  ? told->process < parent
+        bool before = told->process != process ? told->process < process
+                      : told->image != image   ? told->image < image
                       : told->global != global ? told->global < global
                                                : told->ns <= fork->ns || told->fork == fork->record;
         if (before)
@@ -219,7 +261,7 @@ static const struct told *told_at(const struct build *b, global_id global, proce
             high = middle;
     }
     const struct told *last = low ? &b->told[low - 1] : NULL;
-    return last && last->process == parent && last->global == global ? last : NULL;
+    return last && last->process == process && last->image == image && last->global == global ? last : NULL;
 }
 
 /* When the process's memory went away: at its first exec after being forked, or its end. */
@@ -239,10 +281,10 @@ static void inherit(struct build *b, copy_id from, process_id child, const struc
 {
     struct timeline *t = b->t;
     struct copy parent = t->copies[from];
-    copy_id id = copy_of(b, parent.global, child);
+    copy_id id = globals_copy(b, parent.global, child, 0);
     struct copy *copy = &t->copies[id];
-    const struct told *own = told_at(b, parent.global, child, fork);
-    const struct told *told = own ? own : told_at(b, parent.global, parent.process, fork);
+    const struct told *own = told_at(b, parent.global, child, 0, fork);
+    const struct told *told = own ? own : told_at(b, parent.global, parent.process, fork->image, fork);
     struct value born = told                                              ? told->value
                         : parent.writes && parent.birth == COPY_BY_IMPORT ? (struct value){0}
                                                                           : parent.at_birth;
@@ -251,7 +293,7 @@ static void inherit(struct build *b, copy_id from, process_id child, const struc
     copy->born = fork->ns;
     if (value_is_container(born) && b->processes[child].unread) born.known = false;
     bool touched = copy->writes || copy->changes;
-    if (!touched || own || (told && copy->at_birth.kind == FT_PY_KIND_unset)) copy->at_birth = born;
+    if (!touched || own || !copy->at_birth.known || (told && copy->at_birth.kind == FT_PY_KIND_unset)) copy->at_birth = born;
     if (!touched) copy->last = copy->at_birth;
     /* the parent's copy was the same then, though nobody may have looked at it before */
     if (told && parent.written <= fork->ns && parent.changed <= fork->ns) t->copies[from].last = born;
@@ -265,10 +307,13 @@ static void inherit_all(struct build *b)
         if (!child->image_inherited || child->parent == NONE || child->fork == NONE) continue;
         struct event fork = t->events[child->fork];
         for (global_id g = 0; g < t->global_count; g++) {
-            uint32_t *from = map_get(&b->by_copy, g, child->parent);
+            uint32_t *from = t->globals[g].shared
+                                 ? NULL
+                                 : map_get(&b->by_copy, g, whose(t, g, child->parent, fork.image));
             if (!from) continue;
             const struct copy *parent = &t->copies[*from];
-            bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, &fork) ||
+            bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, fork.image, &fork) ||
+                         (parent->birth != COPY_BY_IMPORT && parent->born <= fork.ns) ||
                          (parent->written != NEVER && parent->written <= fork.ns) ||
                          (parent->changed != NEVER && parent->changed <= fork.ns);
             if (there) inherit(b, *from, p, &fork);
@@ -298,7 +343,8 @@ static int by_global(const void *x, const void *y)
 {
     const struct copy *a = x, *b = y;
     if (a->global != b->global) return a->global < b->global ? -1 : 1;
-    return a->process < b->process ? -1 : a->process > b->process;
+    if (a->process != b->process) return a->process < b->process ? -1 : 1;
+    return a->image < b->image ? -1 : a->image > b->image;
 }
 
 /* Put globals and copies into the order that is shown, and correct every id. */
@@ -309,13 +355,9 @@ static void arrange(struct build *b)
     for (global_id g = 0; g < t->global_count; g++) t->globals[g].first = g; /* its old id, for a moment */
     if (t->global_count) qsort(t->globals, t->global_count, sizeof *t->globals, by_interest);
     for (global_id g = 0; g < t->global_count; g++) moved[t->globals[g].first] = g;
-    process_id *parents = build_alloc(b, (t->copy_count + 1) * sizeof *parents);
+    copy_id *now = build_alloc(b, (t->copy_count + 1) * sizeof *now);
     for (copy_id c = 0; c < t->copy_count; c++) {
-        struct copy *copy = &t->copies[c];
-        parents[c] = copy->parent == NONE ? NONE : t->copies[copy->parent].process;
-    }
-    for (copy_id c = 0; c < t->copy_count; c++) {
-        t->copies[c].parent = parents[c]; /* the parent's process, until all have their new places */
+        t->copies[c].id = c; /* its old one, for a moment */
         t->copies[c].global = moved[t->copies[c].global];
     }
     if (t->copy_count) qsort(t->copies, t->copy_count, sizeof *t->copies, by_global);
@@ -326,11 +368,12 @@ static void arrange(struct build *b)
         struct global *global = &t->globals[t->copies[c].global];
         if (global->first == NONE) global->first = c;
         global->count++;
-        build_map_put(b, &b->by_copy, t->copies[c].global, t->copies[c].process, c);
+        now[t->copies[c].id] = c;
+        const struct copy *copy = &t->copies[c];
+        build_map_put(b, &b->by_copy, copy->global, whose(t, copy->global, copy->process, copy->image), c);
     }
     for (copy_id c = 0; c < t->copy_count; c++)
-        if (t->copies[c].parent != NONE)
-            t->copies[c].parent = timeline_copy(t, t->copies[c].global, t->copies[c].parent);
+        if (t->copies[c].parent != NONE) t->copies[c].parent = now[t->copies[c].parent];
     for (size_t i = 0; i < t->event_count; i++)
         if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_CHANGE ||
             t->events[i].type == EVENT_TEARDOWN)
@@ -343,9 +386,7 @@ static void count_writers(struct build *b)
     struct timeline *t = b->t;
     for (size_t i = 0; i < t->event_count; i++) {
         const struct event *e = &t->events[i];
-        copy_id id = e->type == EVENT_WRITE || e->type == EVENT_TEARDOWN
-                         ? timeline_copy(t, e->child, e->process)
-                         : NONE;
+        copy_id id = e->type == EVENT_CHANGE ? NONE : timeline_copy_written(t, e);
         if (id == NONE) continue;
         struct copy *copy = &t->copies[id];
         if (e->type == EVENT_TEARDOWN) {
@@ -360,10 +401,38 @@ static void count_writers(struct build *b)
             copy->writers[copy->writer_count++] = (struct writer){.thread = e->thread};
         }
         struct writer *w = &copy->writers[index];
-        struct ft_py_write record = FT_GET(py_write, e->record);
+        bool exact;
         w->writes++;
+        w->pc = timeline_store(t, e, &exact);
+        if (w->pc) continue;
+        struct ft_py_write record = FT_GET(py_write, e->record);
         w->file = build_string_once(b, record.file);
         w->line = record.line;
+    }
+}
+
+/* What was looked at after the last write that was seen, and is something else: somebody wrote unseen. */
+static void sample(struct build *b)
+{
+    struct timeline *t = b->t;
+    for (size_t i = 0; i < b->told_count; i++) {
+        const struct told *told = &b->told[i];
+        uint32_t *id = t->globals[told->global].c
+                           ? map_get(&b->by_copy, told->global, whose(t, told->global, told->process, told->image))
+                           : NULL;
+        struct copy *copy = id ? &t->copies[*id] : NULL;
+        if (!copy || copy->written > told->ns || same(copy->last, told->value)) continue;
+        copy->last = told->value;
+        copy->changed = told->ns;
+        copy->changes++;
+        event_id e = event_infer(b, told->ns, told->thread, EVENT_CHANGE);
+        t->events[e] = (struct event){.ns = told->ns,
+                                      .record = told->record,
+                                      .process = told->process,
+                                      .thread = told->thread,
+                                      .child = told->global,
+                                      .image = told->image,
+                                      .type = EVENT_CHANGE};
     }
 }
 
@@ -372,6 +441,7 @@ void globals_finish(struct build *b)
     struct timeline *t = b->t;
     if (b->told_count) qsort(b->told, b->told_count, sizeof *b->told, by_place);
     inherit_all(b);
+    sample(b);
     for (copy_id c = 0; c < t->copy_count; c++) {
         struct copy *copy = &t->copies[c];
         if (copy->born == NEVER) copy->born = copy->written == NEVER ? 0 : t->processes[copy->process].start;
@@ -386,26 +456,45 @@ void globals_finish(struct build *b)
 
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process)
 {
-    uint32_t *known = map_get(&build_of(t)->by_copy, global, process);
+    uint32_t *known = NULL;
+    unsigned images = process < t->process_count ? (unsigned)t->processes[process].image_count : 0;
+    for (unsigned image = 0; !known && image <= images; image++)
+        known = map_get(&build_of(t)->by_copy, global, whose(t, global, process, image));
+    return known ? *known : NONE;
+}
+
+copy_id timeline_copy_written(const struct timeline *t, const struct event *e)
+{
+    bool about = e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN;
+    if (!about || e->child >= t->global_count) return NONE;
+    uint32_t *known = map_get(&build_of(t)->by_copy, e->child, whose(t, e->child, e->process, e->image));
     return known ? *known : NONE;
 }
 
 struct value timeline_written(const struct timeline *t, const struct event *e)
 {
     if (e->record && e->type == EVENT_CHANGE) {
+        if (e->record->type == FT_C_VALUE) return watched_looked(t, e);
         struct ft_py_change c = FT_GET(py_change, e->record);
         return value(build_of(t), c.kind, c.value);
     }
     if ((e->type != EVENT_WRITE && e->type != EVENT_TEARDOWN) || !e->record) return (struct value){0};
+    if (e->record->type != FT_PY_WRITE) return watched_written(t, e);
     struct ft_py_write w = FT_GET(py_write, e->record);
     return value(build_of(t), w.kind, w.value);
 }
 
 struct value timeline_changed_from(const struct timeline *t, const struct event *e)
 {
-    if (e->type != EVENT_CHANGE || !e->record) return (struct value){0};
+    if (e->type != EVENT_CHANGE || !e->record || e->record->type != FT_PY_CHANGE) return (struct value){0};
     struct ft_py_change c = FT_GET(py_change, e->record);
     return value(build_of(t), c.old_kind, c.old);
+}
+
+int global_format(const struct global *g, char *buffer, size_t size)
+{
+    if (!g->c) return snprintf(buffer, size, "%s.%s", g->module, g->name);
+    return g->library ? snprintf(buffer, size, "%s:%s", g->module, g->name) : snprintf(buffer, size, "%s", g->name);
 }
 
 void globals_free(struct build *b)
@@ -413,4 +502,5 @@ void globals_free(struct build *b)
     for (copy_id c = 0; c < b->t->copy_count; c++) free(b->t->copies[c].writers);
     free(b->t->globals), free(b->t->copies), free(b->told);
     map_free(&b->by_name), map_free(&b->by_copy), map_free(&b->by_writer);
+    watched_free(b);
 }

@@ -9,7 +9,7 @@
 
 #define OVERLAPS 64 /* objects mapped over each other, one after another, that are looked through */
 
-static uint32_t family_of(const struct build *b, process_id process, unsigned image)
+uint32_t build_family(const struct build *b, process_id process, unsigned image)
 {
     const struct process *p = &b->t->processes[process];
     return image < p->image_count ? p->images[image].family : b->processes[process].family;
@@ -20,7 +20,7 @@ void objects_object(struct build *b, const struct item *it)
     struct ft_object record = FT_GET(object, it->record);
     const struct task *task = task_of(b, it);
     process_id process = b->t->threads[task->thread].process;
-    struct mapped m = {.process = process, .family = family_of(b, process, task->image), .ns = it->ns};
+    struct mapped m = {.process = process, .family = build_family(b, process, task->image), .ns = it->ns};
     m.object = (struct object){.start = record.start, .end = record.end, .bias = record.bias};
     m.object.build_id_size =
         record.build_id_size < sizeof record.build_id ? record.build_id_size : sizeof record.build_id;
@@ -35,7 +35,7 @@ void objects_site(struct build *b, const struct item *it)
     struct ft_site record = FT_GET(site, it->record);
     const struct task *task = task_of(b, it);
     if (!record.origin.stack) return;
-    uint32_t where = family_of(b, b->t->threads[task->thread].process, task->image);
+    uint32_t where = build_family(b, b->t->threads[task->thread].process, task->image);
     if (!map_get(&b->by_site, where, record.origin.site))
         build_map_put(b, &b->by_site, where, record.origin.site, record.origin.stack);
 }
@@ -101,7 +101,7 @@ const struct object *timeline_object(const struct timeline *t, process_id proces
 {
     const struct build *b = build_of(t);
     if (!address || process == NONE) return NULL;
-    uint32_t family = family_of(b, process, image_at(&t->processes[process], ns));
+    uint32_t family = build_family(b, process, image_at(&t->processes[process], ns));
     const struct mapped *best = NULL;
     size_t at = above(b, family, address);
     for (int i = 0; i < OVERLAPS && at-- > 0; i++) {
@@ -151,7 +151,7 @@ static const struct ft_origin *place_of_site(const struct ft_head *record, bool 
 static ft_ref stack_of(const struct timeline *t, const struct event *e, uint64_t site)
 {
     const struct build *b = build_of(t);
-    uint32_t *stack = map_get(&b->by_site, family_of(b, e->process, e->image), site);
+    uint32_t *stack = map_get(&b->by_site, build_family(b, e->process, e->image), site);
     return stack ? *stack : 0;
 }
 
@@ -167,7 +167,7 @@ size_t timeline_stack(const struct timeline *t, const struct event *e, const uin
     bool whole;
     const struct ft_origin *origin = place_of_site(e->record, &whole);
     *pcs = NULL;
-    if (!origin) return 0;
+    if (!origin) return e->type == EVENT_WRITE && (*pcs = watched_store(t, e));
     ft_ref ref = whole ? origin->stack : e->record->type == FT_KILL ? FT_GET(kill, e->record).stack : 0;
     if (!ref) ref = stack_of(t, e, origin->site);
     const struct ft_head *stack = ref ? ft_reader_find(t->reader, ref, FT_STACK) : NULL;

@@ -149,13 +149,14 @@ struct thread {
     bool birth_lost; /* its birth was overwritten, or never seen: start is its first record */
 };
 
-/* What a global is bound to, as recorded. */
+/* What a global is bound to, or what memory holds, as recorded. */
 struct value {
-    uint8_t kind; /* enum ft_py_kind; FT_PY_KIND_unset: unbound or not known (see `known`) */
+    uint8_t kind; /* enum ft_py_kind or ft_c_kind; FT_PY_KIND_unset: unbound or not known (see `known`) */
     bool known;
-    uint64_t bits;    /* int, bool, float (its bits), a container's length */
+    uint8_t size;     /* C: bytes of it */
+    uint64_t bits;    /* int, bool, float (its bits), a container's length; C: extended to 8 bytes */
     uint32_t print;   /* of a container: stands for what it holds; 0 unknown */
-    const char *text; /* text, bytes, long_int, object, type, sized: the words; else NULL */
+    const char *text; /* text, bytes, long_int, object, type, sized: the words; enumeration: "NAME=..."; else NULL */
 };
 
 typedef uint32_t global_id, copy_id;
@@ -166,14 +167,17 @@ struct writer {
     uint64_t writes;
     const char *file; /* of its last */
     uint32_t line;
+    uint64_t pc; /* C: the store, as timeline_store */
 };
 
-enum copy_birth { COPY_BY_IMPORT, COPY_BY_FORK };
+enum copy_birth { COPY_BY_IMPORT, COPY_BY_FORK, COPY_BY_LOAD, COPY_BY_EXEC };
 
-/* One process's private instance of a global. */
+/* One process's private instance of a global: of one of its images. Of a shared global: everybody's. */
 struct copy {
+    copy_id id; /* only while they are brought into order */
     global_id global;
     process_id process;
+    uint16_t image;
     copy_id parent; /* the copy it was forked from, or NONE */
     enum copy_birth birth;
     int64_t born, end; /* end NEVER: the process still runs */
@@ -186,6 +190,7 @@ struct copy {
     thread_id writer; /* of the last one */
     const char *file; /* where, NULL if there was none */
     uint32_t line;
+    uint64_t pc;            /* C: the store, as timeline_store */
     bool by_module;         /* bound by the module's own top level only */
     bool torn_down;         /* cleared by the interpreter's shutdown, which is not counted */
     struct writer *writers; /* of a watched global, by their first write; none: see `writer` */
@@ -193,6 +198,10 @@ struct copy {
 };
 
 struct global {
+    bool c; /* of C: module is the last part of the object's path */
+    bool library; /* C: not of the program itself */
+    bool shared;  /* C: in shared memory: one copy for all */
+    const char *path; /* C: of its object */
     const char *module, *name;
     copy_id first; /* its copies are contiguous, by process */
     size_t count;
@@ -244,7 +253,10 @@ enum event_type {
  */
 struct event {
     int64_t ns;
-    int64_t duration;             /* LOCK_WAIT: ns waited (so far, if it never ended); GREENLET_RUN; else 0 */
+    union {
+        int64_t duration; /* LOCK_WAIT: ns waited (so far, if it never ended); GREENLET_RUN; else 0 */
+        uint64_t entry;   /* WRITE: which of its record's (FT_C_WRITES) */
+    };
     const struct ft_head *record; /* NULL: inferred, nothing was written */
     process_id process;
     thread_id thread;
@@ -272,6 +284,14 @@ struct sender {
     const char *name; /* of a sender outside the run; NULL unknown */
 };
 
+/* What became of a request to watch a C global, in one image. Strings NULL: none. */
+struct watch_result {
+    process_id process;
+    const char *watch, *text, *object;
+    enum ft_c_outcome outcome;
+    struct ft_c_watch counts; /* the record */
+};
+
 struct timeline {
     struct ft_reader *reader;
     int64_t origin;   /* CLOCK_MONOTONIC ns of time 0 */
@@ -289,6 +309,8 @@ struct timeline {
     size_t copy_count;
     bool by_library; /* the library wrote in this run */
     enum kernel_view kernel_view;
+    struct watch_result *watches; /* C, by time */
+    size_t watch_count;
     bool complete; /* nothing lost, torn, truncated, and every process covered */
     void *private;
 };
@@ -364,8 +386,15 @@ struct value timeline_written(const struct timeline *t, const struct event *e);
 struct value timeline_changed_from(const struct timeline *t, const struct event *e);
 /* What changes without being bound anew: list, dict, set and the like. */
 bool value_is_container(struct value value);
-/* The copy of a global a process has, or NONE. */
+/* WRITE of a C global: an address in the store instruction, for names_frame and names_line; 0 for Python's.
+ * *exact: false if the value was read back. */
+uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact);
+/* The copy of a global a process has (the first, if it has executed several images), or NONE. */
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
+/* WRITE, CHANGE, TEARDOWN: the copy it is about, or NONE. */
+copy_id timeline_copy_written(const struct timeline *t, const struct event *e);
+/* "app.i", "counter", "libfoo.so:state"; returns what snprintf does. */
+int global_format(const struct global *g, char *buffer, size_t size);
 /* A value as a person would write it; returns what snprintf does. */
 int value_format(struct value value, char *buffer, size_t size);
 /* Ghosts and the like left out because a damaged file named absurdly many. */

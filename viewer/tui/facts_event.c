@@ -282,11 +282,16 @@ static void of_write(struct facts *f, const struct event *e)
 {
     char text[200];
     if (e->child >= f->timeline->global_count) return;
-    const struct global *g = &f->timeline->globals[e->child];
+    bool exact;
     value_format(timeline_written(f->timeline, e), text, sizeof text);
     facts_add(f, "value", STYLE_VALUE, "%s", text);
-    facts_add(f, "global", STYLE_VALUE, "%s.%s", g->module, g->name);
+    global_format(&f->timeline->globals[e->child], text, sizeof text);
+    facts_add(f, "global", STYLE_VALUE, "%s", text);
     facts_add_thread(f, "written by", e->thread);
+    if (timeline_store(f->timeline, e, &exact)) {
+        if (!exact) facts_add(f, NULL, STYLE_DIM, "the value was read back after the store");
+        return; /* the store's function and line are its stack */
+    }
     struct ft_py_write w = FT_GET(py_write, e->record);
     char *file = w.file ? string_of(f, w.file) : NULL;
     if (file) facts_add(f, "at", STYLE_PYTHON, "%s:%u", file, w.line);
@@ -299,13 +304,15 @@ static void of_change(struct facts *f, const struct event *e)
     char text[200];
     if (e->child >= f->timeline->global_count) return;
     const struct global *g = &f->timeline->globals[e->child];
+    struct value before = timeline_changed_from(f->timeline, e);
     value_format(timeline_written(f->timeline, e), text, sizeof text);
     facts_add(f, "value", STYLE_VALUE, "%s", text);
-    value_format(timeline_changed_from(f->timeline, e), text, sizeof text);
-    facts_add(f, "before", STYLE_VALUE, "%s", text);
-    facts_add(f, "global", STYLE_VALUE, "%s.%s", g->module, g->name);
-    facts_add(f, NULL, STYLE_DIM,
-              "changed since the last look, not by binding the name: the writer was not seen");
+    value_format(before, text, sizeof text);
+    if (before.known) facts_add(f, "before", STYLE_VALUE, "%s", text);
+    global_format(g, text, sizeof text);
+    facts_add(f, "global", STYLE_VALUE, "%s", text);
+    facts_add(f, NULL, STYLE_DIM, "changed since the last look%s: the writer was not seen",
+              g->c ? "" : ", not by binding the name");
     facts_add_thread(f, "noticed by", e->thread);
 }
 
@@ -398,8 +405,8 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
     if ((e->type == EVENT_WRITE || e->type == EVENT_CHANGE) && e->child < t->global_count) {
         char value[100];
         value_format(timeline_written(t, e), value, sizeof value);
-        n = append(buffer, size, n, " ", t->globals[e->child].module);
-        n = append(buffer, size, n, ".", t->globals[e->child].name);
+        global_format(&t->globals[e->child], name, sizeof name);
+        n = append(buffer, size, n, " ", name);
         n = append(buffer, size, n, " = ", value);
     }
     if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_LOCK_WAIT) return;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "facts.h"
+#include "viewer/names.h"
 #include "viewer/text.h"
 #include "window.h"
 
@@ -14,9 +15,9 @@
 
 static void written_words(const struct timeline *t, const struct copy *copy, char *buffer, size_t size)
 {
-    char name[200], time[TEXT_SHORT], where[300] = "";
+    char name[200], time[TEXT_SHORT], place[NAMES_TEXT], where[300] = "";
     if (copy->changes && copy->changed > copy->written) {
-        snprintf(buffer, size, "changed in place, seen at %s: writer not seen",
+        snprintf(buffer, size, "changed%s, seen at %s: writer not seen", t->globals[copy->global].c ? "" : " in place",
                  time_text(copy->changed, 1000, time, sizeof time));
         return;
     }
@@ -25,7 +26,10 @@ static void written_words(const struct timeline *t, const struct copy *copy, cha
                  copy->birth == COPY_BY_FORK ? "as at the fork: never written here" : "never written");
         return;
     }
-    if (copy->file) snprintf(where, sizeof where, " (%s:%u)", copy->file, copy->line);
+    if (copy->file)
+        snprintf(where, sizeof where, " (%s:%u)", copy->file, copy->line);
+    else if (*names_written(place, sizeof place, t, copy))
+        snprintf(where, sizeof where, " at %s", place);
     bool known = copy->writer < t->thread_count;
     snprintf(buffer, size, "%llu write%s, last at %s%s%s%s%s", (unsigned long long)copy->writes,
              copy->writes == 1 ? "" : "s", time_text(copy->written, 1000, time, sizeof time),
@@ -76,21 +80,27 @@ void facts_copy(struct facts *f, copy_id id)
     const struct timeline *t = f->timeline;
     const struct copy *copy = &t->copies[id];
     const struct global *g = &t->globals[copy->global];
-    char text[WORDS], time[TEXT_SHORT];
-    facts_add(f, NULL, g->diverged ? STYLE_APART : STYLE_TITLE, "%s.%s: %zu cop%s, one a process%s",
-              g->module, g->name, g->count, g->count == 1 ? "y" : "ies",
+    char text[WORDS + NAMES_TEXT], time[TEXT_SHORT], name[512];
+    global_format(g, name, sizeof name);
+    facts_add(f, NULL, g->diverged ? STYLE_APART : STYLE_TITLE, "%s: %zu cop%s, one a process%s", name,
+              g->count, g->count == 1 ? "y" : "ies",
               g->diverged ? "; they went their own ways" : "");
     all_copies(f, g, id);
     facts_add(f, NULL, STYLE_NORMAL, "%s", "");
     facts_add_process(f, "this copy", copy->process);
     value_format(copy->at_birth, text, sizeof text);
     facts_add(f, "born", STYLE_NORMAL, "%s%s%s%s", time_text(copy->born, 1000, time, sizeof time),
-              copy->birth == COPY_BY_FORK ? " by fork, as " : ", with its module",
+              copy->birth == COPY_BY_FORK   ? " by fork, as "
+              : copy->birth == COPY_BY_IMPORT ? ", with its module"
+              : copy->birth == COPY_BY_LOAD   ? ", with its object"
+                                              : ", by an exec",
               copy->birth == COPY_BY_FORK ? text : "", copy->parent == NONE ? "" : ", from its parent's");
-    value_format(copy->last, text, sizeof text);
-    facts_add(f, "last value", STYLE_VALUE, "%s", text);
+    facts_add(f, "last value", STYLE_VALUE, "%s", names_value(text, sizeof text, t, copy, copy->last));
     facts_add_thread(f, "last writer", copy->writer);
-    if (copy->file && copy->writes) facts_add(f, "last line", STYLE_PYTHON, "%s:%u", copy->file, copy->line);
+    if (copy->file && copy->writes)
+        facts_add(f, "last line", STYLE_PYTHON, "%s:%u", copy->file, copy->line);
+    else if (*names_written(text, sizeof text, t, copy))
+        facts_add(f, "last store", STYLE_NORMAL, "%s", text);
     facts_add(f, "writes", STYLE_NORMAL, "%llu%s%s", (unsigned long long)copy->writes,
               copy->by_module ? ", by its module's own top level only" : "",
               g->watched ? "" : "; to see each one: record -w");

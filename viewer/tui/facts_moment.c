@@ -32,7 +32,9 @@ static void values(const struct tui *tui, process_id p, char *text, size_t size,
         const struct row *row = &tui->rows.row[i];
         if (row->kind != ROW_COPY || !values_at(&tui->values, row->copy, tui->now, &point)) continue;
         const struct global *g = &t->globals[t->copies[row->copy].global];
-        snprintf(name, sizeof name, ", %.90s.%.90s = ", g->module, g->name);
+        char full[180];
+        global_format(g, full, sizeof full);
+        snprintf(name, sizeof name, ", %s = ", full);
         value_format(point.unseen ? (struct value){0} : point.value, value, sizeof value);
         used = add(text, size, used, name, value, "");
     }

@@ -110,7 +110,9 @@ static global_id find_global(const struct timeline *t, const struct timeline *ol
     if (global >= old->global_count) return NONE;
     const struct global *was = &old->globals[global];
     for (global_id g = 0; g < t->global_count; g++)
-        if (!strcmp(t->globals[g].module, was->module) && !strcmp(t->globals[g].name, was->name)) return g;
+        if (!strcmp(t->globals[g].module, was->module) && !strcmp(t->globals[g].name, was->name) &&
+            t->globals[g].c == was->c)
+            return g;
     return NONE;
 }
 

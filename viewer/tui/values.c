@@ -7,13 +7,6 @@
 
 static bool watched(const struct timeline *t, copy_id c) { return t->globals[t->copies[c].global].watched; }
 
-/* The copy an event is a point of, or NONE. */
-static copy_id copy_written(const struct timeline *t, const struct event *e)
-{
-    if (e->type != EVENT_WRITE && e->type != EVENT_TEARDOWN) return NONE;
-    return e->child < t->global_count ? timeline_copy(t, e->child, e->process) : NONE;
-}
-
 static int64_t time_of(const struct values *v, copy_id copy, uint32_t ref)
 {
     const struct timeline *t = v->timeline;
@@ -39,7 +32,7 @@ static void each(struct values *v, void (*put)(struct values *v, copy_id copy, u
 {
     const struct timeline *t = v->timeline;
     for (event_id i = 0; t->copy_count && i < t->event_count; i++) {
-        copy_id c = copy_written(t, &t->events[i]);
+        copy_id c = timeline_copy_written(t, &t->events[i]);
         if (c != NONE && watched(t, c)) put(v, c, i);
     }
     for (copy_id c = 0; c < t->copy_count; c++) {
@@ -148,7 +141,7 @@ struct point values_point(const struct values *v, copy_id id, uint32_t i)
     const struct copy *copy = &t->copies[id];
     bool unseen = !watched(t, id) && copy->writes && copy->written != NEVER;
     if (i >= values_count(v, id)) {
-        struct value birth = copy->birth == COPY_BY_FORK ? copy->at_birth : (struct value){.known = true};
+        struct value birth = copy->birth != COPY_BY_IMPORT ? copy->at_birth : (struct value){.known = true};
         return (struct point){copy->born, birth, NONE, POINT_BIRTH, unseen && copy->written > copy->born};
     }
     uint32_t ref = v->points[v->first[id] + i];
@@ -183,11 +176,16 @@ bool values_apart(const struct values *v, copy_id copy, int64_t ns)
 
 bool value_number(struct value value, double *number)
 {
-    if (value.kind == FT_PY_KIND_int || value.kind == FT_PY_KIND_bool)
-        *number = (double)(int64_t)value.bits;
-    else if (value.kind == FT_PY_KIND_float)
-        memcpy(number, &value.bits, sizeof *number);
-    else
-        return false;
+    switch (value.kind) {
+    case FT_PY_KIND_int:
+    case FT_PY_KIND_bool:
+    case FT_C_KIND_signed:
+    case FT_C_KIND_boolean:
+    case FT_C_KIND_enumeration: *number = (double)(int64_t)value.bits; break;
+    case FT_C_KIND_unsigned: *number = (double)value.bits; break;
+    case FT_PY_KIND_float:
+    case FT_C_KIND_real: memcpy(number, &value.bits, sizeof *number); break;
+    default: return false;
+    }
     return value.known && *number - *number == 0; /* no NaN, no infinity */
 }

@@ -142,8 +142,8 @@ void draw_strip_label(struct pane *p, const struct row *row, int x, int y, int e
         value_format(point.unseen ? (struct value){0} : point.value, value, sizeof value);
     int wide = grid_width(p->g, value, 10), room = end - x - (wide ? wide + 1 : 0);
     if (room < 8) room = end - x, wide = 0;
-    snprintf(text, sizeof text, "%s%s.%s", global->diverged ? p->g->ascii ? "!= " : "≠ " : "= ",
-             global->module, global->name);
+    int used = snprintf(text, sizeof text, "%s", global->diverged ? p->g->ascii ? "!= " : "≠ " : "= ");
+    global_format(global, text + used, sizeof text - (size_t)used);
     grid_text(p->g, x, y, room, style, text);
     if (wide) grid_text(p->g, end - wide, y, wide, STYLE_DIM, value);
 }

@@ -1,0 +1,194 @@
+/*
+ * ask.c: forktrace-watch is run without the program noticing: as the child of a
+ * child that has no exit signal (no SIGCHLD, and wait() skips it). That one
+ * does not execute anything, for then it would get one. Both borrow our memory,
+ * as vfork children do, on stacks of their own, and are waited for at once.
+ */
+#define _GNU_SOURCE
+#include "preload/watch/ask.h"
+
+#if defined __x86_64__
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "preload/self.h"
+#include "trace/syscall.h"
+
+#define ROOM  (1u << 20) /* for a question */
+#define STACK (64u << 10)
+
+/* libc's, below our wrapper of it: this child is no event of the program. */
+HOOK_REAL(int, clone, (int (*)(void *), void *, int, void *, ...));
+
+/* --- the question --------------------------------------------------------------------------- */
+
+/* Objects by where they are mapped; the same address later means another object. */
+#define ASKED 1024
+static uint64_t asked[ASKED];
+static uint32_t asked_count;
+
+struct asking {
+    char *at, *end;
+    uint32_t count, fresh;
+};
+
+static bool is_new(uint64_t start)
+{
+    for (uint32_t i = 0; i < asked_count; i++)
+        if (asked[i] == start) return false;
+    if (asked_count < ASKED) asked[asked_count++] = start;
+    return true;
+}
+
+static int add_object(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct asking *a = context;
+    bool program = !info->dlpi_name || !*info->dlpi_name;
+    const char *path = program ? self_program() : info->dlpi_name;
+    struct plan_loaded loaded = {.bias = info->dlpi_addr, .start = UINT64_MAX, .program = program};
+    char full[PATH_MAX];
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uint64_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD) continue;
+        if (start < loaded.start) loaded.start = start;
+        if (start + segment->p_memsz > loaded.end) loaded.end = start + segment->p_memsz;
+    }
+    if (*path != '/') { /* a relative name, as in LD_PRELOAD=./x.so; the vdso has no file */
+        if (!strchr(path, '/') || ft_syscall(SYS_getcwd, full, sizeof full) <= 0) return 0;
+        size_t length = strlen(full);
+        snprintf(full + length, sizeof full - length, "/%s", path);
+        path = full;
+    }
+    if (!strcmp(path, self_library()) || loaded.start == UINT64_MAX) return 0;
+    size_t length = strlen(path) + 1;
+    if (a->at + sizeof loaded + length > a->end) return 0;
+    loaded.fresh = is_new(loaded.start);
+    a->fresh += loaded.fresh;
+    a->count++;
+    memcpy(a->at, &loaded, sizeof loaded);
+    memcpy(a->at + sizeof loaded, path, length);
+    a->at += sizeof loaded + length;
+    return 0;
+}
+
+/* Fill the memory file; false: there is nothing new to ask about. */
+static bool write_question(char *memory, struct plan_question *question, const char *watch)
+{
+    struct asking a = {.at = memory + sizeof *question, .end = memory + ROOM};
+    size_t length = strlen(watch) + 1;
+    if (length > ROOM / 2) return false;
+    memcpy(a.at, watch, length);
+    a.at += length;
+    dl_iterate_phdr(add_object, &a);
+    question->magic = PLAN_ASK;
+    question->objects = a.count;
+    memcpy(memory, question, sizeof *question);
+    return a.fresh;
+}
+
+/* --- the child ------------------------------------------------------------------------------ */
+
+struct start {
+    int fd;
+    char *stack;
+    char path[PATH_MAX];
+};
+
+/* These two run in our memory: system calls only. */
+static int grandchild(void *argument)
+{
+    const struct start *start = argument;
+    char *argv[] = {(char *)(uintptr_t)start->path, NULL}, *envp[] = {NULL};
+    if (start->fd == PLAN_FD)
+        ft_syscall(SYS_fcntl, PLAN_FD, F_SETFD, 0);
+    else if (ft_syscall(SYS_dup3, start->fd, PLAN_FD, 0) < 0)
+        ft_syscall(SYS_exit, 126);
+    ft_syscall(SYS_close_range, PLAN_FD + 1, ~0u, 0);
+    long null = ft_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR); /* the program's terminal is not ours */
+    for (int fd = 0; null >= 0 && fd < 3; fd++) ft_syscall(SYS_dup3, (int)null, fd, 0);
+    ft_syscall(SYS_execve, start->path, argv, envp);
+    ft_syscall(SYS_exit, 127);
+    return 0;
+}
+
+static int child(void *argument)
+{
+    struct start *start = argument;
+    int status = -1;
+    long pid = REAL(clone)(grandchild, start->stack + STACK / 2, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+    while (pid > 0 && ft_syscall(SYS_wait4, pid, &status, 0, NULL) == -EINTR) {
+    }
+    ft_syscall(SYS_exit, pid > 0 && !status ? 0 : 1);
+    return 0;
+}
+
+static bool run(struct start *start)
+{
+    char *stack = (char *)ft_syscall(SYS_mmap, NULL, STACK, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0L);
+    if ((long)stack < 0 && (long)stack > -4096) return false;
+    start->stack = stack;
+    uint64_t all = ~0ull, before;
+    int status = -1;
+    /* handlers must not run in the children, which have our memory */
+    ft_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+    long pid = REAL(clone)(child, stack + STACK, CLONE_VM | CLONE_VFORK, start);
+    while (pid > 0 && ft_syscall(SYS_wait4, pid, &status, __WCLONE, NULL) == -EINTR) {
+    }
+    ft_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
+    ft_syscall(SYS_munmap, stack, STACK);
+    return pid > 0 && !status;
+}
+
+/* --- the answer ----------------------------------------------------------------------------- */
+
+static const struct plan_answer *map_answer(int fd, size_t *size)
+{
+    struct plan_answer head;
+    if (ft_syscall(SYS_pread64, fd, &head, sizeof head, 0L) != sizeof head || head.magic != PLAN_ANSWER)
+        return NULL;
+    *size = head.size;
+    long r = ft_syscall(SYS_mmap, NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0L);
+    return r < 0 && r > -4096 ? NULL : (const struct plan_answer *)r;
+}
+
+static bool find_program(char *path)
+{
+    const char *library = self_library(), *slash = strrchr(library, '/');
+    return slash && snprintf(path, PATH_MAX, "%.*s/forktrace-watch", (int)(slash - library), library) < PATH_MAX;
+}
+
+const struct plan_answer *ask(struct plan_question *question, const char *watch, size_t *size)
+{
+    static struct start start;
+    const struct plan_answer *answer = NULL;
+    long fd = ft_syscall(SYS_memfd_create, "forktrace-watch", MFD_CLOEXEC);
+    if (fd < 0 || !find_program(start.path) || ft_syscall(SYS_ftruncate, (int)fd, (long)ROOM)) goto failed;
+    long memory =
+        ft_syscall(SYS_mmap, NULL, (size_t)ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0L);
+    if (memory < 0 && memory > -4096) goto failed;
+    bool anything = write_question((char *)memory, question, watch);
+    ft_syscall(SYS_munmap, memory, (size_t)ROOM);
+    start.fd = (int)fd;
+    if (!anything)
+        answer = ASK_NOTHING_NEW;
+    else if (run(&start))
+        answer = map_answer((int)fd, size);
+failed:
+    if (fd >= 0) ft_syscall(SYS_close, (int)fd);
+    if (!answer) self_note(FT_NOTE_WATCH_FINDER, start.path);
+    return answer;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* ask.h: running forktrace-watch. Inside preload/watch/ only. */
+#ifndef WATCH_ASK_H
+#define WATCH_ASK_H
+
+#include <stddef.h>
+
+#include "preload/watch/plan.h"
+
+#define ASK_NOTHING_NEW ((const struct plan_answer *)1) /* no object was loaded since */
+
+/*
+ * What to do for `watch` in the objects loaded now that were not asked about
+ * before: mapped memory of *size bytes, the caller's to unmap. NULL: it could
+ * not be found out (a note says so). Takes the loader's lock.
+ */
+const struct plan_answer *ask(struct plan_question *question, const char *watch, size_t *size);
+
+#endif

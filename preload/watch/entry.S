@@ -1,0 +1,74 @@
+/*
+ * entry.S: where a trampoline goes when its thread has no page to write to, or
+ * after a fork: saves what C code may change and calls watch_write.
+ *
+ * In: rcx the value, rdx what was written (see watch_write). The trampoline has
+ * saved rax, rcx, rdx and the flags it needs, and skipped the red zone. The
+ * vector registers are the program's: they are saved with xsave, or fxsave on
+ * machines without it.
+ */
+#if defined __x86_64__
+        .text
+        .globl  watch_entry
+        .hidden watch_entry
+        .type   watch_entry, @function
+        .p2align 4
+watch_entry:
+        .cfi_startproc
+        pushfq
+        .cfi_adjust_cfa_offset 8
+        cld
+        push    %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbp, 0
+        mov     %rsp, %rbp
+        .cfi_def_cfa_register %rbp
+        push    %rsi
+        push    %rdi
+        push    %r8
+        push    %r9
+        push    %r10
+        push    %r11
+        mov     %rcx, %rdi
+        mov     %rdx, %rsi
+        mov     watch_state_size(%rip), %eax
+        sub     %rax, %rsp
+        and     $-64, %rsp
+        mov     watch_state_mask(%rip), %eax
+        test    %eax, %eax
+        jz      1f
+        xor     %edx, %edx
+        mov     %rdx, 512(%rsp)         /* the header of the area */
+        mov     %rdx, 520(%rsp)
+        mov     %rdx, 528(%rsp)
+        mov     %rdx, 536(%rsp)
+        mov     %rdx, 544(%rsp)
+        mov     %rdx, 552(%rsp)
+        mov     %rdx, 560(%rsp)
+        mov     %rdx, 568(%rsp)
+        xsave64 (%rsp)
+        call    watch_write
+        mov     watch_state_mask(%rip), %eax
+        xor     %edx, %edx
+        xrstor64 (%rsp)
+        jmp     2f
+1:      fxsave64 (%rsp)
+        call    watch_write
+        fxrstor64 (%rsp)
+2:      lea     -48(%rbp), %rsp
+        pop     %r11
+        pop     %r10
+        pop     %r9
+        pop     %r8
+        pop     %rdi
+        pop     %rsi
+        pop     %rbp
+        .cfi_def_cfa %rsp, 16
+        .cfi_restore %rbp
+        popfq
+        .cfi_adjust_cfa_offset -8
+        ret
+        .cfi_endproc
+        .size   watch_entry, . - watch_entry
+#endif
+        .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,57 @@
+/*
+ * finder.h: what the parts of forktrace-watch share: main.c (the question and
+ * the answer), regions.c (which instructions are moved), emit.c (the code).
+ */
+#ifndef FINDER_H
+#define FINDER_H
+
+#include "preload/watch/plan.h"
+#include "symbols/watch.h"
+
+/* An array that grows. */
+struct list {
+    void *items;
+    size_t count, room, each;
+};
+void *list_add(struct list *list, const void *item); /* exits if there is no memory */
+
+struct answer {
+    const struct plan_question *question;
+    struct list watches, globals, sites, codes, patches, fixes, text;
+};
+uint32_t answer_text(struct answer *a, const char *bytes, size_t length); /* its offset in a->text */
+
+/* All watches, in one object's code. */
+struct job {
+    struct answer *answer;
+    const struct watch *const *watches;
+    const uint64_t *addresses;         /* of what each watches, in memory */
+    const struct stores_target *targets;
+    struct plan_watch **counts;        /* of each */
+    size_t count;
+    const struct watch_object *object; /* whose code */
+    uint32_t code;                     /* index of its plan_code */
+    struct list bytes;                 /* of that code */
+};
+
+/* The plan_global of what a watch watches, or of `size` bytes at an offset into it. */
+uint32_t job_global(struct job *job, size_t watch, uint64_t offset, uint64_t size);
+
+/* May this store write to what a watch watches? */
+bool job_concerns(const struct job *job, const struct code *c, size_t watch);
+
+/* regions.c: make patches of the stores in a function. */
+void regions_of(void *job, const struct function *function);
+/* Leave out the patches into whose middle code elsewhere branches; call it when all functions were seen. */
+void regions_check(struct job *job, struct symbols *s, size_t first_patch);
+
+/*
+ * emit.c: append code for `count` instructions from `code` on to the job's
+ * bytes: each as it was, after each store what records it. False: one of them
+ * cannot be done; nothing was appended then.
+ */
+bool emit_region(struct job *job, const struct code *code, size_t count);
+/* Whether emit_region can do this store. */
+bool emit_can(const struct code *c);
+
+#endif

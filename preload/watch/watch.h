@@ -1,0 +1,58 @@
+/*
+ * watch.h: writes to C globals, seen by patched stores: every instruction found
+ * to store to a watched object jumps into a trampoline that does the store and
+ * then appends 16 bytes to a page of the trace that is this thread's alone.
+ *
+ * Nothing here costs anything while no C global is watched: `watching` is one
+ * load. x86-64 only; elsewhere a note says so.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "preload/self.h"
+
+extern bool watching; /* set once, by the constructor */
+
+/*
+ * Constructor only, after the birth record. `list` is FORKTRACE_WATCH, kept by
+ * the caller; items that begin with "py:" are not ours.
+ */
+void watch_init(const char *list);
+
+/*
+ * dlopen returned: look for stores in what is new. `threads`: thread_known()
+ * before the call; more of them now may run the new code already. Normal context only; keeps errno.
+ */
+void watch_loaded(uint32_t threads);
+
+/* The values as they are, where they changed since they were told last. Async-signal-safe. */
+void watch_tell(ft_ref fork);
+static inline void watch_at_fork(ft_ref fork)
+{
+    if (unlikely(watching)) watch_tell(fork);
+}
+static inline void watch_at_end(void)
+{
+    if (unlikely(watching)) watch_tell(0);
+}
+
+/*
+ * Where this thread's next write goes. Known to the trampolines: cursor is
+ * first. Its low 12 bits below WATCH_FIRST: there is no page, or it is full.
+ */
+struct place {
+    uint64_t cursor;
+    struct ft_c_writes *page; /* that cursor is in, or was */
+    uint32_t count;           /* writes before there was a page */
+};
+#define WATCH_FIRST 128
+extern __thread struct place place __attribute__((tls_model("initial-exec")));
+
+/* What follows is not this task's any more: a child after a fork, a thread at its end, a vfork child. */
+void watch_leave(bool ours);
+static inline void watch_reset(bool ours)
+{
+    if (unlikely(place.cursor)) watch_leave(ours);
+}
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * watch.h: what a WATCH means in a set of loaded objects: which object, where
+ * in it, how long, of what type.
+ *
+ *     counter   libfoo.so:state   pool.size   table[3].count   counter+8/4   0xADDR/LEN
+ */
+#ifndef SYMBOLS_WATCH_H
+#define SYMBOLS_WATCH_H
+
+#include <elfutils/libdw.h>
+
+#include "stores.h"
+#include "trace/format.h"
+
+struct watch_object {
+    const char *path;
+    uint64_t bias, start, end; /* in memory */
+    bool program;              /* the program itself, not a library */
+};
+
+/* What memory holds, as far as DWARF or a symbol's size tells. */
+struct watch_type {
+    uint64_t size;
+    uint32_t element; /* of an array; 0: it is none */
+    uint8_t kind;     /* enum ft_c_kind; of an element if it is an array */
+    char *names;      /* of an enumeration: "NAME=number", each ended by a NUL; the caller's to free */
+    size_t names_length;
+};
+
+struct watch {
+    char name[256];    /* what it is called in the trace */
+    char symbol[128];  /* the object's own name; "" for an address */
+    size_t object;     /* index; SIZE_MAX: none (an address) */
+    bool exported;     /* other objects find it by its name */
+    struct stores_target where; /* in the object's ELF file; an address: in memory */
+    struct watch_type type;
+    bool typed;    /* DWARF knows it: */
+    Dwarf_Die die; /* the type of the whole object */
+};
+
+/*
+ * Resolve `expression` (of `length` bytes). `text` gets what helps if it is not
+ * found: names that are near, and the objects searched.
+ */
+enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, const char *expression,
+                             size_t length, struct watch *w, char *text, size_t room);
+
+/* The name and type of `size` bytes at an offset into w's object: "pool.size" or "pool+8/4". */
+void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *name, size_t room,
+                 struct watch_type *type);
+
+#endif

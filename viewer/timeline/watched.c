@@ -1,0 +1,324 @@
+/*
+ * watched.c: C globals: what was watched, which instruction is meant by the id
+ * of a site, and the writes, one event each. Their copies are globals.c's.
+ *
+ * Definitions are those of a family: what one process described (a global, a
+ * store), all that were forked from its image know too.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+
+/* --- definitions ------------------------------------------------------------------------------ */
+
+static const char *last_part(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash ? slash + 1 : path ? path : "?";
+}
+
+/* The global of this name in that object; made if it is new. */
+static global_id global_named(struct build *b, const struct defined *d, const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    const char *path = d->path ? d->path : "?";
+    for (const char *c = path; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+    h *= 0x100000001b3u; /* a Python module's names have no such byte between them */
+    for (const char *c = name; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+    uint32_t *known = map_get(&b->by_name, h, 1);
+    if (known) return *known;
+    struct timeline *t = b->t;
+    t->globals = build_grow(b, t->globals, t->global_count, sizeof *t->globals);
+    t->globals[t->global_count] = (struct global){.c = true,
+                                                  .library = !(d->record.flags & FT_C_PROGRAM),
+                                                  .shared = d->record.flags & FT_C_SHARED,
+                                                  .path = d->path,
+                                                  .module = last_part(d->path),
+                                                  .name = name,
+                                                  .first = NONE,
+                                                  .watched = true};
+    build_map_put(b, &b->by_name, h, 1, (uint32_t)t->global_count);
+    return (global_id)t->global_count++;
+}
+
+static bool is_piecemeal(const struct defined *d) { return d->record.size > 8; }
+
+/* This process has its copy from here on. */
+static void has_copy(struct build *b, global_id global, process_id process, unsigned image, int64_t ns,
+                     struct value value)
+{
+    copy_id id = globals_copy(b, global, process, image);
+    struct copy *copy = &b->t->copies[id];
+    if (copy->born != NEVER) return;
+    copy->birth = image ? COPY_BY_EXEC : COPY_BY_LOAD;
+    copy->born = ns;
+    copy->at_birth = value;
+    if (!copy->writes) copy->last = value;
+}
+
+void watched_global(struct build *b, const struct item *it)
+{
+    struct defined d = {.record = FT_GET(c_global, it->record), .global = NONE};
+    const struct task *task = task_of(b, it);
+    d.path = build_string_once(b, d.record.object);
+    d.name = build_string_once(b, d.record.name);
+    if (!d.name) d.name = "?";
+    d.process = b->t->threads[task->thread].process;
+    d.image = task->image;
+    d.ns = it->ns;
+    if (!is_piecemeal(&d)) {
+        d.global = global_named(b, &d, d.name);
+        has_copy(b, d.global, d.process, d.image, it->ns, watched_value(b, &d, 0, d.record.size, d.record.value));
+    }
+    b->defined = build_grow(b, b->defined, b->defined_count, sizeof d);
+    build_map_put(b, &b->by_definition, it->ref, 0, (uint32_t)b->defined_count);
+    b->defined[b->defined_count++] = d;
+}
+
+void watched_sites(struct build *b, const struct item *it)
+{
+    size_t length;
+    uint32_t count = FT_GET(c_sites, it->record).count;
+    const struct ft_c_site *site = ft_tail(it->record, sizeof(struct ft_c_sites), &length);
+    const struct task *task = task_of(b, it);
+    uint32_t family = build_family(b, b->t->threads[task->thread].process, task->image);
+    if (count > length / sizeof *site) count = (uint32_t)(length / sizeof *site);
+    for (uint32_t i = 0; i < count; i++) {
+        struct ft_c_site copy;
+        memcpy(&copy, &site[i], sizeof copy);
+        copy.pc++; /* in the instruction, as a return address would be behind it */
+        b->sites = build_grow(b, b->sites, b->site_count, sizeof copy);
+        build_map_put(b, &b->by_site_id, family, copy.id, (uint32_t)b->site_count);
+        b->sites[b->site_count++] = copy;
+    }
+}
+
+void watched_watch(struct build *b, const struct item *it)
+{
+    struct ft_c_watch w = FT_GET(c_watch, it->record);
+    struct timeline *t = b->t;
+    t->watches = build_grow(b, t->watches, t->watch_count, sizeof *t->watches);
+    t->watches[t->watch_count++] = (struct watch_result){.process = process_of(b, it),
+                                                         .watch = build_string_once(b, w.watch),
+                                                         .text = build_string_once(b, w.text),
+                                                         .object = build_string_once(b, w.object),
+                                                         .outcome = (enum ft_c_outcome)w.outcome,
+                                                         .counts = w};
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
+static uint64_t extended(uint64_t bits, unsigned size, bool sign)
+{
+    unsigned spare = size && size < 8 ? 64 - 8 * size : 0;
+    return sign ? (uint64_t)((int64_t)(bits << spare) >> spare) : bits << spare >> spare;
+}
+
+/* The enumerator's "NAME=number", or NULL. */
+static const char *enumerator(const struct build *b, ft_ref names, int64_t number)
+{
+    size_t length;
+    bool cut;
+    const char *at = ft_reader_string(b->t->reader, names, &length, &cut), *end = at + length;
+    while (at < end) {
+        size_t one = strnlen(at, (size_t)(end - at));
+        const char *equals = memchr(at, '=', one);
+        if (one == (size_t)(end - at)) return NULL; /* not ended by a NUL: cut */
+        if (equals && strtoll(equals + 1, NULL, 10) == number) return at;
+        at += one + 1;
+    }
+    return NULL;
+}
+
+struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size, uint64_t bits)
+{
+    bool element = d->record.element && size == d->record.element && offset % size == 0;
+    bool typed = size == d->record.size || element;
+    unsigned kind = typed && d->record.kind >= FT_C_KIND_signed && d->record.kind <= FT_C_KIND_raw
+                        ? d->record.kind
+                        : FT_C_KIND_signed;
+    struct value v = {.kind = (uint8_t)kind, .known = true, .size = (uint8_t)(size < 8 ? size : 8)};
+    v.bits = extended(bits, v.size, kind == FT_C_KIND_signed || kind == FT_C_KIND_enumeration);
+    float single;
+    if (kind == FT_C_KIND_real && size == sizeof single) {
+        memcpy(&single, &bits, sizeof single);
+        double number = single;
+        memcpy(&v.bits, &number, sizeof v.bits);
+    }
+    if (kind == FT_C_KIND_enumeration) v.text = enumerator(b, d->record.names, (int64_t)v.bits);
+    return v;
+}
+
+/* --- writes ----------------------------------------------------------------------------------- */
+
+struct write {
+    const struct ft_c_site *site;
+    const struct defined *defined;
+    uint64_t value, offset, size;
+};
+
+/* What an id and a word of value mean. */
+static bool decode(const struct build *b, uint32_t family, uint16_t id, uint64_t value, uint64_t offset, bool packed,
+                   struct write *w)
+{
+    uint32_t *index = map_get(&b->by_site_id, family, id);
+    if (!index) return false;
+    w->site = &b->sites[*index];
+    uint32_t *defined = map_get(&b->by_definition, w->site->global, 0);
+    if (!defined) return false;
+    w->defined = &b->defined[*defined];
+    w->value = value;
+    w->offset = offset;
+    w->size = w->defined->record.size;
+    if (!(w->site->flags & FT_C_OFFSET)) return true;
+    w->size = w->site->size ? w->site->size : 1;
+    if (packed) w->offset = value >> 32, w->value = value & UINT32_MAX;
+    return w->offset < w->defined->record.size;
+}
+
+static bool decode_event(const struct build *b, const struct event *e, struct write *w)
+{
+    if (!e->record || (e->record->type != FT_C_WRITE && e->record->type != FT_C_WRITES)) return false;
+    uint32_t family = build_family(b, e->process, e->image);
+    if (e->record->type == FT_C_WRITE) {
+        struct ft_c_write r = FT_GET(c_write, e->record);
+        return decode(b, family, r.site, r.value, r.offset, false, w);
+    }
+    size_t length;
+    const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
+    if (e->entry >= length / sizeof *entry) return false;
+    return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[e->entry].stamp), entry[e->entry].value, 0, true, w);
+}
+
+/* "table[3]", "table+12/4" of what is written piece by piece. */
+static global_id piece(struct build *b, const struct write *w)
+{
+    const struct defined *d = w->defined;
+    char name[300];
+    uint32_t element = d->record.element;
+    if (element && w->size == element && w->offset % element == 0)
+        snprintf(name, sizeof name, "%s[%" PRIu64 "]", d->name, w->offset / element);
+    else
+        snprintf(name, sizeof name, "%s+%" PRIu64 "/%" PRIu64, d->name, w->offset, w->size);
+    return global_named(b, d, build_text(b, name, strlen(name)));
+}
+
+static void add_write(struct build *b, const struct item *it, const struct write *w, uint64_t entry)
+{
+    global_id global = w->defined->global != NONE ? w->defined->global : piece(b, w);
+    event_id e = event_add(b, it, EVENT_WRITE);
+    struct event *event = &b->t->events[e];
+    event->child = global;
+    event->entry = entry;
+    event->flags &= (uint8_t)~EVENT_UNFINISHED;
+    copy_id id = globals_copy(b, global, event->process, event->image);
+    struct copy *copy = &b->t->copies[id];
+    copy->writes++;
+    if (copy->written != NEVER && copy->written > it->ns) return;
+    copy->written = it->ns;
+    copy->last = watched_value(b, w->defined, w->offset, w->size, w->value);
+    copy->writer = event->thread;
+    copy->pc = w->site->pc;
+}
+
+static uint32_t family_of_item(struct build *b, const struct item *it)
+{
+    const struct task *task = task_of(b, it);
+    return build_family(b, b->t->threads[task->thread].process, task->image);
+}
+
+void watched_write(struct build *b, const struct item *it)
+{
+    struct ft_c_write r = FT_GET(c_write, it->record);
+    struct write w;
+    if (decode(b, family_of_item(b, it), r.site, r.value, r.offset, false, &w)) add_write(b, it, &w, 0);
+}
+
+/* A stamp's time: the counter near the record's own, of which it has the low bits. */
+static uint64_t stamp_counter(uint64_t stamp, uint64_t near)
+{
+    uint64_t mask = (1ull << FT_C_STAMP_BITS) - 1;
+    return near + ((FT_C_STAMP_COUNTER(stamp) - (near & ~15ull)) & mask);
+}
+
+void watched_writes(struct build *b, const struct item *it)
+{
+    size_t length;
+    const struct ft_c_entry *entry = ft_tail(it->record, offsetof(struct ft_c_writes, entry), &length);
+    uint32_t family = family_of_item(b, it);
+    int64_t start = ft_reader_ns(b->t->reader, it->record->time);
+    for (size_t i = 0; i < length / sizeof *entry && i < FT_C_ENTRIES; i++) {
+        struct ft_c_entry e;
+        struct write w;
+        memcpy(&e, &entry[i], sizeof e);
+        if (!e.stamp || !decode(b, family, (uint16_t)FT_C_STAMP_SITE(e.stamp), e.value, 0, true, &w)) continue;
+        struct item at = *it;
+        int64_t passed = ft_reader_ns(b->t->reader, stamp_counter(e.stamp, it->record->time)) - start;
+        at.ns += passed > 0 ? passed : 0;
+        add_write(b, &at, &w, i);
+    }
+}
+
+/* --- looked at -------------------------------------------------------------------------------- */
+
+void watched_told(struct build *b, const struct item *it)
+{
+    struct ft_c_value v = FT_GET(c_value, it->record);
+    uint32_t *index = map_get(&b->by_definition, v.global, 0);
+    if (!index || b->defined[*index].global == NONE) return;
+    const struct defined *d = &b->defined[*index];
+    const struct task *task = task_of(b, it);
+    struct told told = {.global = d->global,
+                        .process = b->t->threads[task->thread].process,
+                        .thread = task->thread,
+                        .image = task->image,
+                        .record = it->record,
+                        .fork = ft_reader_find(b->t->reader, v.fork, FT_FORK),
+                        .ns = it->ns,
+                        .value = watched_value(b, d, 0, d->record.size, v.value)};
+    b->told = build_grow(b, b->told, b->told_count, sizeof told);
+    b->told[b->told_count++] = told;
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+struct value watched_looked(const struct timeline *t, const struct event *e)
+{
+    struct build *b = build_of(t);
+    struct ft_c_value v = FT_GET(c_value, e->record);
+    uint32_t *index = map_get(&b->by_definition, v.global, 0);
+    if (!index) return (struct value){0};
+    return watched_value(b, &b->defined[*index], 0, b->defined[*index].record.size, v.value);
+}
+
+struct value watched_written(const struct timeline *t, const struct event *e)
+{
+    struct build *b = build_of(t);
+    struct write w;
+    if (!decode_event(b, e, &w)) return (struct value){0};
+    return watched_value(b, w.defined, w.offset, w.size, w.value);
+}
+
+const uint64_t *watched_store(const struct timeline *t, const struct event *e)
+{
+    struct write w;
+    return decode_event(build_of(t), e, &w) ? &w.site->pc : NULL;
+}
+
+uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact)
+{
+    struct write w;
+    *exact = true;
+    if (e->type != EVENT_WRITE || !decode_event(build_of(t), e, &w)) return 0;
+    *exact = !(w.site->flags & FT_C_READ_BACK);
+    return w.site->pc;
+}
+
+void watched_free(struct build *b)
+{
+    free(b->defined), free(b->sites), free(b->t->watches);
+    map_free(&b->by_definition), map_free(&b->by_site_id);
+}
