@@ -15,7 +15,7 @@
 
 #include "private.h"
 
-#define WIDEST    64  /* bytes a store may begin before the range */
+#define WIDEST    64 /* bytes a store may begin before the range */
 #define FUNCTION  (1u << 20)
 #define SLOTS_MAX 64
 
@@ -41,9 +41,9 @@ struct search {
 
 /* What an instruction does to the registers that hold the address; bit n: register n. */
 struct flow {
-    uint16_t in, out;     /* before and after it */
-    uint16_t kills;       /* it overwrites */
-    uint16_t from;        /* if one of these holds it, `to` does afterwards */
+    uint16_t in, out; /* before and after it */
+    uint16_t kills;   /* it overwrites */
+    uint16_t from;    /* if one of these holds it, `to` does afterwards */
     uint16_t to;
     uint64_t takes;       /* `to` does in any case: whose address it is; bit n: target n */
     uint16_t addressing;  /* registers in the address it stores to */
@@ -61,8 +61,9 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 static uint16_t bit(ZydisRegister r)
 {
     ZydisRegister wide = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
-    return wide >= ZYDIS_REGISTER_RAX && wide <= ZYDIS_REGISTER_R15 ? (uint16_t)(1u << (wide - ZYDIS_REGISTER_RAX))
-                                                                    : 0;
+    return wide >= ZYDIS_REGISTER_RAX && wide <= ZYDIS_REGISTER_R15
+               ? (uint16_t)(1u << (wide - ZYDIS_REGISTER_RAX))
+               : 0;
 }
 
 /* The targets whose object this is in, or a little off. */
@@ -86,7 +87,8 @@ static uint64_t is_slot(const struct search *s, uint64_t address)
 static bool is_watched(const struct search *s, uint64_t address, uint64_t size)
 {
     for (size_t i = 0; i < s->target_count; i++)
-        if (s->targets[i].here && overlaps(address, size, s->targets[i].start, s->targets[i].size)) return true;
+        if (s->targets[i].here && overlaps(address, size, s->targets[i].start, s->targets[i].size))
+            return true;
     return false;
 }
 
@@ -271,7 +273,8 @@ static void look_at(struct search *s, const uint8_t *bytes, uint64_t address, si
     for (size_t i = 0; i < n; i++) taken |= s->flow[i].takes;
     for (size_t i = 0; i < n; i++) {
         struct code *c = &s->code[i];
-        for (size_t k = 0; s->flow[i].takes && k < s->target_count; k++) s->counts[k].taken += s->flow[i].takes >> k & 1;
+        for (size_t k = 0; s->flow[i].takes && k < s->target_count; k++)
+            s->counts[k].taken += s->flow[i].takes >> k & 1;
         if (c->store != STORE_DIRECT && s->flow[i].in & s->flow[i].addressing) {
             c->store = STORE_FOLLOWED;
             c->targets |= taken;
@@ -328,7 +331,8 @@ static void search_section(struct search *s, const uint8_t *bytes, uint64_t star
 {
     uint64_t low, high;
     span_of(s, &low, &high);
-    uint32_t span = (uint32_t)(high - low), base = (uint32_t)start + 4 - (uint32_t)low, absolute = (uint32_t)low;
+    uint32_t span = (uint32_t)(high - low), base = (uint32_t)start + 4 - (uint32_t)low,
+             absolute = (uint32_t)low;
     s->done = 0;
     for (size_t at = 0; at + 4 <= size; at++) {
         uint32_t value;

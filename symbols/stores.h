@@ -25,20 +25,21 @@ struct stores_target {
 enum store_kind {
     STORE_NONE,
     STORE_DIRECT,   /* its operand names an address that overlaps the range */
-    STORE_FOLLOWED, /* a register of its operand may hold an address of the object: to be checked as it runs */
+    STORE_FOLLOWED, /* a register of its operand may hold an address of the object: to be checked as it runs
+                     */
 };
 
 struct code {
     uint64_t address;
     const uint8_t *bytes;
-    uint64_t writes;        /* STORE_DIRECT: the address it stores to */
-    uint64_t targets;       /* STORE_FOLLOWED: those it may store to; bit n: target n */
-    uint16_t size;          /* bytes it stores */
-    uint8_t length, store;  /* enum store_kind */
-    uint8_t into;           /* a branch leads so many bytes into it: past a lock prefix; else 0 */
-    bool entered;           /* a branch leads here */
-    bool follows;           /* control comes here from the instruction before */
-    bool fixed;             /* it cannot be executed elsewhere: a branch, a call, a use of rip */
+    uint64_t writes;       /* STORE_DIRECT: the address it stores to */
+    uint64_t targets;      /* STORE_FOLLOWED: those it may store to; bit n: target n */
+    uint16_t size;         /* bytes it stores */
+    uint8_t length, store; /* enum store_kind */
+    uint8_t into;          /* a branch leads so many bytes into it: past a lock prefix; else 0 */
+    bool entered;          /* a branch leads here */
+    bool follows;          /* control comes here from the instruction before */
+    bool fixed;            /* it cannot be executed elsewhere: a branch, a call, a use of rip */
 };
 
 /* A decoded function. */

@@ -95,7 +95,8 @@ static uint64_t size_of(Dwarf_Die *type)
 static bool type_of(Dwarf_Die *die, Dwarf_Die *type)
 {
     Dwarf_Attribute attribute;
-    return dwarf_attr_integrate(die, DW_AT_type, &attribute) && dwarf_formref_die(&attribute, type) && peel(type);
+    return dwarf_attr_integrate(die, DW_AT_type, &attribute) && dwarf_formref_die(&attribute, type) &&
+           peel(type);
 }
 
 static uint64_t member_offset(Dwarf_Die *member)

@@ -10,7 +10,8 @@ bool types_variable(struct symbols *s, const char *name, uint64_t address, Dwarf
 /* ".size", "[3].count": *type becomes the part's, *offset grows by where it lies. False: there is none. */
 bool types_member(Dwarf_Die *type, const char *path, uint64_t *offset);
 
-/* The part that lies at `offset` and has `size` bytes: its path is appended to `name`. False: there is none. */
+/* The part that lies at `offset` and has `size` bytes: its path is appended to `name`. False: there is none.
+ */
 bool types_at(Dwarf_Die *type, uint64_t offset, uint64_t size, char *name, size_t room);
 
 /* What it holds. */

@@ -24,9 +24,9 @@ struct expression {
     char whole[256];
     char object[128]; /* before the colon; "" if none */
     char symbol[128];
-    char path[128];   /* ".size", "[3].count" */
+    char path[128];          /* ".size", "[3].count" */
     uint64_t offset, length; /* "+8/4"; length 0: not given */
-    bool address;     /* 0xADDR/LEN: offset is the address */
+    bool address;            /* 0xADDR/LEN: offset is the address */
 };
 
 static bool number(const char **at, uint64_t *value)
@@ -120,7 +120,8 @@ static bool is_constant(struct symbols *s, uint64_t address)
     bool writable = false;
     if (elf_getphdrnum(s->file.elf, &count)) return false;
     for (size_t i = 0; i < count; i++) {
-        if (!gelf_getphdr(s->file.elf, (int)i, &segment) || address - segment.p_vaddr >= segment.p_memsz) continue;
+        if (!gelf_getphdr(s->file.elf, (int)i, &segment) || address - segment.p_vaddr >= segment.p_memsz)
+            continue;
         if (segment.p_type == PT_GNU_RELRO) return true;
         writable |= segment.p_type == PT_LOAD && segment.p_flags & PF_W;
     }
@@ -143,7 +144,8 @@ static bool find_symbol(struct symbols *s, const struct expression *e, struct sy
     size_t length = strlen(e->symbol);
     for (size_t i = 0; i < s->count; i++) {
         const struct symbol *symbol = &s->entries[i].symbol;
-        if (!symbol->data || strncmp(symbol->name, e->symbol, length) || symbol->name[length] != '.') continue;
+        if (!symbol->data || strncmp(symbol->name, e->symbol, length) || symbol->name[length] != '.')
+            continue;
         if (strspn(symbol->name + length + 1, "0123456789") != strlen(symbol->name + length + 1)) continue;
         *found = *symbol;
         return true;
@@ -281,7 +283,8 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
     }
     snprintf(w->name, sizeof w->name, "%s", *e.object ? e.whole + strlen(e.object) + 1 : e.whole);
     if (e.address) {
-        w->where = (struct stores_target){.start = e.offset, .size = e.length, .object = e.offset, .object_size = e.length};
+        w->where = (struct stores_target){
+            .start = e.offset, .size = e.length, .object = e.offset, .object_size = e.length};
         guess_type(&w->type, e.length);
         for (size_t o = 0; o < count; o++)
             if (e.offset - objects[o].start < objects[o].end - objects[o].start) {

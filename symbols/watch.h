@@ -28,10 +28,10 @@ struct watch_type {
 };
 
 struct watch {
-    char name[256];    /* what it is called in the trace */
-    char symbol[128];  /* the object's own name; "" for an address */
-    size_t object;     /* index; SIZE_MAX: none (an address) */
-    bool exported;     /* other objects find it by its name */
+    char name[256];             /* what it is called in the trace */
+    char symbol[128];           /* the object's own name; "" for an address */
+    size_t object;              /* index; SIZE_MAX: none (an address) */
+    bool exported;              /* other objects find it by its name */
     struct stores_target where; /* in the object's ELF file; an address: in memory */
     struct watch_type type;
     bool typed;    /* DWARF knows it: */

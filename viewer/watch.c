@@ -103,18 +103,20 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
             FT_C_OUTCOMES(X)
 #undef X
         };
-        const char *why = w->outcome < sizeof texts / sizeof *texts && texts[w->outcome] ? texts[w->outcome] : "?";
+        const char *why =
+            w->outcome < sizeof texts / sizeof *texts && texts[w->outcome] ? texts[w->outcome] : "?";
         add(buffer, size, 0, "%s%s%s", why, *text && strcmp(text, why) ? "; " : "",
             strcmp(text, why) ? text : "");
         return buffer;
     }
-    n = add(buffer, size, n, "in %s: %u store%s found, %u patched", object, c->stores, c->stores == 1 ? "" : "s",
-            c->patched);
+    n = add(buffer, size, n, "in %s: %u store%s found, %u patched", object, c->stores,
+            c->stores == 1 ? "" : "s", c->patched);
     if (c->too_short) n = add(buffer, size, n, ", %u too short for a jump", c->too_short);
     if (c->branched_into) n = add(buffer, size, n, ", %u with a branch into them", c->branched_into);
     if (c->unmovable) n = add(buffer, size, n, ", %u of a kind that is not patched", c->unmovable);
     if (c->taken || c->pointers)
-        n = add(buffer, size, n, "; its address is taken at %u place%s: writes through other pointers are not seen",
+        n = add(buffer, size, n,
+                "; its address is taken at %u place%s: writes through other pointers are not seen",
                 c->taken + c->pointers, c->taken + c->pointers == 1 ? "" : "s");
     if (!c->stores) add(buffer, size, n, "; its value is looked at when a process forks, executes or ends");
     return buffer;

@@ -13,8 +13,8 @@
  */
 bool watch_bound(const struct timeline *t, const char *list, const char *item, size_t length);
 
-/* "12 stores in libfoo.so, all patched; ...": what was done for a C global, and what is not seen of it. Escaped;
- * returns buffer. */
+/* "12 stores in libfoo.so, all patched; ...": what was done for a C global, and what is not seen of it.
+ * Escaped; returns buffer. */
 const char *watch_words(char *buffer, size_t size, const struct watch_result *w);
 
 /* Everything this watch can miss is worth saying. */

@@ -115,7 +115,8 @@ static int grandchild(void *argument)
     else if (ft_syscall(SYS_dup3, start->fd, PLAN_FD, 0) < 0)
         ft_syscall(SYS_exit, 126);
     ft_syscall(SYS_close_range, PLAN_FD + 1, ~0u, 0);
-    long null = ft_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR); /* the program's terminal is not ours */
+    long null =
+        ft_syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR); /* the program's terminal is not ours */
     for (int fd = 0; null >= 0 && fd < 3; fd++) ft_syscall(SYS_dup3, (int)null, fd, 0);
     ft_syscall(SYS_execve, start->path, argv, envp);
     ft_syscall(SYS_exit, 127);
@@ -166,7 +167,8 @@ static const struct plan_answer *map_answer(int fd, size_t *size)
 static bool find_program(char *path)
 {
     const char *library = self_library(), *slash = strrchr(library, '/');
-    return slash && snprintf(path, PATH_MAX, "%.*s/forktrace-watch", (int)(slash - library), library) < PATH_MAX;
+    return slash &&
+           snprintf(path, PATH_MAX, "%.*s/forktrace-watch", (int)(slash - library), library) < PATH_MAX;
 }
 
 const struct plan_answer *ask(struct plan_question *question, const char *watch, size_t *size)
@@ -175,8 +177,7 @@ const struct plan_answer *ask(struct plan_question *question, const char *watch,
     const struct plan_answer *answer = NULL;
     long fd = ft_syscall(SYS_memfd_create, "forktrace-watch", MFD_CLOEXEC);
     if (fd < 0 || !find_program(start.path) || ft_syscall(SYS_ftruncate, (int)fd, (long)ROOM)) goto failed;
-    long memory =
-        ft_syscall(SYS_mmap, NULL, (size_t)ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0L);
+    long memory = ft_syscall(SYS_mmap, NULL, (size_t)ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0L);
     if (memory < 0 && memory > -4096) goto failed;
     bool anything = write_question((char *)memory, question, watch);
     ft_syscall(SYS_munmap, memory, (size_t)ROOM);

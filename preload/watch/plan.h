@@ -23,7 +23,8 @@ struct plan_question {
     uint64_t cursor;  /* struct place.cursor of a thread, from its thread pointer (below 0) */
     uint64_t alive;   /* address of the word that is 0 after a fork nobody noticed yet */
     uint64_t entry;   /* address of watch_entry */
-    /* followed by FORKTRACE_WATCH, ended by a NUL, and the objects: a struct plan_loaded each, its path, a NUL
+    /* followed by FORKTRACE_WATCH, ended by a NUL, and the objects: a struct plan_loaded each, its path, a
+     * NUL
      */
 };
 

@@ -160,7 +160,8 @@ static void describe_sites(const struct plan_answer *plan, const ft_ref *globals
 /* Memory for code near an object, tried outwards from it in steps. */
 static uint8_t *near_memory(const struct plan_code *code, size_t size)
 {
-    uintptr_t from = code->start & ~(uintptr_t)(FT_PAGE - 1), to = (code->end + FT_PAGE - 1) & ~(uintptr_t)(FT_PAGE - 1);
+    uintptr_t from = code->start & ~(uintptr_t)(FT_PAGE - 1),
+              to = (code->end + FT_PAGE - 1) & ~(uintptr_t)(FT_PAGE - 1);
     for (uintptr_t step = 1u << 20; step < 0x70000000u; step += 1u << 20)
         for (int side = 0; side < 2; side++) {
             uintptr_t where = side ? to + step : from - step - size;
@@ -238,8 +239,7 @@ struct open_pages {
 
 static void close_pages(struct open_pages *open)
 {
-    if (open->end)
-        ft_syscall(SYS_mprotect, open->start, open->end - open->start, PROT_READ | PROT_EXEC);
+    if (open->end) ft_syscall(SYS_mprotect, open->start, open->end - open->start, PROT_READ | PROT_EXEC);
     open->start = open->end = 0;
 }
 
@@ -297,7 +297,8 @@ static void carry_out(const struct plan_answer *plan, bool quiet)
     uint32_t first = 0;
     bool ids = take_ids(plan->site_count, &first);
     const struct plan_global *g = at(plan, plan->globals);
-    for (uint32_t i = 0; i < plan->global_count && i < GLOBALS; i++) describe_global(plan, &g[i], &globals[i]);
+    for (uint32_t i = 0; i < plan->global_count && i < GLOBALS; i++)
+        describe_global(plan, &g[i], &globals[i]);
     for (uint32_t i = 0; ids && i < plan->code_count && i < 64; i++)
         if (!(codes[i] = place_code(plan, i, first))) self_note(FT_NOTE_WATCH_PATCH, NULL);
     if (ids) describe_sites(plan, globals, first);

@@ -71,7 +71,8 @@ void watched_global(struct build *b, const struct item *it)
     d.ns = it->ns;
     if (!is_piecemeal(&d)) {
         d.global = global_named(b, &d, d.name);
-        has_copy(b, d.global, d.process, d.image, it->ns, watched_value(b, &d, 0, d.record.size, d.record.value));
+        has_copy(b, d.global, d.process, d.image, it->ns,
+                 watched_value(b, &d, 0, d.record.size, d.record.value));
     }
     b->defined = build_grow(b, b->defined, b->defined_count, sizeof d);
     build_map_put(b, &b->by_definition, it->ref, 0, (uint32_t)b->defined_count);
@@ -133,7 +134,8 @@ static const char *enumerator(const struct build *b, ft_ref names, int64_t numbe
     return NULL;
 }
 
-struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size, uint64_t bits)
+struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size,
+                           uint64_t bits)
 {
     bool element = d->record.element && size == d->record.element && offset % size == 0;
     bool typed = size == d->record.size || element;
@@ -161,8 +163,8 @@ struct write {
 };
 
 /* What an id and a word of value mean. */
-static bool decode(const struct build *b, uint32_t family, uint16_t id, uint64_t value, uint64_t offset, bool packed,
-                   struct write *w)
+static bool decode(const struct build *b, uint32_t family, uint16_t id, uint64_t value, uint64_t offset,
+                   bool packed, struct write *w)
 {
     uint32_t *index = map_get(&b->by_site_id, family, id);
     if (!index) return false;
@@ -190,7 +192,8 @@ static bool decode_event(const struct build *b, const struct event *e, struct wr
     size_t length;
     const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
     if (e->entry >= length / sizeof *entry) return false;
-    return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[e->entry].stamp), entry[e->entry].value, 0, true, w);
+    return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[e->entry].stamp), entry[e->entry].value, 0, true,
+                  w);
 }
 
 /* "table[3]", "table+12/4" of what is written piece by piece. */
@@ -254,7 +257,8 @@ void watched_writes(struct build *b, const struct item *it)
         struct ft_c_entry e;
         struct write w;
         memcpy(&e, &entry[i], sizeof e);
-        if (!e.stamp || !decode(b, family, (uint16_t)FT_C_STAMP_SITE(e.stamp), e.value, 0, true, &w)) continue;
+        if (!e.stamp || !decode(b, family, (uint16_t)FT_C_STAMP_SITE(e.stamp), e.value, 0, true, &w))
+            continue;
         struct item at = *it;
         int64_t passed = ft_reader_ns(b->t->reader, stamp_counter(e.stamp, it->record->time)) - start;
         at.ns += passed > 0 ? passed : 0;

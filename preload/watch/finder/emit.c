@@ -30,10 +30,10 @@ static void put(struct job *job, const void *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) list_add(&job->bytes, (const uint8_t *)bytes + i);
 }
-#define PUT(job, ...)                                  \
-    do {                                               \
-        const uint8_t bytes_[] = {__VA_ARGS__};        \
-        put(job, bytes_, sizeof bytes_);               \
+#define PUT(job, ...)                           \
+    do {                                        \
+        const uint8_t bytes_[] = {__VA_ARGS__}; \
+        put(job, bytes_, sizeof bytes_);        \
     } while (0)
 
 static void put32(struct job *job, uint32_t value) { put(job, &value, 4); }
@@ -56,19 +56,27 @@ static void fix(struct job *job, enum plan_fix_kind kind, uint32_t at, uint64_t 
 
 /* --- what a store stores -------------------------------------------------------------------- */
 
-enum source { FROM_REGISTER, FROM_HIGH_BYTE, FROM_IMMEDIATE, FROM_VECTOR, FROM_BEFORE, FROM_SUM, FROM_MEMORY };
+enum source {
+    FROM_REGISTER,
+    FROM_HIGH_BYTE,
+    FROM_IMMEDIATE,
+    FROM_VECTOR,
+    FROM_BEFORE,
+    FROM_SUM,
+    FROM_MEMORY
+};
 
 struct shape {
     ZydisDecodedInstruction i;
     ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
     const ZydisDecodedOperand *memory;
     enum source source;
-    unsigned reg;       /* 0..15 */
+    unsigned reg; /* 0..15 */
     uint64_t immediate;
-    bool before;        /* `reg` has to be saved before it is executed */
-    bool conditional;   /* it has stored only if ZF is set afterwards */
-    bool string;        /* it stores from (rdi before) up to (rdi after) */
-    bool locked;        /* done as xadd, to know the sum */
+    bool before;      /* `reg` has to be saved before it is executed */
+    bool conditional; /* it has stored only if ZF is set afterwards */
+    bool string;      /* it stores from (rdi before) up to (rdi after) */
+    bool locked;      /* done as xadd, to know the sum */
 };
 
 static unsigned number(ZydisRegister r)
@@ -91,7 +99,8 @@ static void source_operand(struct shape *s, const ZydisDecodedOperand *o)
     if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
         s->source = FROM_IMMEDIATE;
         s->immediate = o->imm.is_signed ? (uint64_t)o->imm.value.s : o->imm.value.u;
-    } else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && general(o->reg.value) && number(o->reg.value) != RSP) {
+    } else if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && general(o->reg.value) &&
+               number(o->reg.value) != RSP) {
         bool high = o->reg.value >= ZYDIS_REGISTER_AH && o->reg.value <= ZYDIS_REGISTER_BH;
         s->source = high ? FROM_HIGH_BYTE : FROM_REGISTER;
         s->reg = high ? (unsigned)(o->reg.value - ZYDIS_REGISTER_AH) : number(o->reg.value);
@@ -150,10 +159,14 @@ static void find_source(struct shape *s)
         else
             vector_operand(s, &s->o[1]);
         break;
-#define VECTOR(name) case ZYDIS_MNEMONIC_##name: case ZYDIS_MNEMONIC_V##name:
-    VECTOR(MOVSS) VECTOR(MOVD) VECTOR(MOVQ) VECTOR(MOVUPS) VECTOR(MOVAPS) VECTOR(MOVUPD) VECTOR(MOVAPD)
-    VECTOR(MOVDQU) VECTOR(MOVDQA) VECTOR(MOVLPS) VECTOR(MOVLPD) VECTOR(MOVNTPS) VECTOR(MOVNTPD) VECTOR(MOVNTDQ)
-    case ZYDIS_MNEMONIC_VMOVSD: vector_operand(s, &s->o[1]); break;
+#define VECTOR(name)            \
+    case ZYDIS_MNEMONIC_##name: \
+    case ZYDIS_MNEMONIC_V##name:
+        VECTOR(MOVSS)
+        VECTOR(MOVD) VECTOR(MOVQ) VECTOR(MOVUPS) VECTOR(MOVAPS) VECTOR(MOVUPD) VECTOR(MOVAPD) VECTOR(MOVDQU)
+            VECTOR(MOVDQA) VECTOR(MOVLPS) VECTOR(MOVLPD) VECTOR(MOVNTPS) VECTOR(MOVNTPD)
+                VECTOR(MOVNTDQ) case ZYDIS_MNEMONIC_VMOVSD : vector_operand(s, &s->o[1]);
+        break;
     default: break; /* read back */
     }
 }
@@ -162,10 +175,12 @@ static bool shape_of(const struct code *c, struct shape *s)
 {
     static ZydisDecoder decoder;
     static bool ready;
-    if (!ready) ready = ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64));
+    if (!ready)
+        ready = ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64));
     memset(s, 0, sizeof *s);
     s->source = FROM_MEMORY;
-    if (!ready || !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, c->bytes, c->length, &s->i, s->o))) return false;
+    if (!ready || !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, c->bytes, c->length, &s->i, s->o)))
+        return false;
     unsigned writes = 0;
     for (unsigned n = 0; n < s->i.operand_count; n++)
         if (s->o[n].type == ZYDIS_OPERAND_TYPE_MEMORY && s->o[n].mem.type == ZYDIS_MEMOP_TYPE_MEM &&
@@ -184,8 +199,8 @@ static bool changes_address(const struct shape *s)
 {
     const ZydisDecodedOperand *m = s->memory;
     for (unsigned n = 0; n < s->i.operand_count; n++)
-        if (s->o[n].type == ZYDIS_OPERAND_TYPE_REGISTER && s->o[n].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
-            general(s->o[n].reg.value) &&
+        if (s->o[n].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            s->o[n].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE && general(s->o[n].reg.value) &&
             ((general(m->mem.base) && number(s->o[n].reg.value) == number(m->mem.base)) ||
              (general(m->mem.index) && number(s->o[n].reg.value) == number(m->mem.index))))
             return true;
@@ -222,8 +237,8 @@ static void put_original(struct job *job, const struct code *c, const struct sha
 
 /* Where things are on the stack, from rsp. */
 struct frame {
-    bool address;  /* the store's address was pushed last */
-    bool before;   /* what `reg` was before the instruction lies above all */
+    bool address; /* the store's address was pushed last */
+    bool before;  /* what `reg` was before the instruction lies above all */
 };
 static uint8_t slot(const struct frame *f, unsigned n) { return (uint8_t)((f->address ? 8 : 0) + 8 * n); }
 enum { SLOT_FLAGS, SLOT_RCX, SLOT_RDX, SLOT_RAX, SLOT_BEFORE };
@@ -232,7 +247,8 @@ static void put_before(struct job *job, const struct shape *s)
 {
     unsigned reg = s->string ? RDI : s->reg;
     PUT(job, 0x48, 0x8d, 0xa4, 0x24, 0x78, 0xff, 0xff, 0xff); /* lea -136(%rsp), %rsp */
-    PUT(job, (uint8_t)(0x48 | (reg >> 3) << 2), 0x89, (uint8_t)(0x04 | (reg & 7) << 3), 0x24); /* mov reg, (%rsp) */
+    PUT(job, (uint8_t)(0x48 | (reg >> 3) << 2), 0x89, (uint8_t)(0x04 | (reg & 7) << 3),
+        0x24); /* mov reg, (%rsp) */
 }
 
 static void put_push(struct job *job, const struct frame *f)
@@ -241,7 +257,10 @@ static void put_push(struct job *job, const struct frame *f)
     PUT(job, 0x50, 0x52, 0x51);                             /* push rax, rdx, rcx */
 }
 
-static void put_flags(struct job *job) { PUT(job, 0x9f, 0x0f, 0x90, 0xc0, 0x50); } /* lahf; seto al; push rax */
+static void put_flags(struct job *job)
+{
+    PUT(job, 0x9f, 0x0f, 0x90, 0xc0, 0x50);
+} /* lahf; seto al; push rax */
 
 /* lea of the store's address into rcx: while all registers are still the program's. */
 static void put_address(struct job *job, const struct shape *s)
@@ -280,7 +299,8 @@ static void load_register(struct job *job, const struct frame *f, unsigned reg)
     else if (reg == 2)
         load_slot(job, f, SLOT_RDX);
     else
-        PUT(job, (uint8_t)(0x48 | (reg >> 3) << 2), 0x89, (uint8_t)(0xc1 | (reg & 7) << 3)); /* mov reg, %rcx */
+        PUT(job, (uint8_t)(0x48 | (reg >> 3) << 2), 0x89,
+            (uint8_t)(0xc1 | (reg & 7) << 3)); /* mov reg, %rcx */
 }
 
 static void load_high_byte(struct job *job, const struct frame *f, unsigned reg)
@@ -299,7 +319,8 @@ static void load_sum(struct job *job, const struct frame *f, unsigned reg)
     if (reg < 3)
         PUT(job, 0x48, 0x03, 0x4c, 0x24, slot(f, where[reg])); /* add n(%rsp), %rcx */
     else
-        PUT(job, (uint8_t)(0x48 | (reg >> 3) << 2), 0x01, (uint8_t)(0xc1 | (reg & 7) << 3)); /* add reg, %rcx */
+        PUT(job, (uint8_t)(0x48 | (reg >> 3) << 2), 0x01,
+            (uint8_t)(0xc1 | (reg & 7) << 3)); /* add reg, %rcx */
 }
 
 /* From (%rcx), as many bytes as a power of two can have. */
@@ -379,7 +400,8 @@ static bool put_record(struct job *job, uint32_t site, struct waiting *w)
     put32(job, (uint32_t)job->answer->question->cursor);
     PUT(job, 0xa9, 0x80, 0x0f, 0, 0, 0x0f, 0x84, 0, 0, 0, 0); /* test $0xf80, %eax; jz slow */
     w->slow[w->count].from[1] = here(job);
-    PUT(job, 0x48, 0x89, 0x48, 0x08, 0x48, 0x89, 0xc1, 0x0f, 0x31); /* mov %rcx, 8(%rax); mov %rax, %rcx; rdtsc */
+    PUT(job, 0x48, 0x89, 0x48, 0x08, 0x48, 0x89, 0xc1, 0x0f,
+        0x31); /* mov %rcx, 8(%rax); mov %rax, %rcx; rdtsc */
     PUT(job, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0, 0x48, 0xc1, 0xe0, 0x0c, 0x66, 0xb8, 0, 0);
     fix(job, PLAN_ID, here(job) - 2, site);
     PUT(job, 0x48, 0x89, 0x01); /* mov %rax, (%rcx) */
@@ -413,7 +435,8 @@ static bool put_direct(struct job *job, const struct code *c, const struct shape
              end = c->writes + c->size < t->start + t->size ? c->writes + c->size : t->start + t->size;
     if (scalar(job, watch)) {
         bool whole = c->writes == t->start && c->size >= t->size && s->source != FROM_MEMORY;
-        uint32_t site = add_site(job, c, job_global(job, watch, 0, t->size), t->size, whole ? 0 : FT_C_READ_BACK);
+        uint32_t site =
+            add_site(job, c, job_global(job, watch, 0, t->size), t->size, whole ? 0 : FT_C_READ_BACK);
         if (!whole) {
             load_constant(job, job->addresses[watch]);
             load_memory(job, t->size);
@@ -424,7 +447,8 @@ static bool put_direct(struct job *job, const struct code *c, const struct shape
     for (uint64_t at = start; at < end; at += 8) { /* in pieces of 8 bytes */
         uint64_t size = end - at < 8 ? end - at : 8, offset = at - t->start;
         bool first = at == c->writes && s->source != FROM_MEMORY && (size == c->size || size == 8);
-        uint32_t site = add_site(job, c, job_global(job, watch, offset, size), size, first ? 0 : FT_C_READ_BACK);
+        uint32_t site =
+            add_site(job, c, job_global(job, watch, offset, size), size, first ? 0 : FT_C_READ_BACK);
         if (!first) {
             load_constant(job, job->addresses[watch] + offset);
             load_memory(job, size);
@@ -441,7 +465,7 @@ static uint32_t skip_if(struct job *job, uint8_t condition)
     PUT(job, 0x0f, condition, 0, 0, 0, 0);
     return here(job);
 }
-enum { NOT_EQUAL = 0x85, EQUAL = 0x84, AT_LEAST = 0x83, AT_MOST = 0x86 };
+enum { NOT_EQUAL = 0x85, EQUAL = 0x84, AT_LEAST = 0x83, AT_MOST = 0x86, BELOW = 0x82 };
 
 static void load_rax(struct job *job, uint64_t value)
 {
@@ -453,7 +477,8 @@ static void load_rax(struct job *job, uint64_t value)
 static bool put_with_offset(struct job *job, uint32_t site, uint64_t size, struct waiting *w)
 {
     if (size <= 4) {
-        PUT(job, 0x89, 0xc9, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd1); /* mov ecx,ecx; shl $32,rdx; or rdx,rcx */
+        PUT(job, 0x89, 0xc9, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09,
+            0xd1); /* mov ecx,ecx; shl $32,rdx; or rdx,rcx */
         return put_record(job, site, w);
     }
     PUT(job, 0x48, 0xc1, 0xe2, 0x10, 0x66, 0xba, 0, 0); /* shl $16, %rdx; mov $id, %dx */
@@ -469,8 +494,9 @@ static bool put_followed(struct job *job, const struct code *c, const struct sha
     const struct stores_target *t = &job->targets[watch];
     uint64_t address = job->addresses[watch];
     bool exact = s->source != FROM_MEMORY && (scalar(job, watch) ? c->size == t->size : c->size <= 8), done;
-    uint32_t site = add_site(job, c, job_global(job, watch, 0, t->size), c->size < 8 ? c->size : 8,
-                             (uint8_t)((exact ? 0 : FT_C_READ_BACK) | (scalar(job, watch) ? 0 : FT_C_OFFSET)));
+    uint32_t site =
+        add_site(job, c, job_global(job, watch, 0, t->size), c->size < 8 ? c->size : 8,
+                 (uint8_t)((exact ? 0 : FT_C_READ_BACK) | (scalar(job, watch) ? 0 : FT_C_OFFSET)));
     uint32_t from;
     PUT(job, 0x48, 0x8b, 0x0c, 0x24); /* mov (%rsp), %rcx */
     if (scalar(job, watch) && exact) {
@@ -505,6 +531,30 @@ static bool put_followed(struct job *job, const struct code *c, const struct sha
     return done;
 }
 
+/* Each element from rcx, or the object's first, up to rdi, or the object's end; rax is the object's address.
+ */
+static bool put_elements(struct job *job, const struct code *c, size_t watch, uint32_t site)
+{
+    PUT(job, 0x48, 0x39, 0xc1, 0x73, 0x03, 0x48, 0x89, 0xc1); /* cmp rax, rcx; jae +3; mov rax, rcx */
+    PUT(job, 0x51);                                           /* push rcx: where we are */
+    uint32_t loop = here(job);
+    load_rax(job, job->addresses[watch]);
+    PUT(job, 0x48, 0x89, 0xca, 0x48, 0x29, 0xc2);       /* rdx = rcx - rax */
+    PUT(job, 0x48, 0xc1, 0xe2, 0x10, 0x66, 0xba, 0, 0); /* shl $16, rdx; mov $id, dx */
+    fix(job, PLAN_ID, here(job) - 2, site);
+    load_memory(job, c->size);
+    put_call(job);
+    PUT(job, 0x48, 0x8b, 0x0c, 0x24, 0x48, 0x83, 0xc1, (uint8_t)c->size); /* mov (rsp), rcx; add $size, rcx */
+    PUT(job, 0x48, 0x89, 0x0c, 0x24, 0x48, 0x39, 0xf9);                   /* mov rcx, (rsp); cmp rdi, rcx */
+    uint32_t end = skip_if(job, AT_LEAST);
+    load_rax(job, job->addresses[watch] + job->targets[watch].size);
+    PUT(job, 0x48, 0x39, 0xc1); /* cmp rax, rcx */
+    lead(job, skip_if(job, BELOW), loop);
+    lead(job, end, here(job));
+    PUT(job, 0x59); /* pop rcx */
+    return true;
+}
+
 /* From where rdi was up to where it is. */
 static bool put_string(struct job *job, const struct code *c, const struct frame *f, size_t watch,
                        struct waiting *w)
@@ -528,12 +578,8 @@ static bool put_string(struct job *job, const struct code *c, const struct frame
         load_constant(job, address);
         load_memory(job, t->size);
         done = put_record(job, site, w);
-    } else {
-        PUT(job, 0x48, 0x89, 0xca, 0x48, 0x29, 0xc2, 0x73, 0x02, 0x31, 0xd2); /* rdx: offset, at least 0 */
-        PUT(job, 0x48, 0x8d, 0x0c, 0x10);                                     /* lea (%rax,%rdx), %rcx */
-        load_memory(job, c->size);
-        done = put_with_offset(job, site, c->size, w);
-    }
+    } else
+        done = put_elements(job, c, watch, site);
     for (int i = 0; i < 3; i++) lead(job, skips[i], here(job));
     return done;
 }
@@ -619,9 +665,9 @@ static bool put_store(struct job *job, const struct code *c, const struct shape 
     }
     for (size_t i = 0; i < job->count && done; i++) {
         if (!job_concerns(job, c, i)) continue;
-        done = s->string                   ? put_string(job, c, &f, i, w)
+        done = s->string                  ? put_string(job, c, &f, i, w)
                : c->store == STORE_DIRECT ? put_direct(job, c, s, &f, i, w)
-                                           : put_followed(job, c, s, &f, i, w);
+                                          : put_followed(job, c, s, &f, i, w);
     }
     put_restore(job, &f);
     if (unless) lead(job, unless, here(job));

@@ -25,9 +25,9 @@ uint32_t answer_text(struct answer *a, const char *bytes, size_t length); /* its
 struct job {
     struct answer *answer;
     const struct watch *const *watches;
-    const uint64_t *addresses;         /* of what each watches, in memory */
+    const uint64_t *addresses; /* of what each watches, in memory */
     const struct stores_target *targets;
-    struct plan_watch **counts;        /* of each */
+    struct plan_watch **counts; /* of each */
     size_t count;
     const struct watch_object *object; /* whose code */
     uint32_t code;                     /* index of its plan_code */

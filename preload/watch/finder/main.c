@@ -133,8 +133,13 @@ static void search(struct question *q, struct answer *a, size_t index)
     struct plan_watch *counts[WATCHES];
     struct stores_counts found[WATCHES] = {0};
     uint64_t addresses[WATCHES];
-    struct job job = {.answer = a, .watches = watches, .addresses = addresses, .targets = targets,
-                      .counts = counts, .object = &q->objects[index], .code = (uint32_t)a->codes.count,
+    struct job job = {.answer = a,
+                      .watches = watches,
+                      .addresses = addresses,
+                      .targets = targets,
+                      .counts = counts,
+                      .object = &q->objects[index],
+                      .code = (uint32_t)a->codes.count,
                       .bytes = {.each = 1}};
     struct symbols *s = symbols_open(job.object->path, NULL, 0);
     for (size_t i = 0; i < q->watch_count; i++) {

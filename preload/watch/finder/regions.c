@@ -26,7 +26,7 @@ static bool widen(const struct function *f, size_t i, size_t from, size_t *start
     *start = i;
     *end = i + 1;
     while (length < JUMP && joined(f, *end) && usable(&f->code[*end])) length += f->code[(*end)++].length;
-    while (length < JUMP && *start > from && joined(f, *start) && usable(&f->code[*start - 1]))
+    while (length<JUMP && * start> from && joined(f, *start) && usable(&f->code[*start - 1]))
         length += f->code[--*start].length;
     return length >= JUMP && length <= PLAN_LONGEST;
 }
