@@ -60,7 +60,7 @@ $(B)/forktrace: $(VIEW_OBJ)
 
 $(B)/forktrace-ebpf: $(EBPF_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf -ldw -lelf -lz
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf -lZydis -ldw -lelf -lz
 
 $(B)/ebpf/%.bpf.o: ebpf/%.bpf.c
 	@mkdir -p $(@D)
