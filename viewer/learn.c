@@ -38,7 +38,7 @@ static enum language choose(FILE *out, enum rule_id rule)
 {
     for (enum language l = 0; l < LANGUAGE_COUNT; l++) {
         if (!has_lesson(rule, l) || (want.language != LANGUAGE_COUNT && want.language != l)) continue;
-        const char *obstacle = lesson_obstacle(l);
+        const char *obstacle = lesson_obstacle(rule, l);
         if (!obstacle) return l;
         fprintf(out, "%s: %s, which the variant in %s needs.\n", finding_rules[rule].name, obstacle,
                 lesson_languages[l]);

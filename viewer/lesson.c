@@ -59,12 +59,6 @@ static bool in_path(const char *name)
 /* The system's Python, which the library knows best; else the first one. */
 static const char *python(void) { return access("/usr/bin/python3", X_OK) ? "python3" : "/usr/bin/python3"; }
 
-const char *lesson_obstacle(enum language language)
-{
-    if (language == LANGUAGE_C) return in_path("cc") ? NULL : "there is no C compiler (cc)";
-    return in_path(python()) || !access(python(), X_OK) ? NULL : "there is no python3";
-}
-
 /* Runs a command in a directory, its output into a file there. Its status, or -1. */
 static int execute(const char *directory, const char *output, char *const argv[])
 {
@@ -81,6 +75,30 @@ static int execute(const char *directory, const char *output, char *const argv[]
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) return -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+const char *lesson_obstacle(enum rule_id rule, enum language language)
+{
+    if (language == LANGUAGE_C) return in_path("cc") ? NULL : "there is no C compiler (cc)";
+    if (access("/usr/bin/python3", X_OK) && !in_path("python3")) return "there is no python3";
+    char *const try[] = {(char *)python(), "-c", "import gevent", NULL};
+    bool gevent = strstr(lesson_source(rule, language, false), "\nimport gevent\n");
+    return gevent && execute("/", "/dev/null", try) ? "Python has no gevent (Debian: python3-gevent)" : NULL;
+}
+
+/* What a lesson says its recording needs, in the line that has "forktrace record WORDS"; no more than MOST.
+ */
+static int record_words(const char *source, char *line, size_t size, char **words, int most)
+{
+    static const char command[] = "forktrace record ";
+    const char *at = strstr(source, command);
+    int count = 0;
+    snprintf(line, size, "%.*s", at ? (int)strcspn(at + strlen(command), "\n") : 0,
+             at ? at + strlen(command) : "");
+    char *rest = line;
+    for (char *word; count < most && (word = strsep(&rest, " "));)
+        if (*word) words[count++] = word;
+    return count;
 }
 
 /* --- running one ------------------------------------------------------------------------------ */
@@ -153,9 +171,13 @@ static int record(struct lesson_run *run, const struct files *f, const char *dir
     if (n <= 0) return command_error("/proc/self/exe", "cannot be read: %s", strerror(errno));
     self[n] = 0;
     unlink(f->trace);
-    char *const in_c[] = {self, "record", "-o", (char *)f->trace, "--", (char *)f->program, NULL};
-    char *const in_python[] = {self, "record", "-o", (char *)f->trace, "--", (char *)python(), source, NULL};
-    if (execute(directory, f->output, run->language == LANGUAGE_C ? in_c : in_python) < 0)
+    char *argv[16] = {self, "record", "-o", (char *)f->trace}, line[128];
+    int used =
+        4 + record_words(lesson_source(run->rule, run->language, run->fixed), line, sizeof line, argv + 4, 8);
+    argv[used++] = "--";
+    argv[used++] = run->language == LANGUAGE_C ? (char *)f->program : (char *)python();
+    if (run->language == LANGUAGE_PYTHON) argv[used++] = source;
+    if (execute(directory, f->output, argv) < 0)
         return command_error(run->path, "cannot be run: %s", strerror(errno));
     return 0;
 }

@@ -3,7 +3,8 @@
  * the pitfall and one that has not, in C, in Python or in both.
  *
  * They are viewer/lessons/RULE.c and RULE.fixed.c (.py), put into the binary
- * as they are: a new pair of files is a new lesson.
+ * as they are: a new pair of files is a new lesson. What its recording needs,
+ * its first comment says: "forktrace record --greenlets".
  */
 #ifndef LESSON_H
 #define LESSON_H
@@ -19,8 +20,8 @@ extern const char *const lesson_languages[LANGUAGE_COUNT]; /* "C", "Python" */
 
 /* The source, or NULL if there is no such lesson. */
 const char *lesson_source(enum rule_id rule, enum language language, bool fixed);
-/* What is missing on this machine to run a lesson in this language; NULL: nothing. */
-const char *lesson_obstacle(enum language language);
+/* What is missing on this machine to run a lesson there is in this language; NULL: nothing. */
+const char *lesson_obstacle(enum rule_id rule, enum language language);
 
 struct lesson_run {
     enum rule_id rule;

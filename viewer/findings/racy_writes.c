@@ -23,6 +23,7 @@
 struct row {
     uint64_t writes, unlocked, back; /* back: unlocked ones of a thread that had written before */
     event_id before;                 /* the write before */
+    thread_id setter;                /* the module itself gave it its first value there; NONE: not seen */
     bool known;                      /* `first` is */
     bool counts;                     /* so far each adds `step` to a value there had been */
     int64_t first, last, step, highest;
@@ -91,6 +92,7 @@ static void write_of(const struct timeline *t, struct rows *rows, copy_id copy, 
     if (w.flags & FT_PY_BY_MODULE && !r->writes) { /* its first value */
         r->known = is_int(&w);
         r->first = (int64_t)w.value;
+        r->setter = e->thread;
         return;
     }
     if (r->writes && (w.flags & FT_PY_LOCKS) && t->events[r->before].thread != e->thread) {
@@ -114,6 +116,7 @@ static bool look(const struct timeline *t, struct rows *rows)
         struct value v = t->copies[c].at_birth;
         rows->row[c].known = v.known && v.kind == FT_PY_KIND_int;
         rows->row[c].first = (int64_t)v.bits;
+        rows->row[c].setter = NONE;
     }
     for (event_id i = 0; i < t->event_count; i++) {
         const struct event *e = &t->events[i];
@@ -137,7 +140,9 @@ static void add(struct findings *f, copy_id id, const struct row *r, const event
     if (lost_updates(r)) finding_worse(x, SEVERITY_WARNING);
     finding_process(f, x, c->process);
     finding_global(f, x, c->global);
-    for (size_t i = 0; i < c->writer_count; i++) finding_thread(f, x, c->writers[i].thread);
+    for (size_t i = 0; i < c->writer_count; i++)
+        if (c->writers[i].writes > (c->writers[i].thread == r->setter))
+            finding_thread(f, x, c->writers[i].thread);
     for (size_t i = 0; i < SHOWN && i < r->writes; i++) finding_event(f, x, ring[i]);
 }
 

@@ -137,15 +137,25 @@ static bool is_launcher(const struct timeline *t, const struct kin *kin, process
     return fork && fork->record && FT_GET(fork, fork->record).api == FT_FORK_daemon;
 }
 
-static uint32_t number_of(struct build *b, struct kin *parent, process_id p, uint32_t first)
+/*
+ * A server's worker that has ended gives its number to the next one: that is how the server counts. Any
+ * other child is told apart for as long as it is in the process table.
+ */
+static bool gives_number(const struct timeline *t, process_id holder, process_id p, bool server)
+{
+    const struct process *old = &t->processes[holder];
+    int64_t start = t->processes[p].start;
+    if (old->end == NEVER || old->end > start) return false;
+    return server || (old->reap != NONE && t->events[old->reap].ns <= start);
+}
+
+static uint32_t number_of(struct build *b, struct kin *parent, process_id p, uint32_t first, bool server)
 {
     if (!parent->numbers) parent->numbers = build_alloc(b, sizeof *parent->numbers);
     struct numbers *n = parent->numbers;
-    const struct process *processes = b->t->processes;
     uint32_t known = n->given < TOLD_APART ? n->given : TOLD_APART;
     for (uint32_t i = 0; i < known; i++) {
-        const struct process *holder = &processes[n->holder[i]];
-        if (holder->end == NEVER || holder->end > processes[p].start) continue;
+        if (!gives_number(b->t, n->holder[i], p, server)) continue;
         n->holder[i] = p;
         return first + i;
     }
@@ -189,8 +199,8 @@ static const char *worker_role(struct build *b, struct kin *kin, process_id p)
 {
     process_id parent = b->t->processes[p].parent;
     const struct rule *rule = rule_of(kin[p].program);
-    uint32_t number =
-        number_of(b, &kin[parent], p, is_first_worker(&b->t->processes[parent], kin[p].program) ? 2 : 1);
+    uint32_t first = is_first_worker(&b->t->processes[parent], kin[p].program) ? 2 : 1;
+    uint32_t number = number_of(b, &kin[parent], p, first, rule->child);
     if (rule->child) return build_format(b, "%s %u", rule->child, number);
     return build_format(b, "%s child %u", kin[p].program, number);
 }
