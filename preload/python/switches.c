@@ -112,6 +112,7 @@ static void account(const void *origin, uint64_t time)
 static void show(uint64_t time)
 {
     struct ft_greenlet_slot *slot = now.slot;
+    if (!slot) return; /* switches_check(), since: a long run's telling may come by there */
     ft_slot_clear(slot);
     slot->function = now.function;
     slot->flags = now.flags;
@@ -155,7 +156,7 @@ void switches_end(void)
     over = true;
     if (!now.slot || now.task != self.task) return;
     account(now.greenlet, ft_now(&ft));
-    ft_slot_clear(now.slot);
+    if (now.slot) ft_slot_clear(now.slot); /* account() may have come by switches_check() */
     now.greenlet = NULL;
 }
 
