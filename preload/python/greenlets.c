@@ -300,6 +300,7 @@ static struct picture {
     ft_ref current;
     uint64_t hash;          /* of the list */
     uint64_t taken, lasted; /* in counts of the trace's clock */
+    uint64_t at_fork;       /* when one was taken at a fork last */
 } picture;
 
 static void write_picture(uint32_t when, ft_ref fork)
@@ -394,14 +395,18 @@ uint32_t greenlets_others(ft_ref but, uint64_t ran)
     return count + picture.others;
 }
 
-/* In a row of forks one picture in ten times its duration does: it looks at every object there is. */
+/*
+ * In a row of forks one picture in ten times its duration does: it looks at every object there is. The first
+ * fork always has its own: a picture at an event before may be older than what the child will be a copy of.
+ */
 void python_greenlets_at_fork(ft_ref fork)
 {
     const void *state = holder_of_gil();
     if (!state) return;
-    if (ft_now(&ft) - picture.taken > 10 * picture.lasted)
+    if (!picture.at_fork || ft_now(&ft) - picture.at_fork > 10 * picture.lasted) {
         tell(FT_PY_AT_FORK, fork, state);
-    else if (picture.count)
+        picture.at_fork = picture.taken;
+    } else if (picture.count)
         write_picture(FT_PY_AT_FORK, fork);
 }
 

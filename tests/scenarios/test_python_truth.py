@@ -395,7 +395,11 @@ def record(check):
     events = json.loads(forktrace("export", trace, "--format", "json").stdout)["events"]
     check.equal("writes", [(e["value"], e["line"]) for e in events if e["type"] == "write"],
                 [("0", 1)] + [(str(n), 3) for n in range(1, 6)])
-    for watch in ("counter", "hw:counter", "py:script", "py:.i", "py:script."):
+    os.unlink(trace)
+    done = record("-w", "counter_of_nobody")
+    check.equal("a C global that is not there: exit, said", (done.returncode, done.stderr.split(" there is")[0]),
+                (0, "forktrace: counter_of_nobody: not watched:"))
+    for watch in ("py:script", "py:.i", "py:script."):
         os.path.exists(trace) and os.unlink(trace)
         done = record("-w", watch)
         check.equal(f"-w {watch}: exit, said, a trace", (done.returncode, done.stderr.split(": it ")[0].split(
