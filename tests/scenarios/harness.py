@@ -38,8 +38,8 @@ class Skip(Exception):
 class Checker:
     """Collects the checks of one scenario and prints a line for each."""
 
-    def __init__(self, name):
-        self.name, self.passed, self.failed, self.servers = name, 0, 0, []
+    def __init__(self, name, ebpf=False):
+        self.name, self.passed, self.failed, self.servers, self.ebpf = name, 0, 0, [], ebpf
 
     def true(self, what, condition, detail=""):
         if condition:
@@ -55,8 +55,8 @@ class Checker:
     def between(self, what, low, got, high):
         self.true(what, low <= got <= high, f"expected {low} to {high}, got {got}")
 
-    def server(self, *command, **options):
-        server = Server(*command, **options)
+    def server(self, *command, ebpf=None, **options):
+        server = Server(*command, ebpf=self.ebpf if ebpf is None else ebpf, **options)
         self.servers.append(server)
         return server
 
@@ -90,26 +90,40 @@ def wait_until(what, condition, seconds=15, pause=0.02):
 class Server:
     """COMMAND under the library, in a process group and a directory of its own. "PORT" in COMMAND and
     in the values of `env` becomes self.port. SIGINT is pinned ("default" or "ignore"): it decides how
-    many handlers CPython and uWSGI install. `shell`: run before COMMAND, in the same process."""
+    many handlers CPython and uWSGI install. `shell`: run before COMMAND, in the same process. `ebpf`: with the
+    kernel as a second witness."""
 
-    def __init__(self, *command, env=None, sigint="default", shell=":"):
+    def __init__(self, *command, env=None, sigint="default", shell=":", ebpf=False):
         self.directory = Path(tempfile.mkdtemp(prefix="forktrace-scenario-"))
         self.directory.chmod(0o755)  # for servers that change their user
         shutil.copytree(HERE / "apps", self.directory, dirs_exist_ok=True)
-        shutil.copy(BUILD / "libforktrace.so", self.directory)
+        for program in ("libforktrace.so", *(("forktrace", "forktrace-ebpf") if ebpf else ())):
+            shutil.copy(BUILD / program, self.directory)
         self.port, self.trace_path = free_port(), self.directory / "run.ftrace"
         environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **(env or {})}
         # env(1) pins SIGINT and adds the library only for COMMAND itself: it becomes the trace's root.
-        pin = ["env", f"--{sigint}-signal=INT", f"LD_PRELOAD={self.directory}/libforktrace.so",
-               f"FORKTRACE_OUT={self.trace_path}"]
+        pin = ["env", f"--{sigint}-signal=INT"]
+        pin += [f"{self.directory}/forktrace", "record", "--ebpf", "-o", f"{self.trace_path}", "--"] if ebpf else \
+            [f"LD_PRELOAD={self.directory}/libforktrace.so", f"FORKTRACE_OUT={self.trace_path}"]
         fill = lambda text: text.replace("PORT", str(self.port))
         self.log = open(self.directory / "output", "wb")
         self.process = subprocess.Popen(
             ["sh", "-c", shell + '; exec "$@"', "sh", *pin, *map(fill, command)], cwd=self.directory,
             env={name: fill(value) for name, value in environment.items()}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
-        self.pid = self.process.pid
+        self.ebpf, self.pid = ebpf, self.process.pid
+        if ebpf:
+            self.pid = wait_until("the command runs", self.command)
+
+    def command(self):
+        """With the kernel the command is forktrace's child, beside forktrace-ebpf."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        for child in children.read_text().split() if children.exists() else ():
+            if not os.readlink(f"/proc/{child}/exe").startswith(f"{self.directory}/forktrace"):
+                return int(child)
+        return None if self.process.poll() is None else pid  # it is over already
 
     def output(self):
         return (self.directory / "output").read_text(errors="replace")
@@ -154,18 +168,20 @@ class Server:
 
     def wait(self, seconds=15):
         """Its exit status, negative for a signal."""
-        return self.process.wait(seconds)
+        status = self.process.wait(seconds)
+        return 128 - status if self.ebpf and status > 128 else status
 
     def stop(self, number):
         self.signal(number)
         return self.wait()
 
     def processes(self):
-        """The pids of its tree, without zombies: whoever works in its directory, daemons too."""
+        """The pids of its tree, without zombies and forktrace: whoever works in its directory, daemons too."""
         pids = []
         for entry in Path("/proc").iterdir():
             try:
-                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(str(self.directory)):
+                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(str(self.directory)) \
+                        and not os.readlink(entry / "exe").startswith(f"{self.directory}/forktrace"):
                     pids.append(int(entry.name))
             except OSError:  # gone, a zombie or somebody else's
                 pass
@@ -174,7 +190,7 @@ class Server:
     def kill(self):
         """SIGKILL to the whole tree at once, until nothing of it is left."""
         while pids := self.processes():
-            for send, target in [(os.killpg, self.pid)] + [(os.kill, pid) for pid in pids]:
+            for send, target in [(os.killpg, self.process.pid)] + [(os.kill, pid) for pid in pids]:
                 try:
                     send(target, signal.SIGKILL)
                 except ProcessLookupError:
@@ -229,3 +245,27 @@ class Trace:
 
     def lost(self):
         return self.json["lost"]["records"]
+
+
+def need_ebpf():
+    """Skipped, with forktrace-ebpf's own words, where it cannot work."""
+    program = BUILD / "forktrace-ebpf"
+    if not program.exists():
+        raise Skip("forktrace-ebpf is not built: tests/deps.sh installs what it needs")
+    said = subprocess.run([program, "--check"], capture_output=True, text=True, timeout=60, check=False)
+    if said.returncode:
+        raise Skip(said.stderr.strip())
+
+
+def one_event_two_witnesses(check, trace):
+    """Where the library is in a process, the kernel has nothing to tell of it that it did not tell itself: but
+    signals, and an end that no code of the process saw."""
+    covered = {p["id"] for p in trace.processes if p["coverage"] == "full"}
+    twice = [e for e in trace.json["events"] if e["seen_by"] == "ebpf" and e["process"] in covered
+             and e["type"] not in ("signal", "thread-end", "kill", "exit")]
+    check.equal("told by the kernel alone, of processes the library is in", twice, [])
+    pids = [(p["pid"], p["start_ns"]) for p in trace.processes]
+    check.equal("processes told twice", len(pids) - len(set(pids)), 0)
+    tids = [(t["tid"], t["start_ns"]) for t in trace.threads if t["kind"] == "thread"]
+    check.equal("threads told twice, or without a tid", (len(tids) - len(set(tids)), [t for t in tids if not t[0]]), (0, []))
+    check.equal("ends nobody saw", [p["id"] for p in trace.processes if p["end"]["how"] == "vanished"], [])
