@@ -9,45 +9,57 @@
 #include "preload/held.h"
 #include "preload/python/dictwatch.h"
 #include "preload/python/slot.h"
+#include "preload/python/spot.h"
 
+/* py_frame() of this thread, inlined for 3.11. */
 static inline const void *innermost(void)
 {
-    if (likely(python.holder)) /* py_frame(), inlined */
-        return py_read(py_read(*python.holder, TS_CFRAME_311), CFRAME_FRAME_311);
+    if (likely(python.holder)) return py_read(py_read(*python.holder, TS_CFRAME_311), CFRAME_FRAME_311);
     return py_frame(python.current());
 }
 
-/* The binding's line: the innermost Python frame's, looked up again only when the instruction is another one.
- */
-static void locate(struct name *n, uint16_t *flags)
+/* What this spot tells of a binding: the line of the innermost Python frame. */
+static void locate(struct spot *spot)
 {
     const struct py_layout *layout = python.layout;
-    const void *frame = innermost();
-    const void *code = frame ? py_untagged(py_read(frame, layout->f_code)) : NULL;
-    if (!py_is(code, python.PyCode_Type)) return;
-    const void *instruction = py_read(frame, layout->f_instr);
-    if (py_read(frame, layout->f_globals) == py_read(frame, layout->f_namespace)) *flags |= FT_PY_BY_MODULE;
-    if (code == n->code && instruction == n->instruction) return;
-    n->file = py_string(py_read(code, python.layout->co_filename));
-    n->line = py_frame_line(frame, code);
-    n->code = code;
-    n->instruction = instruction;
+    const void *frame = innermost(), *code = frame ? py_frame_code(frame) : NULL;
+    if (!code) return;
+    spot->code = code;
+    spot->instruction = py_read(frame, layout->f_instr);
+    spot->file = py_string(py_read(code, layout->co_filename));
+    spot->line = py_frame_line(frame, code);
+    if (py_read(frame, layout->f_globals) == py_read(frame, layout->f_namespace))
+        spot->flags = FT_PY_BY_MODULE;
+}
+
+/* Remembered, unless the next binding there is not to be told in the same way. */
+static void remember(const struct spot *spot)
+{
+    const struct module *module = spot->name->owner;
+    const struct ft_page *page = ft.current[FT_LINEAGE];
+    if (!spot->instruction || !page || spot->name->secret || !spot->slot->head.state) return;
+    struct spot *at = spot_at(spot->hash, spot->instruction);
+    *at = *spot;
+    at->keys = module->keys;
+    at->name_is_at = module->name_is_at;
+    at->name_object = module->name_object;
+    at->seq = page->seq;
+    at->alone = spot->name->watched;
 }
 
 /* Its time, which is then the slot's too: the clock is the dearest part of all this. 0: not written. */
-static uint64_t write_event(const struct name *n, ft_ref task, const struct value *value, uint16_t flags)
+static uint64_t write_event(const struct spot *spot, ft_ref task, uint8_t kind, uint64_t bits)
 {
-    uint64_t bits = value_bits(value);
     struct ft_py_write *record = ft_begin(&ft, FT_PY_WRITE, sizeof *record, task);
     if (!record) return 0;
     uint64_t time = record->head.time;
-    record->module = n->module;
-    record->name = n->name;
+    record->module = spot->name->module;
+    record->name = spot->name->name;
     record->value = bits;
-    record->kind = value->kind;
-    record->flags = (uint8_t)(flags | (python.layout->version < 0x030e ? FT_PY_LOCKS : 0));
-    record->file = n->file;
-    record->line = n->line;
+    record->kind = kind;
+    record->flags = (uint8_t)(spot->flags | (python.layout->version < 0x030e ? FT_PY_LOCKS : 0));
+    record->file = spot->file;
+    record->line = spot->line;
     held_signs(record->held);
     ft_commit(record);
     return time;
@@ -83,15 +95,9 @@ static bool torn_down(struct name *n, const struct value *value)
     n->object = value->object;
     n->kind = FT_PY_KIND_none;
     n->slot->flags |= FT_PY_TEARDOWN;
-    if (n->watched) write_event(n, self.task, value, FT_PY_TEARDOWN);
+    struct spot nowhere = {.name = n, .flags = FT_PY_TEARDOWN};
+    if (n->watched) write_event(&nowhere, self.task, FT_PY_KIND_none, 0);
     return true;
-}
-
-/* A loop binds the same name again and again. */
-static inline bool bound_last(const void *dict, int64_t hash)
-{
-    return likely(name_last && name_last->hash == hash && name_last->dict == dict &&
-                  module_intact(name_last->owner) && name_last->process == this_process());
 }
 
 /* The name of this binding with a slot of this process; NULL: not one we keep. */
@@ -115,31 +121,33 @@ static struct name *name_of(const void *dict, const void *key, int64_t hash, con
         if (!n) return NULL;
     }
     if (!python.holder) py_prove();
-    if (n->slot && n->process == this_process()) return name_last = n;
-    return slot_make(n, dict, key, task) ? name_last = n : NULL;
+    if (n->slot && n->process == this_process()) return n;
+    return slot_make(n, dict, key, task) ? n : NULL;
 }
 
-void binding(const void *dict, const void *key, int64_t hash, const void *object)
+/* Any binding. */
+static __attribute__((noinline, cold)) void bind_slowly(const void *dict, const void *key, int64_t hash,
+                                                        const void *object)
 {
     ft_ref task = me();
     if (!task || !py_is(key, python.PyUnicode_Type)) return;
     struct value value;
     value_of(object, &value);
-    struct name *n = bound_last(dict, hash) ? name_last : name_of(dict, key, hash, &value, task);
+    struct name *n = name_of(dict, key, hash, &value, task);
     if (!n || torn_down(n, &value)) return;
     slot_hide(n, &value);
     if (unlikely(ft.current[FT_LINEAGE] && ft.current[FT_LINEAGE]->seq > ft.capacity)) slot_refresh(n, key);
     struct ft_py_global *slot = n->slot;
-    uint16_t flags = 0;
-    locate(n, &flags);
-    uint64_t time = n->watched ? write_event(n, task, &value, flags) : 0;
+    struct spot spot = {.dict = dict, .key = key, .hash = hash, .name = n, .slot = slot};
+    locate(&spot);
+    uint64_t time = n->watched ? write_event(&spot, task, value.kind, value_bits(&value)) : 0;
     name_change(n);
     n->object = object;
     slot_value(n, slot, &value);
     slot->writer = task;
-    slot->file = n->file;
-    slot->line = n->line;
-    slot->flags &= flags | (uint16_t)~FT_PY_BY_MODULE;
+    slot->file = spot.file;
+    slot->line = spot.line;
+    slot->flags &= spot.flags | (uint16_t)~FT_PY_BY_MODULE;
     slot->writes++;
     if (!time) time = now();
     if (likely(slot->head.state))
@@ -147,4 +155,42 @@ void binding(const void *dict, const void *key, int64_t hash, const void *object
     else
         ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, time);
     name_changed(n);
+    remember(&spot);
+}
+
+/* A small int was bound there before, and is again. */
+static inline void bind_again(const struct spot *spot, const void *object, ft_ref task)
+{
+    struct name *n = spot->name;
+    struct ft_py_global *slot = spot->slot;
+    uint64_t bits = py_read32(object, DIGITS);
+    uint64_t time = unlikely(n->watched) ? write_event(spot, task, FT_PY_KIND_int, bits) : 0;
+    name_change(n);
+    n->object = object;
+    n->kind = FT_PY_KIND_int;
+    slot->value = n->bits = bits;
+    slot->writer = task;
+    slot->file = spot->file;
+    slot->line = spot->line;
+    slot->writes++;
+    slot->head.time = time ? time : now();
+    name_changed(n);
+}
+
+void binding(const void *dict, const void *key, int64_t hash, const void *object)
+{
+    const void *frame = innermost();
+    const void *instruction = frame ? py_read(frame, python.layout->f_instr) : NULL;
+    const struct spot *spot = spot_at(hash, instruction);
+    const struct ft_page *page = ft.current[FT_LINEAGE];
+    ft_ref task = self.task;
+    bool again = spot->dict == dict && spot->hash == hash && spot->key == key &&
+                 spot->instruction == instruction &&
+                 spot->code == py_untagged(py_read(frame, python.layout->f_code)) && spot_intact(spot) &&
+                 value_is_small_int(object) && spot->slot->kind == FT_PY_KIND_int && page &&
+                 page->seq == spot->seq && task && !self.busy && !self_shared_tls && ft_writer_on(&ft);
+    if (likely(again))
+        bind_again(spot, object, task);
+    else
+        bind_slowly(dict, key, hash, object);
 }

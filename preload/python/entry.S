@@ -1,6 +1,6 @@
 /*
- * entry.S: what the patched entries of CPython's functions jump to. The
- * common path, a dict nobody watches, costs two jumps and a compare.
+ * entry.S: what the patched entries of CPython's functions jump to, if their
+ * stub (stub.S) has not dealt with it.
  *
  * All general registers are preserved, also the caller-saved ones: the moved
  * instructions go on with what their caller left there. The vector registers
@@ -45,7 +45,7 @@
         .cfi_adjust_cfa_offset -8
         .endm
 
-        .macro entry name, back, function, filtered
+        .macro entry name, back, function
         .globl  \name
         .hidden \name
         .type   \name, @function
@@ -56,18 +56,10 @@
         .cfi_adjust_cfa_offset 8
         push    %r11
         .cfi_adjust_cfa_offset 8
-        .if \filtered
-        mov     %rdi, %rax
-        shr     $4, %rax
-        and     $4095, %eax             /* MODULE_BUCKETS - 1 */
-        lea     python_modules(%rip), %r11
-        cmpw    $0, (%r11,%rax,2)
-        je      2f
-        .endif
-1:      save
+        save
         call    \function
         restore
-2:      pop     %r11
+        pop     %r11
         .cfi_adjust_cfa_offset -8
         pop     %rax
         .cfi_adjust_cfa_offset -8
@@ -76,11 +68,11 @@
         .size   \name, . - \name
         .endm
 
-        entry   python_entry_insert0, python_back_insert0, python_insert, 1
-        entry   python_entry_insert1, python_back_insert1, python_insert, 1
-        entry   python_entry_delete, python_back_delete, python_delete, 1
-        entry   python_entry_eval, python_back_eval, python_eval, 0
-        entry   python_entry_release, python_back_release, python_release, 0
-        entry   python_entry_finalize, python_back_finalize, python_finalize, 0
+        entry   python_entry_insert0, python_back_insert0, python_insert
+        entry   python_entry_insert1, python_back_insert1, python_insert
+        entry   python_entry_delete, python_back_delete, python_delete
+        entry   python_entry_eval, python_back_eval, python_eval
+        entry   python_entry_release, python_back_release, python_release
+        entry   python_entry_finalize, python_back_finalize, python_finalize
 #endif
         .section .note.GNU-stack, "", @progbits

@@ -74,13 +74,19 @@ static bool prepare(const struct patch_object *object, const struct link_map *ma
         return false;
     const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx"); /* not vital */
     if (finalize)
-        patch_prepare(&patches, object, finalize, (void *)python_entry_finalize, &python_back_finalize);
+        patch_prepare(&patches, object, finalize, &stub_plain, (void *)python_entry_finalize,
+                      &python_back_finalize);
     const uint8_t *release = elf_symbol(map, "PyEval_SaveThread");
-    if (release) patch_prepare(&patches, object, release, (void *)python_entry_release, &python_back_release);
-    return patch_prepare(&patches, object, inserts[0], (void *)python_entry_insert0, &python_back_insert0) &&
-           patch_prepare(&patches, object, inserts[1], (void *)python_entry_insert1, &python_back_insert1) &&
-           patch_prepare(&patches, object, delete, (void *)python_entry_delete, &python_back_delete) &&
-           patch_prepare(&patches, object, eval, (void *)python_entry_eval, &python_back_eval);
+    if (release)
+        patch_prepare(&patches, object, release, &stub_plain, (void *)python_entry_release,
+                      &python_back_release);
+    return patch_prepare(&patches, object, inserts[0], &stub_bind, (void *)python_entry_insert0,
+                         &python_back_insert0) &&
+           patch_prepare(&patches, object, inserts[1], &stub_bind, (void *)python_entry_insert1,
+                         &python_back_insert1) &&
+           patch_prepare(&patches, object, delete, &stub_filtered, (void *)python_entry_delete,
+                         &python_back_delete) &&
+           patch_prepare(&patches, object, eval, &stub_plain, (void *)python_entry_eval, &python_back_eval);
 }
 
 static void start_311(const struct link_map *map, const void *start)

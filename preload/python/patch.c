@@ -191,26 +191,25 @@ static unsigned replaced(const struct patch_object *o, const uint8_t *function)
     return length;
 }
 
-/*
- * The stub near the function:
- *     jmp *hook          (6 bytes, the address behind it)
- *     .quad hook
- *     the moved instructions, jmp to the rest of the function   <- *back
- */
-bool patch_prepare(struct patch_set *set, const struct patch_object *o, const uint8_t *function, void *hook,
-                   void **back)
+bool patch_prepare(struct patch_set *set, const struct patch_object *o, const uint8_t *function,
+                   const struct stub *code, void *hook, void **back)
 {
     unsigned length = replaced(o, function);
-    if (!length || set->count == PATCHES) return false;
+    size_t size = (size_t)(code->end - code->begin);
+    if (!length || set->count == PATCHES || set->used + size + length + JUMP > FT_PAGE) return false;
     if (!set->page && !(set->page = near_page(o))) return false;
-    uint8_t *stub = set->page + set->count * 64;
-    const uint8_t indirect[] = {0xff, 0x25, 0, 0, 0, 0};
-    memcpy(stub, indirect, 6);
-    memcpy(stub + 6, &hook, 8);
-    memcpy(stub + 14, function, length);
-    make_jump(stub + 14 + length, stub + 14 + length, function + length);
-    set->patch[set->count++] = (struct patch){(uint8_t *)(uintptr_t)function, stub, length};
-    *back = stub + 14;
+    uint8_t *stub = set->page + set->used, *moved = stub + size;
+    const void *words[] = {python_modules, &stub_data, hook};
+    memcpy(stub, code->begin, size);
+    memcpy(stub, words, sizeof words);
+    memcpy(moved, function, length);
+    make_jump(moved + length, moved + length, function + length);
+    set->patch[set->count++] = (struct patch){.function = (uint8_t *)(uintptr_t)function,
+                                              .entry = stub + (code->entry - code->begin),
+                                              .moved = moved,
+                                              .length = length};
+    set->used += (unsigned)(size + length + JUMP + 63) & ~63u;
+    *back = moved;
     return true;
 }
 
@@ -254,9 +253,9 @@ bool patch_commit(struct patch_set *set, bool alone)
     for (unsigned i = 0; i < set->count; i++) {
         const struct patch *p = &set->patch[i];
         uint8_t jump[JUMP];
-        make_jump(jump, p->function, p->stub);
+        make_jump(jump, p->function, p->entry);
         if (write_text(p->function, jump)) continue;
-        while (i-- > 0) write_text(set->patch[i].function, set->patch[i].stub + 14); /* as it was */
+        while (i-- > 0) write_text(set->patch[i].function, set->patch[i].moved); /* as it was */
         return false;
     }
     if (!alone) synchronise();

@@ -7,6 +7,7 @@
 
 #include <link.h>
 
+#include "preload/python/stub.h"
 #include "preload/self.h"
 
 /* Where the functions of an object begin, from its .eh_frame_hdr. */
@@ -33,21 +34,24 @@ unsigned patch_tails(const struct patch_object *object, const uint8_t *a, const 
 #define PATCHES 8
 struct patch_set { /* all zero: empty */
     uint8_t *page; /* of stubs */
+    unsigned used; /* bytes of it */
     unsigned count;
     struct patch {
-        uint8_t *function, *stub;
-        unsigned length; /* of the moved instructions */
+        uint8_t *function, *entry;
+        uint8_t *moved; /* its first instructions */
+        unsigned length;
     } patch[PATCHES];
 };
 
 /*
- * Get ready to make `function` begin with a jump to `hook`; *back is where the
- * hook has to jump to go on with the original. Nothing is changed yet. False
+ * Get ready to make `function` begin with a jump to a copy of `code`, which
+ * jumps to `hook` at need; *back is where the hook has to jump to go on with the
+ * original. Nothing is changed yet. False
  * if its first instructions are not of the few kinds that can be moved (a
  * debugger's breakpoint is not), or memory near it cannot be had.
  */
 bool patch_prepare(struct patch_set *set, const struct patch_object *object, const uint8_t *function,
-                   void *hook, void **back);
+                   const struct stub *code, void *hook, void **back);
 
 /* The kernel knows no other thread of this process. */
 bool patch_alone(void);

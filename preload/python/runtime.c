@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "preload/python/runtime.h"
 
+#include "preload/python/stub.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
@@ -109,7 +111,7 @@ void py_prove(void)
 {
     const void *const *at = (const void *)(python.runtime + RUNTIME_CURRENT_311);
     if (!python.holder && python.runtime && python.layout->version == 0x030b && *at == python.current())
-        python.holder = at;
+        stub_arm(python.holder = at);
 }
 
 bool py_at_rest(void)

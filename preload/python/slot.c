@@ -64,7 +64,6 @@ void slot_refresh(struct name *n, const void *key)
     if (ft_stale(&ft, n->module))
         n->module = ft_string(&ft, n->owner->text, strlen(n->owner->text), self.task);
     if (ft_stale(&ft, n->name)) n->name = ft_string(&ft, text, py_text(key, text, sizeof text), self.task);
-    if (ft_stale(&ft, n->file)) n->code = NULL;
     if (!n->slot || n->process != this_process()) return;
     n->slot->module = n->module;
     n->slot->name = n->name;

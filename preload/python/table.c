@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "preload/python/globals.h"
+#include "preload/python/spot.h"
 #include "preload/secret.h"
 
 #define NAMES 16384
@@ -15,7 +16,6 @@
 
 struct name names[NAMES];
 unsigned name_count;
-struct name *name_last;
 static uint16_t name_index[INDEX]; /* by dict and hash: 0 free, else index + 1 */
 static bool any_gone;
 static const char *watch; /* FORKTRACE_WATCH */
@@ -101,7 +101,7 @@ struct name *name_add(struct module *module, int64_t hash, const char *text, siz
     n->watched = name_watched(module, text, length);
     n->hash = hash;
     n->dict = module->dict;
-    n->code = n->object = n->pictured = NULL;
+    n->object = n->pictured = NULL;
     n->kind = FT_PY_KIND_unset;
     n->bits = n->print = 0;
     name_changed(n);
@@ -112,7 +112,8 @@ struct name *name_add(struct module *module, int64_t hash, const char *text, siz
 
 void globals_forget(const void *dict)
 {
-    name_last = NULL;
+    for (struct spot *s = spots(); s < spots() + SPOTS; s++)
+        if (s->dict == dict) s->dict = NULL;
     for (struct name *n = names; n < names + name_count; n++)
         if (n->dict == dict) {
             any_gone = true;

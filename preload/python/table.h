@@ -23,18 +23,15 @@ struct name {
     uint64_t bits;        /* and what that was when last looked at, as a record has it */
     uint8_t kind;
     uint32_t print; /* of what a container held */
-    uint32_t met; /* by the picture of this number */
+    uint32_t met;   /* by the picture of this number */
     struct module *owner;
-    ft_ref module, name, file;
-    uint32_t line;
-    const void *code, *instruction; /* file and line belong to them */
-    struct ft_string *text;         /* of the slot: overwritten in place like it */
+    ft_ref module, name;
+    struct ft_string *text; /* of the slot: overwritten in place like it */
     ft_ref text_ref;
 };
 
 extern struct name names[] __attribute__((visibility("hidden")));
-extern unsigned name_count __attribute__((visibility("hidden")));    /* read with acquire without the GIL */
-extern struct name *name_last __attribute__((visibility("hidden"))); /* bound last: a loop binds it again */
+extern unsigned name_count __attribute__((visibility("hidden"))); /* read with acquire without the GIL */
 
 /* NULL: none yet; *place, if not NULL, is where its index belongs. */
 struct name *name_find(const void *dict, int64_t hash, uint16_t **place);

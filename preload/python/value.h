@@ -52,10 +52,16 @@ bool value_is_builtin(const void *object);
 /* Any object but a small int. */
 void value_of_other(const void *object, struct value *value);
 
+/* From 1 to 2^30-1: what most counters are. */
+static inline bool value_is_small_int(const void *object)
+{
+    return py_is(object, python.PyLong_Type) && py_read(object, OB_SIZE) == python.one_digit;
+}
+
 /* What an object is worth showing. Runs no code of the program's, keeps no reference. NULL: unset. */
 static inline void value_of(const void *object, struct value *value)
 {
-    if (!py_is(object, python.PyLong_Type) || py_read(object, OB_SIZE) != python.one_digit) {
+    if (!value_is_small_int(object)) {
         value_of_other(object, value);
         return;
     }
