@@ -699,7 +699,7 @@ struct ft_py_thread { /* what Python calls a thread it is about to create */
 #define FT_PY_KINDS(X)                                                                              \
     X(0, unset) X(1, none) X(2, bool) X(3, int) X(4, float) X(5, text) X(6, bytes) X(7, long_int)   \
     X(8, list) X(9, tuple) X(10, dict) X(11, set) X(12, object) X(13, function) X(14, type)         \
-    X(15, module) X(16, secret) X(17, sized)
+    X(15, module) X(16, secret) X(17, sized) X(18, lock)
 #define FT_X_PY(n, name) FT_PY_KIND_##name = n,
 enum ft_py_kind { FT_PY_KINDS(FT_X_PY) };
 
@@ -708,7 +708,8 @@ enum ft_py_kind { FT_PY_KINDS(FT_X_PY) };
  * A slot: one name of one module in one process, overwritten at each binding.
  * value: bool, int: itself; float: its bits; text, bytes, long_int: a string;
  * list, tuple, dict, set: the length; object, function, type, module: a name;
- * sized (any other container): the length, and in the upper half its type's name.
+ * sized (any other container): the length, and in the upper half its type's name;
+ * lock (Lock, RLock): the address of its semaphore.
  */
 struct ft_py_global {
     struct ft_head head; /* task: who wrote first; time: of the last write */

@@ -86,7 +86,7 @@ static void tell(struct name *n, const struct value *value, uint64_t bits, uint3
 
 static void compare(struct name *n, const void *key, const void *object, ft_ref task)
 {
-    if (object == n->pictured && object == n->object && !value_is_container(n->kind)) return;
+    if (object == n->pictured && object == n->object && !value_may_change(n->kind)) return;
     struct value value;
     value_of(object, &value);
     slot_hide(n, &value);
@@ -159,7 +159,7 @@ static void look_again(struct name *n, ft_ref task)
     if (!n->dict || n->dict != module->dict || module->looked != pictures.number) return;
     if (module->changed) {
         if (n->met != pictures.number && n->kind != FT_PY_KIND_unset) compare(n, NULL, NULL, task);
-    } else if (value_is_container(n->kind) && n->object == n->pictured) { /* the dict holds it */
+    } else if (value_may_change(n->kind) && n->object == n->pictured) { /* the dict holds it */
         compare(n, NULL, n->object, task);
     }
 }

@@ -134,9 +134,25 @@ static int length_at(const void *type)
     return 0;
 }
 
+/* Up to 3.13 both begin with a pointer to a semaphore; a lock of 3.14 is a byte, waited for elsewhere. */
+static bool is_lock(const void *type)
+{
+    static const void *known[2];
+    if (type == known[0] || type == known[1]) return true;
+    if (python.layout->version >= 0x030e) return false;
+    const char *name = py_read(type, TYPE_NAME);
+    if (strncmp(name, "_thread.", 8) || (strcmp(name + 8, "lock") && strcmp(name + 8, "RLock"))) return false;
+    known[name[8] == 'R'] = type;
+    return true;
+}
+
 /* A container of another type: its name and its length in one word. */
 static void other(struct value *v, const void *object, const void *type)
 {
+    if (is_lock(type)) {
+        plain(v, FT_PY_KIND_lock, size_at(object, LOCK_SEMAPHORE));
+        return;
+    }
     int at = length_at(type);
     named(v, at ? FT_PY_KIND_sized : FT_PY_KIND_object, type);
     if (!at) return;

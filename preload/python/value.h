@@ -26,12 +26,19 @@ static inline bool value_is_container(uint8_t kind)
            kind == FT_PY_KIND_sized;
 }
 
+/* A lock too: Python makes its own ones anew in a forked child, in the same object. */
+static inline bool value_may_change(uint8_t kind)
+{
+    return value_is_container(kind) || kind == FT_PY_KIND_lock;
+}
+
 static inline bool value_is_definition(uint8_t kind)
 {
     return kind == FT_PY_KIND_function || kind == FT_PY_KIND_type || kind == FT_PY_KIND_module;
 }
 
 enum {
+    LOCK_SEMAPHORE = 16, /* lock_lock of a Lock, rlock_lock of an RLock: the first field */
     TYPE_FLAGS = 168,
     TYPE_BASE = 256,
     TYPE_LIST = 1 << 25, /* Py_TPFLAGS_LIST_SUBCLASS; tuple, dict the same way: the same in all of them */

@@ -50,6 +50,28 @@ def unsafe(check):
     check.true("with its line", any("log_after_fork.py:18" in x["title"] for x in python), python)
 
 
+@scenario("rules: child-deadlock and lock-held-at-fork of Python's locks")
+def python_locks(check):
+    about = lambda found: sorted((x["rule"], x["severity"], x["subject"]) for x in found
+                                 if x["rule"] in ("child-deadlock", "lock-held-at-fork"))
+    lock = lambda *words: found_in(check, PYTHON, "locks.py", *words)
+    for what in ("Lock", "RLock"):
+        dead = lock(what, "taken")
+        check.equal(f"{what}: a child takes what nobody releases", about(dead), [
+            ("child-deadlock", "error", "locks.lock"), ("lock-held-at-fork", "warning", "locks.lock")])
+        first = dead[0]
+        check.true("it is said first: who waits for what, whose it is, who started that, where the fork was",
+                   first["rule"] == "child-deadlock" and "child 1 waits for ever for locks.lock" in first["title"]
+                   and "`holder`" in first["title"] and "started at locks.py:31" in first["explanation"]
+                   and "forked in locks.py:35" in first["explanation"] and "locks.py:38" in first["explanation"], first)
+        for how in ("released", "remade", "around"):
+            check.equal(f"{what}, {how}", about(lock(what, how)), [])
+    check.equal("not taken, it is still held", about(lock("Lock", "left")), [("lock-held-at-fork", "warning", "locks.lock")])
+    (dead,) = about(lock("attribute", "taken"))
+    check.true("one that no global is bound to", dead[:2] == ("child-deadlock", "error") and "held by `holder`" in dead[2], dead)
+    check.equal("and its healthy twin", about(lock("attribute", "released")), [])
+
+
 @scenario("rules: reaped-by-stranger")
 def reaped(check):
     twin = found_in(check, PYTHON, "children.py", "polite")

@@ -5,7 +5,8 @@
  * A mutex knows its owner. A semaphore does not: that a thread holds one is
  * what the library saw at the fork. Every Python thread holds one for as long
  * as it lives (its _tstate_lock, 3.11), and threading.Lock is one, too: which
- * of them matters is known only when somebody waits.
+ * of them matters is known when somebody waits, or if a global of the program's
+ * is bound to it. (Those of Python's own modules are made anew after a fork.)
  */
 #include <string.h>
 
@@ -41,6 +42,11 @@ static bool is_python(const struct timeline *t, process_id p)
         if (t->threads[i].python_name) return true;
     return false;
 }
+
+static const char python_fix[] =
+    "Fork before the threads start, hold the lock around the fork (os.register_at_fork(before=lock.acquire, "
+    "after_in_parent=lock.release, after_in_child=lock.release)), or start the child with subprocess or "
+    "multiprocessing's 'spawn'.";
 
 /* --- child-deadlock --------------------------------------------------------------------------- */
 
@@ -129,6 +135,8 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, "%s%s for %s%s", x->processes.count == 1 ? " waits" : " wait", endless ? " for ever" : "",
         gil ? "Python's interpreter lock (GIL)" : "", gil ? "" : x->subject);
+    if (!gil && wait_of(e).kind == FT_WAIT_sem && is_python(t, t->processes[e->process].parent))
+        x->fix = python_fix;
     if (gil)
         x->fix =
             "uWSGI: add --enable-threads (and --py-call-osafterfork), or start the thread after the fork "
@@ -166,6 +174,16 @@ static process_id child_of(const struct timeline *t, ft_ref fork, process_id par
     return p != NONE && t->processes[p].parent == parent ? p : NONE;
 }
 
+/* A lock that a global of the program's was bound to at the fork, and that was not made anew in the child. */
+static bool is_still_bound(const struct timeline *t, process_id parent, process_id child, uint64_t address)
+{
+    copy_id bound = timeline_lock(t, parent, address);
+    if (bound == NONE) return false;
+    copy_id own = timeline_copy(t, t->copies[bound].global, child);
+    struct value now = own == NONE ? t->copies[bound].last : t->copies[own].last;
+    return now.kind == FT_PY_KIND_lock && now.bits == address;
+}
+
 void find_lock_held(struct findings *f)
 {
     const struct timeline *t = f->timeline;
@@ -174,9 +192,11 @@ void find_lock_held(struct findings *f)
         const struct event *e = &t->events[i];
         if (e->type != EVENT_LOCK_HELD || !e->record || e->child == NONE || e->child == e->thread) continue;
         struct ft_held held = FT_GET(held, e->record);
-        if (held.kind == FT_WAIT_sem && is_python(t, e->process)) continue;
         process_id child = child_of(t, held.fork, e->process);
         if (child == NONE || !lives_on(t, child) || !is_ghost(t, child, e->child)) continue;
+        if (held.kind == FT_WAIT_sem && is_python(t, e->process) &&
+            !is_still_bound(t, e->process, child, held.address))
+            continue;
         struct named n = names_at(t, e->process, e->ns, held.address);
         if (n.symbol && !strcmp(n.symbol, "_PyRuntime")) continue; /* CPython makes these anew in the child */
         struct finding *x =
@@ -194,6 +214,7 @@ void tell_lock_held(const struct timeline *t, struct finding *x, struct say *tit
     char name[NAMES_TEXT], place[NAMES_TEXT];
     if (!x->threads.count) return;
     const struct thread *th = &t->threads[x->threads.list[0]];
+    if (is_python(t, th->process) && !strchr(x->subject, '(')) x->fix = python_fix;
     say(title, "%s was held by ", x->subject);
     say_threads(title, t, &x->threads);
     say(title, " of %s at the fork of ", word_process(name, t, th->process));

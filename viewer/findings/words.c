@@ -243,6 +243,12 @@ const char *word_lock(char *buffer, const struct timeline *t, const struct event
     char object[80], name[NAMES_TEXT];
     if (n.symbol) return names_text(buffer, NAMES_TEXT, &n);
     struct say s = {0};
+    copy_id python = kind == FT_WAIT_sem ? timeline_lock(t, e->process, address) : NONE;
+    if (python != NONE) {
+        global_format(&t->globals[t->copies[python].global], name, sizeof name);
+        text_escape(buffer, NAMES_TEXT, name, strlen(name));
+        return buffer;
+    }
     text_escape(object, sizeof object, n.object ? n.object : "", n.object ? strlen(n.object) : 0);
     if (n.object)
         say(&s, "%s at offset 0x%" PRIx64 " of %s", text_wait_kind(kind), n.in_object, object);

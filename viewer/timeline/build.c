@@ -165,6 +165,7 @@ static void conclude(struct build *b)
     ends_finish(b);
     kernel_finish(b);
     globals_finish(b);
+    locks_finish(b);
     events_finish(b);
     binds_finish(b);
     objects_finish(b);

@@ -158,6 +158,7 @@ struct build {
     size_t bound_count;
     struct told *told;
     size_t told_count;
+    struct map by_lock;       /* (process, address of a semaphore) -> the copy of a global bound to that lock */
     struct map by_definition; /* reference of an FT_C_GLOBAL -> defined */
     struct map by_site_id;    /* (family, id) -> sites */
     struct defined *defined;
@@ -333,6 +334,9 @@ void globals_note(struct build *b, const struct item *it);
 copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
+
+/* locks.c */
+void locks_finish(struct build *b); /* after globals_finish */
 
 /* watched.c: C globals */
 void watched_global(struct build *b, const struct item *it);

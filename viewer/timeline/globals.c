@@ -38,6 +38,7 @@ static bool same(struct value x, struct value y)
     if (x.kind != y.kind || x.known != y.known) return false;
     if (in_words(x.kind) && strcmp(x.text, y.text)) return false;
     if (x.print && y.print && x.print != y.print) return false;
+    if (x.kind == FT_PY_KIND_lock) return true; /* made anew after a fork it is still what it was */
     return x.kind == FT_PY_KIND_sized || !in_words(x.kind) ? x.bits == y.bits : true;
 }
 
@@ -86,6 +87,7 @@ int value_format(struct value v, char *buffer, size_t size)
     case FT_PY_KIND_type: return snprintf(buffer, size, "<class %s>", v.text);
     case FT_PY_KIND_function: return snprintf(buffer, size, "<function>");
     case FT_PY_KIND_module: return snprintf(buffer, size, "<module>");
+    case FT_PY_KIND_lock: return snprintf(buffer, size, "<lock>");
     case FT_PY_KIND_secret: return snprintf(buffer, size, "***");
     case FT_C_KIND_signed: return snprintf(buffer, size, "%" PRId64, (int64_t)v.bits);
     case FT_C_KIND_unsigned: return snprintf(buffer, size, "%" PRIu64, v.bits);

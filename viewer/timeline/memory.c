@@ -123,7 +123,7 @@ void build_free(struct build *b)
     map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
     map_free(&b->by_pthread), map_free(&b->by_site);
     globals_free(b);
-    free(b->sent), map_free(&b->by_sent);
+    free(b->sent), map_free(&b->by_sent), map_free(&b->by_lock);
     free(b->bound);
     free_models(b);
     free(b);

@@ -391,6 +391,9 @@ bool value_is_container(struct value value);
 uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact);
 /* The copy of a global a process has (the first, if it has executed several images), or NONE. */
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
+/* The copy of a global that is or was bound to the Python lock (Lock, RLock) at this address, of the process or
+ * an ancestor; NONE: no global is known to be. */
+copy_id timeline_lock(const struct timeline *t, process_id process, uint64_t address);
 /* WRITE, CHANGE, TEARDOWN: the copy it is about, or NONE. */
 copy_id timeline_copy_written(const struct timeline *t, const struct event *e);
 /* "app.i", "counter", "libfoo.so:state"; returns what snprintf does. */
