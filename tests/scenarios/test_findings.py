@@ -111,7 +111,8 @@ def respawn(check):
 def flask(check):
     server = check.server(PYTHON, "-m", "flask", "--app", "ticker", "run", "--port", "PORT", "--no-reload").ready()
     server.stop(signal.SIGINT)
-    check_healthy(check, server)
+    found = check_healthy(check, server)
+    check.equal("no thread runs twice", by_rule(found, "duplicate-thread"), [])
 
 
 @scenario("findings: gunicorn sync is healthy")

@@ -1,9 +1,10 @@
 """Findings on small programs: each rule with a program that triggers it, and a twin that does not."""
 import os
 import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import BUILD, PYTHON, scenario
+from harness import BUILD, PYTHON, Skip, scenario
 from test_findings import UWSGI, by_rule, check_evidence, findings
 
 FIXTURES = os.path.join(BUILD, "tests/fixtures")
@@ -113,6 +114,15 @@ def shared_after_fork(check):
         check.equal(f"made before the {sick}", about_connections(connection(check, sick)), [("fd-shared-after-fork", "warning", 2)])
     for healthy in ("fork_own", "handed", "epoll_own", "listener"):
         check.equal(f"one that is {healthy}", about_connections(connection(check, healthy)), [])
+
+
+@scenario("rules: unseen-child")
+def unseen(check):
+    needs = subprocess.run(["ldd", "/sbin/ldconfig"], capture_output=True, text=True)
+    if "=>" in needs.stdout:
+        raise Skip("ldconfig is not linked statically here")
+    sick = found_in(check, "/bin/sh", "-c", "/sbin/ldconfig -p >/dev/null; true")
+    pair(check, "unseen-child", sick, found_in(check, "/bin/sh", "-c", "/usr/bin/getconf PAGESIZE; true"), "ldconfig", "note")
 
 
 @scenario("rules: racy-writes")

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
-"""The table of rules in man/forktrace.1 is that of viewer/findings/rules.h: `man_rules.py` compares them,
-`man_rules.py --update` writes it (make man). The rules are those the built forktrace names."""
+"""The table of rules in man/forktrace.1 is that of viewer/findings/rules.h, with the programs of rule_tests.py:
+`man_rules.py` compares them, `man_rules.py --update` writes it (make man). The rules are those the built forktrace
+names."""
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from rule_tests import RULE_TESTS
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("B", TOP / "build")).resolve()
@@ -29,6 +32,8 @@ def table():
         fix = rule["help"]["text"].split("What to do: ")[1].split("\n")[0]
         lines += [".TP", f".BR {roff(rule['id'])} \" ({rule['defaultConfiguration']['level']})\"",
                   roff(rule["fullDescription"]["text"]), ".br", ".IR Remedy :", roff(fix)]
+        (sick, _), (healthy, _) = RULE_TESTS[rule["id"]]
+        lines += [".br", ".IR \"Found in\" :", roff(sick) + ".", ".IR \"Not in\" :", roff(healthy) + "."]
     return "\n".join(lines) + "\n"
 
 
