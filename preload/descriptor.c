@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "watch/hardware.h"
 
 #define USE(direction, result, name, parameters, arguments)                     \
     HOOK(result, name, parameters)                                              \
@@ -68,20 +69,38 @@ USE(READS, int, epoll_pwait,
 
 HOOK(int, close, (int fd))
 {
+    if (hardware_keeps(fd)) return errno = EBADF, -1;
     connection_forget(fd);
     return REAL(close)(fd);
 }
 
+static int around(unsigned first, unsigned last, int flags);
+
 HOOK(int, close_range, (unsigned first, unsigned last, int flags))
 {
     if (!(flags & CLOSE_RANGE_CLOEXEC)) connection_forget_range(first, last);
-    return REAL(close_range)(first, last, flags);
+    return around(first, last, flags);
+}
+
+/* close_range, but for descriptors of ours: for the program they are none. Without a kernel for it: ENOSYS. */
+static int around(unsigned first, unsigned last, int flags)
+{
+    unsigned from = first;
+    for (unsigned fd = first; hardware_fd_count && first <= last && fd <= last && fd < 1u << 16; fd++) {
+        if (!hardware_keeps((int)fd)) continue;
+        if (fd > from && REAL(close_range)(from, fd - 1, flags)) return -1;
+        from = fd + 1;
+    }
+    return hardware_fd_count && from > last ? 0 : REAL(close_range)(from, last, flags);
 }
 
 HOOK(void, closefrom, (int first))
 {
     connection_forget_range(first > 0 ? (unsigned)first : 0, ~0u);
-    REAL(closefrom)(first);
+    if (hardware_fd_count)
+        around(first > 0 ? (unsigned)first : 0, ~0u, 0);
+    else
+        REAL(closefrom)(first);
 }
 
 HOOK(int, dup, (int old))
@@ -93,6 +112,7 @@ HOOK(int, dup, (int old))
 
 HOOK(int, dup2, (int old, int fd))
 {
+    if (hardware_keeps(fd)) hardware_give_way(fd);
     int result = REAL(dup2)(old, fd);
     if (result >= 0) connection_copy(old, fd);
     return result;
@@ -100,6 +120,7 @@ HOOK(int, dup2, (int old, int fd))
 
 HOOK(int, dup3, (int old, int fd, int flags))
 {
+    if (hardware_keeps(fd)) hardware_give_way(fd);
     int result = REAL(dup3)(old, fd, flags);
     if (result >= 0) connection_copy(old, fd);
     return result;

@@ -16,6 +16,7 @@
 #include "env.h"
 #include "origin.h"
 #include "readable.h"
+#include "watch/trap.h"
 #include "watch/watch.h"
 
 #define FD_PATH 1024 /* longer ones are cut: not worth a page of somebody's stack */
@@ -42,6 +43,7 @@ static struct coming about_to(const char *path, enum ft_blind_why why, uint64_t 
             ft_commit(record);
         }
     }
+    trap_hand_over();
     errno = saved;
     return image;
 }
@@ -57,6 +59,7 @@ static struct coming about_to(const char *path, enum ft_blind_why why, uint64_t 
 static int failed(const struct coming *image)
 {
     int error = errno;
+    trap_take_back();
     ft_ref task = me();
     struct ft_exec_failed *record = task ? ft_begin(&ft, FT_EXEC_FAILED, sizeof *record, task) : NULL;
     if (record) {

@@ -15,6 +15,7 @@
 
 #include "preload/python/python.h"
 #include "preload/signals.h"
+#include "preload/watch/trap.h"
 
 #define RESTORER 0x04000000u /* SA_RESTORER: glibc adds it, and shows it in queries */
 
@@ -53,6 +54,13 @@ static bool may_install(int signal_number)
     return signal_number > 0 && signal_number < NSIG && signal_number != 32 && signal_number != 33;
 }
 
+static int change(trap_sigaction_function *real, int signal_number, const struct sigaction *action,
+                  struct sigaction *old)
+{
+    return unlikely(trap_taken) ? trap_sigaction(real, signal_number, action, old)
+                                : real(signal_number, action, old);
+}
+
 /*
  * The new action is read before the call: `action` and `old` may be the same
  * struct. The old one is asked for where the caller wants it, so that he finds
@@ -61,11 +69,11 @@ static bool may_install(int signal_number)
 #define SIGACTION(name)                                                                                     \
     HOOK(int, name, (int signal_number, const struct sigaction *action, struct sigaction *old))             \
     {                                                                                                       \
-        if (!action || !may_install(signal_number)) return REAL(name)(signal_number, action, old);          \
+        if (!action || !may_install(signal_number)) return change(&REAL(name), signal_number, action, old); \
         struct sigaction ours, *before = old ? old : &ours;                                                 \
         uint64_t new = address_of(action), mask = mask_word(&action->sa_mask);                              \
         uint32_t flags = (uint32_t)action->sa_flags;                                                        \
-        int result = REAL(name)(signal_number, action, before);                                             \
+        int result = change(&REAL(name), signal_number, action, before);                                    \
         if (!result)                                                                                        \
             installed(FT_SIGACTION_sigaction, signal_number, address_of(before), new, flags, mask, SITE()); \
         return result;                                                                                      \
@@ -81,7 +89,7 @@ static struct sigaction ask(int signal_number)
 {
     int saved = errno;
     struct sigaction now;
-    if (REAL(sigaction)(signal_number, NULL, &now)) memset(&now, 0, sizeof now);
+    if (change(&REAL(sigaction), signal_number, NULL, &now)) memset(&now, 0, sizeof now);
     errno = saved;
     return now;
 }
@@ -94,10 +102,22 @@ static void installed_by(enum ft_sigaction_api api, int signal_number, uint64_t 
     installed(api, signal_number, old, new, (uint32_t)now.sa_flags, mask_word(&now.sa_mask), site);
 }
 
+/* What libc makes of it: signal() restarts calls, System V's forgets the handler when it has run. */
+static sighandler_t trap_signal(sighandler_t handler, enum ft_sigaction_api api)
+{
+    struct sigaction old, new = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    if (api == FT_SIGACTION_sysv_signal) new.sa_flags = (int)SA_RESETHAND | SA_NODEFER;
+    if (handler == SIG_ERR) return errno = EINVAL, SIG_ERR;
+    trap_sigaction(&REAL(sigaction), SIGTRAP, &new, &old);
+    return old.sa_handler;
+}
+
 #define SIGNAL(name, api)                                                                            \
     HOOK(sighandler_t, name, (int signal_number, sighandler_t handler))                              \
     {                                                                                                \
-        sighandler_t old = REAL(name)(signal_number, handler);                                       \
+        sighandler_t old = unlikely(trap_taken && signal_number == SIGTRAP)                          \
+                               ? trap_signal(handler, api)                                           \
+                               : REAL(name)(signal_number, handler);                                 \
         if (old != SIG_ERR)                                                                          \
             installed_by(api, signal_number, (uint64_t)(uintptr_t)old, (uint64_t)(uintptr_t)handler, \
                          SITE());                                                                    \

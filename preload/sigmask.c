@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "preload/signals.h"
+#include "preload/watch/trap.h"
 
 #define BIT(signal_number) (1ull << ((signal_number)-1))
 #define NEVER              (BIT(SIGKILL) | BIT(SIGSTOP) | BIT(32) | BIT(33)) /* the last two are glibc's own */
@@ -35,14 +36,19 @@ static uint64_t apply(int how, uint64_t old, uint64_t set)
     }
 }
 
+static int change(trap_sigmask_function *real, int how, const sigset_t *set, sigset_t *old)
+{
+    return unlikely(trap_taken) ? trap_sigmask(real, how, set, old) : real(how, set, old);
+}
+
 /* Read before the call: both sets may be the same. libc reads it first thing, too. */
 #define SIGMASK(name)                                                                   \
     HOOK(int, name, (int how, const sigset_t *set, sigset_t *old))                      \
     {                                                                                   \
-        if (!set) return REAL(name)(how, set, old);                                     \
+        if (!set) return change(&REAL(name), how, set, old);                            \
         sigset_t ours, *before = old ? old : &ours;                                     \
         uint64_t wanted = mask_word(set);                                               \
-        int result = REAL(name)(how, set, before);                                      \
+        int result = change(&REAL(name), how, set, before);                             \
         if (!result) {                                                                  \
             uint64_t was = mask_word(before);                                           \
             mask_changed(FT_SIGMASK_##name, how, was, apply(how, was, wanted), SITE()); \

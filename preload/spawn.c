@@ -17,6 +17,7 @@
 #include "fork.h"
 #include "readable.h"
 #include "reap.h"
+#include "watch/trap.h"
 
 /* --- posix_spawn ---------------------------------------------------------------------------- */
 
@@ -31,7 +32,9 @@ static int spawn(spawn_function *real, pid_t *pid, const char *path,
     struct ft_fork *record = fork_record(FT_FORK_posix_spawn, site);
     char *const *carried = ENV_CARRY(envp, &why);
     blind_child(record, path, why);
+    trap_hand_over();
     int error = real(&child, path, actions, attributes, argv, carried);
+    trap_take_back();
     fork_result(record, error ? -error : child);
     if (pid && !error) *pid = child; /* glibc does not touch it on failure */
     return error;

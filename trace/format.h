@@ -239,7 +239,9 @@ struct ft_origin {
     X(122, C_WRITE, c_write, EVENTS)         \
     X(123, C_WRITES, c_writes, EVENTS)       \
     X(124, C_VALUE, c_value, LINEAGE)        \
-    X(125, C_WATCH, c_watch, LINEAGE)
+    X(125, C_WATCH, c_watch, LINEAGE)        \
+    X(130, C_TRAP, c_trap, EVENTS)           \
+    X(131, C_HARDWARE, c_hardware, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -309,7 +311,9 @@ struct ft_clock { /* head.time and this were read together */
     X(40, WATCH_MACHINE, "C globals are watched by patching on x86-64 only: not on this machine yet") \
     X(41, WATCH_FINDER, "forktrace-watch, which finds the stores to C globals, cannot be run here: none is watched") \
     X(42, WATCH_PATCH, "code cannot be changed here (a policy against writable code?): stores in it are not seen") \
-    X(43, WATCH_FULL, "more stores to watched C globals than can be followed: the others are not")
+    X(43, WATCH_FULL, "more stores to watched C globals than can be followed: the others are not") \
+    X(48, WATCH_TRAP_BLOCKED, "SIGTRAP was sent to a thread that blocks it: what hardware watches would see of this thread is not complete from then on") \
+    X(49, WATCH_CLOSED, "the program closed the descriptors of the hardware watches behind our back: they saw nothing from then on")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -970,6 +974,11 @@ struct ft_c_site {
 enum {
     FT_C_READ_BACK = 1, /* the value was read after the store: another thread's may have been faster */
     FT_C_OFFSET = 2,    /* it writes anywhere in the object: entries hold offset << 32 | value */
+    /* of an FT_C_TRAP only: by which engine */
+    FT_C_BY_HARDWARE = 4, /* a breakpoint of the processor, in the process itself */
+    FT_C_BY_KERNEL = 8,   /* the same, seen by forktrace-ebpf */
+    FT_C_BY_UPROBE = 16,  /* a probe behind the store, by forktrace-ebpf */
+    FT_C_LATE = 32,    /* told when its thread let signals in again: the instruction is not known */
 };
 struct ft_c_sites {
     struct ft_head head;
@@ -1043,6 +1052,34 @@ struct ft_c_watch {
     uint32_t taken;  /* places that take its address: writes through what becomes of it are not seen */
     uint32_t pointers; /* to it in initialised data */
     uint32_t pad;
+};
+
+/* A write that stopped the processor, or hit a probe: the same for any instruction, also in libc. */
+struct ft_c_trap {
+    struct ft_head head;
+    uint64_t value;  /* read right after the store: FT_C_READ_BACK if another thread's may have been faster */
+    uint64_t after;  /* an address such that the one before it is in the instruction; 0 unknown */
+    ft_ref global;   /* FT_C_GLOBAL */
+    uint8_t offset;  /* in it, of what was written; it is not more than four times 8 bytes long */
+    uint8_t size;    /* as far as it is known */
+    uint16_t flags;  /* FT_C_* */
+};
+static_assert(sizeof(struct ft_c_trap) == 40, "a trap");
+
+/* What became of a hardware watch in one image. */
+struct ft_c_hardware {
+    struct ft_head head;
+    ft_ref watch;   /* as in FT_C_WATCH */
+    int32_t error;  /* errno of perf_event_open; 0 */
+    uint8_t slots;  /* that it takes; 0 with no error: it is too long, or there were not enough left */
+    uint8_t needed; /* of these there are four */
+    uint8_t flags;  /* FT_C_HW_* */
+    uint8_t pad;
+};
+enum {
+    FT_C_HW_ASKED = 1, /* as hw:NAME; else because writes through pointers would not be seen otherwise */
+    FT_C_HW_ENDED = 2, /* taken away again: patched stores hit it too often */
+    FT_C_HW_GO = 4,    /* not used: the Go runtime takes signals past libc */
 };
 
 /* --- connections ---------------------------------------------------------------------------- */

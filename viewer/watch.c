@@ -2,6 +2,7 @@
  * watch.c: was what -w names ever bound, or found in C, and how much of it is seen?
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,8 +58,16 @@ static bool was_found(const struct watch_result *w)
     return w->outcome == FT_C_OUTCOME_watched || w->outcome == FT_C_OUTCOME_no_store;
 }
 
+/* The processor sees what patched stores do not. */
+static bool by_hardware(const struct watch_result *w)
+{
+    return w->hardware.slots && !(w->hardware.flags & FT_C_HW_ENDED);
+}
+
 bool watch_misses(const struct watch_result *w)
 {
+    if (by_hardware(w)) return false;
+    if (w->hardware.flags & FT_C_HW_ASKED) return true;
     return w->counts.patched < w->counts.stores || w->counts.taken || w->counts.pointers || !w->counts.stores;
 }
 
@@ -88,6 +97,45 @@ static size_t add(char *buffer, size_t size, size_t used, const char *format, ..
     return n < 0 ? used : used + (size_t)n;
 }
 
+/* Why there is no hardware watch, and what helps; NULL: no error. */
+static const char *why_not(const struct ft_c_hardware *h)
+{
+    if (h->flags & FT_C_HW_GO) return "the Go runtime is in the program and takes SIGTRAP for itself";
+    switch (h->error) {
+    case 0: return NULL;
+    case EPERM:
+    case EACCES:
+        return "perf_event_open is not allowed (kernel.perf_event_paranoid is above 2, or a container forbids it): "
+               "sysctl kernel.perf_event_paranoid=2 as root, or let the container's seccomp filter pass it";
+    case ENOSYS: return "it takes Linux 5.18 with perf events: record --ebpf sees the processor's watches on older ones";
+    case EINVAL: return "this kernel's perf events send no signals: record --ebpf does without them";
+    case ENOENT:
+    case ENODEV:
+    case EOPNOTSUPP: return "this (virtual) machine has no breakpoints: run it on another";
+    case ENOSPC: return "others have taken them all: end gdb, perf or bpftrace that watch this process";
+    default: return strerror(h->error);
+    }
+}
+
+static size_t hardware_words(char *buffer, size_t size, size_t n, const struct watch_result *w)
+{
+    const struct ft_c_hardware *h = &w->hardware;
+    const char *why = why_not(h);
+    bool asked = h->flags & FT_C_HW_ASKED;
+    if (by_hardware(w))
+        return add(buffer, size, n, "; the processor sees %s (%u of its 4 watches)",
+                   asked ? "every store, though not what the kernel writes, as read() does" : "these", h->slots);
+    if (h->flags & FT_C_HW_ENDED)
+        return add(buffer, size, n,
+                   "; the processor saw these until 1000 patched stores had hit its watch: -w hw:%s keeps it",
+                   w->watch);
+    if (why) return add(buffer, size, n, "; no hardware watch: %s", why);
+    if (h->needed == 255) return add(buffer, size, n, "; it is too long for the processor's 4 watches of 8 bytes");
+    if (h->needed)
+        return add(buffer, size, n, "; it would take %u of the processor's 4 watches, which are not left", h->needed);
+    return n;
+}
+
 const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
 {
     const struct ft_c_watch *c = &w->counts;
@@ -109,15 +157,23 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
             strcmp(text, why) ? text : "");
         return buffer;
     }
-    n = add(buffer, size, n, "in %s: %u store%s found, %u patched", object, c->stores,
+    bool hardware = by_hardware(w), asked = w->hardware.flags & FT_C_HW_ASKED;
+    n = add(buffer, size, n, "in %s", object);
+    if (hardware && asked) {
+        hardware_words(buffer, size, n, w);
+        return buffer;
+    }
+    n = add(buffer, size, n, ": %s%u store%s found, %u patched", asked ? "watched by patching instead: " : "", c->stores,
             c->stores == 1 ? "" : "s", c->patched);
     if (c->too_short) n = add(buffer, size, n, ", %u too short for a jump", c->too_short);
     if (c->branched_into) n = add(buffer, size, n, ", %u with a branch into them", c->branched_into);
     if (c->unmovable) n = add(buffer, size, n, ", %u of a kind that is not patched", c->unmovable);
     if (c->taken || c->pointers)
         n = add(buffer, size, n,
-                "; its address is taken at %u place%s: writes through other pointers are not seen",
+                hardware ? "; its address is taken at %u place%s"
+                         : "; its address is taken at %u place%s: writes through other pointers are not seen",
                 c->taken + c->pointers, c->taken + c->pointers == 1 ? "" : "s");
-    if (!c->stores) add(buffer, size, n, "; its value is looked at when a process forks, executes or ends");
+    n = hardware_words(buffer, size, n, w);
+    if (!c->stores && !hardware) add(buffer, size, n, "; its value is looked at when a process forks, executes or ends");
     return buffer;
 }

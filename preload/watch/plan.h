@@ -23,6 +23,9 @@ struct plan_question {
     uint64_t cursor;  /* struct place.cursor of a thread, from its thread pointer (below 0) */
     uint64_t alive;   /* address of the word that is 0 after a fork nobody noticed yet */
     uint64_t entry;   /* address of watch_entry */
+    uint64_t held;    /* watches, by their number in the list, that have hardware: bit n */
+    uint32_t slots;   /* of the hardware, to be had */
+    uint32_t pad;
     /* followed by FORKTRACE_WATCH, ended by a NUL, and the objects: a struct plan_loaded each, its path, a
      * NUL
      */
@@ -39,6 +42,21 @@ struct plan_watch {
     uint32_t watch, text, object;
     uint32_t outcome; /* enum ft_c_outcome */
     uint32_t stores, followed, patched, too_short, branched_into, unmovable, taken, pointers;
+    uint32_t number; /* in the list */
+    uint8_t needed;  /* slots of the hardware; 255: too many, 0: not wanted */
+    uint8_t slots;   /* it is to take */
+    uint8_t asked;   /* for hardware */
+    uint8_t refused; /* FT_C_HW_*: why not */
+};
+
+/* A place for a breakpoint. What is written there is the value at `value_at`, or an element of an array. */
+struct plan_slot {
+    uint64_t at, value_at;
+    uint32_t watch, global; /* indices */
+    uint8_t length, value_size;
+    uint8_t offset;  /* in the global, of value_at */
+    uint8_t element; /* size; 0: none */
+    uint32_t pad;
 };
 
 struct plan_global {
@@ -96,6 +114,7 @@ struct plan_answer {
     uint32_t codes, code_count;
     uint32_t patches, patch_count;
     uint32_t fixes, fix_count;
+    uint32_t slots, slot_count;
 };
 
 #endif

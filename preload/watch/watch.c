@@ -26,6 +26,7 @@ bool watching;
 #include "preload/readable.h"
 #include "preload/thread.h"
 #include "preload/watch/ask.h"
+#include "preload/watch/hardware.h"
 #include "preload/watch/plan.h"
 #include "trace/syscall.h"
 
@@ -200,7 +201,10 @@ static uint8_t *place_code(const struct plan_answer *plan, uint32_t index, uint3
     bool fits = true;
     for (uint32_t i = 0; i < plan->fix_count && fits; i++)
         if (fix[i].code == index) fits = apply(memory, code->length, &fix[i], first_id);
-    if (fits && !ft_syscall(SYS_mprotect, memory, size, PROT_READ | PROT_EXEC)) return memory;
+    if (fits && !ft_syscall(SYS_mprotect, memory, size, PROT_READ | PROT_EXEC)) {
+        hardware_leave_out(memory, size);
+        return memory;
+    }
     ft_syscall(SYS_munmap, memory, size);
     return NULL;
 }
@@ -290,7 +294,7 @@ static bool take_ids(uint32_t count, uint32_t *first)
     return false;
 }
 
-static void carry_out(const struct plan_answer *plan, bool quiet)
+static void carry_out(const struct plan_answer *plan, bool quiet, int hardware_error)
 {
     ft_ref globals[GLOBALS] = {0};
     uint8_t *codes[64] = {0};
@@ -303,6 +307,7 @@ static void carry_out(const struct plan_answer *plan, bool quiet)
         if (!(codes[i] = place_code(plan, i, first))) self_note(FT_NOTE_WATCH_PATCH, NULL);
     if (ids) describe_sites(plan, globals, first);
     describe_watches(plan, ids ? patch_all(plan, codes, quiet) : 0);
+    hardware_watch(plan, globals, next_id + 1, hardware_error);
 }
 
 /* --- when ----------------------------------------------------------------------------------- */
@@ -311,7 +316,11 @@ static void look(bool quiet)
 {
     size_t size;
     extern void watch_entry(void) __attribute__((visibility("hidden")));
+    int hardware_error;
+    unsigned slots = hardware_free(&hardware_error);
     struct plan_question question = {
+        .held = hardware_held(),
+        .slots = slots,
         .cursor = (uint64_t)((uintptr_t)&place - (uintptr_t)__builtin_thread_pointer()),
         .alive = (uint64_t)(uintptr_t)self_alive,
         .entry = (uint64_t)(uintptr_t)watch_entry,
@@ -319,7 +328,7 @@ static void look(bool quiet)
     const struct plan_answer *plan = ask(&question, watched, &size);
     if (!plan) return;
     if (plan != ASK_NOTHING_NEW) {
-        carry_out(plan, quiet);
+        carry_out(plan, quiet, hardware_error);
         ft_syscall(SYS_munmap, plan, size);
     }
 }
@@ -362,6 +371,7 @@ void watch_loaded(uint32_t threads)
 
 void watch_tell(ft_ref fork)
 {
+    hardware_check();
     for (uint32_t i = 0; i < told_count; i++) {
         uint64_t value = value_at(told[i].address, told[i].size);
         if (value == told[i].value) continue;

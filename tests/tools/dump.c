@@ -507,6 +507,18 @@ static void print_c(const struct ft_head *head)
         printf(" global=%x fork=%x value=%" PRIx64, v.global, v.fork, v.value);
         break;
     }
+    case FT_C_TRAP: {
+        struct ft_c_trap c = FT_GET(c_trap, head);
+        printf(" global=%x value=%" PRIx64 " after=%" PRIx64 " offset=%u/%u flags=%x", c.global, c.value, c.after,
+               c.offset, c.size, c.flags);
+        break;
+    }
+    case FT_C_HARDWARE: {
+        struct ft_c_hardware c = FT_GET(c_hardware, head);
+        print_string("watch", c.watch);
+        printf(" slots=%u/%u error=%d flags=%x", c.slots, c.needed, c.error, c.flags);
+        break;
+    }
     case FT_C_WATCH: {
         struct ft_c_watch c = FT_GET(c_watch, head);
         print_string("watch", c.watch);

@@ -368,16 +368,17 @@ static void fd_use_fields(cJSON *object, const struct timeline *t, const struct 
 
 /* --- globals ------------------------------------------------------------------------------------ */
 
-/* By a patched store. */
+/* Of a C global. */
 static bool store_fields(cJSON *object, const struct timeline *t, const struct event *e)
 {
     bool exact;
     const char *file = NULL;
     int line = 0;
     uint64_t pc = timeline_store(t, e, &exact);
-    if (!pc) return false;
-    bool known = names_line(t, e->process, e->ns, pc, &file, &line);
-    json_string(object, "engine", "patch");
+    const char *engine = timeline_engine(t, e);
+    if (!engine) return false;
+    bool known = pc && names_line(t, e->process, e->ns, pc, &file, &line);
+    json_string(object, "engine", engine);
     json_bool(object, "exact", exact);
     json_string(object, "file", file);
     if (known)

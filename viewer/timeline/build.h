@@ -161,6 +161,7 @@ struct build {
     struct map by_lock;       /* (process, address of a semaphore) -> the copy of a global bound to that lock */
     struct map by_definition; /* reference of an FT_C_GLOBAL -> defined */
     struct map by_site_id;    /* (family, id) -> sites */
+    struct map by_trap;       /* (definition and flags, address) of an FT_C_TRAP -> sites */
     struct defined *defined;
     size_t defined_count;
     struct ft_c_site *sites;
@@ -344,6 +345,8 @@ void watched_sites(struct build *b, const struct item *it);
 void watched_watch(struct build *b, const struct item *it);
 void watched_write(struct build *b, const struct item *it);
 void watched_writes(struct build *b, const struct item *it);
+void watched_trap(struct build *b, const struct item *it);
+void watched_hardware(struct build *b, const struct item *it);
 void watched_told(struct build *b, const struct item *it);
 /* `size` bytes at an offset into it, which are the low ones of `bits`. */
 struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size, uint64_t bits);

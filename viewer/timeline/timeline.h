@@ -290,6 +290,7 @@ struct watch_result {
     const char *watch, *text, *object;
     enum ft_c_outcome outcome;
     struct ft_c_watch counts; /* the record */
+    struct ft_c_hardware hardware; /* needed 0: none was wanted */
 };
 
 struct timeline {
@@ -389,6 +390,8 @@ bool value_is_container(struct value value);
 /* WRITE of a C global: an address in the store instruction, for names_frame and names_line; 0 for Python's.
  * *exact: false if the value was read back. */
 uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact);
+/* By which means it was seen: "patch", "hardware", "hardware-ebpf", "uprobe"; NULL: it is Python's. */
+const char *timeline_engine(const struct timeline *t, const struct event *e);
 /* The copy of a global a process has (the first, if it has executed several images), or NONE. */
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
 /* The copy of a global that is or was bound to the Python lock (Lock, RLock) at this address, of the process or

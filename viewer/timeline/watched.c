@@ -110,6 +110,25 @@ void watched_watch(struct build *b, const struct item *it)
                                                          .counts = w};
 }
 
+/* What hardware there is for a watch is told right after it, in the same process. */
+void watched_hardware(struct build *b, const struct item *it)
+{
+    struct ft_c_hardware h = FT_GET(c_hardware, it->record);
+    const char *watch = build_string_once(b, h.watch);
+    process_id process = process_of(b, it);
+    struct timeline *t = b->t;
+    for (size_t i = t->watch_count; watch && i--;) {
+        struct watch_result *w = &t->watches[i];
+        bool same_run = w->process == process || h.flags & FT_C_HW_ENDED;
+        if (!same_run || !w->watch || strcmp(w->watch, watch)) continue;
+        if (h.flags & FT_C_HW_ENDED)
+            w->hardware.flags |= FT_C_HW_ENDED;
+        else
+            w->hardware = h;
+        return;
+    }
+}
+
 /* --- values ----------------------------------------------------------------------------------- */
 
 static uint64_t extended(uint64_t bits, unsigned size, bool sign)
@@ -181,9 +200,26 @@ static bool decode(const struct build *b, uint32_t family, uint16_t id, uint64_t
     return w->offset < w->defined->record.size;
 }
 
+/* A trap names its instruction: that is a site as well, whose id nobody gave. */
+static bool decode_trap(const struct build *b, const struct ft_head *record, struct write *w)
+{
+    struct ft_c_trap r = FT_GET(c_trap, record);
+    uint32_t *defined = map_get(&b->by_definition, r.global, 0);
+    uint32_t *site = map_get(&b->by_trap, (uint64_t)r.global << 32 | r.flags, r.after);
+    if (!defined || !site) return false;
+    w->site = &b->sites[*site];
+    w->defined = &b->defined[*defined];
+    w->value = r.value;
+    w->offset = w->defined->record.size > 8 ? r.offset : 0;
+    w->size = w->defined->record.size > 8 ? r.size : w->defined->record.size;
+    return w->size && w->offset < w->defined->record.size;
+}
+
 static bool decode_event(const struct build *b, const struct event *e, struct write *w)
 {
-    if (!e->record || (e->record->type != FT_C_WRITE && e->record->type != FT_C_WRITES)) return false;
+    if (!e->record) return false;
+    if (e->record->type == FT_C_TRAP) return decode_trap(b, e->record, w);
+    if (e->record->type != FT_C_WRITE && e->record->type != FT_C_WRITES) return false;
     uint32_t family = build_family(b, e->process, e->image);
     if (e->record->type == FT_C_WRITE) {
         struct ft_c_write r = FT_GET(c_write, e->record);
@@ -266,6 +302,20 @@ void watched_writes(struct build *b, const struct item *it)
     }
 }
 
+void watched_trap(struct build *b, const struct item *it)
+{
+    struct ft_c_trap r = FT_GET(c_trap, it->record);
+    uint64_t kind = (uint64_t)r.global << 32 | r.flags;
+    if (!map_get(&b->by_trap, kind, r.after)) {
+        struct ft_c_site site = {.pc = r.after, .global = r.global, .flags = (uint8_t)r.flags};
+        b->sites = build_grow(b, b->sites, b->site_count, sizeof site);
+        build_map_put(b, &b->by_trap, kind, r.after, (uint32_t)b->site_count);
+        b->sites[b->site_count++] = site;
+    }
+    struct write w;
+    if (decode_trap(b, it->record, &w)) add_write(b, it, &w, 0);
+}
+
 /* --- looked at -------------------------------------------------------------------------------- */
 
 void watched_told(struct build *b, const struct item *it)
@@ -309,7 +359,15 @@ struct value watched_written(const struct timeline *t, const struct event *e)
 const uint64_t *watched_store(const struct timeline *t, const struct event *e)
 {
     struct write w;
-    return decode_event(build_of(t), e, &w) ? &w.site->pc : NULL;
+    return decode_event(build_of(t), e, &w) && w.site->pc ? &w.site->pc : NULL;
+}
+
+/* By which means a site's writes are seen. */
+static const char *engine(const struct ft_c_site *site)
+{
+    if (site->flags & FT_C_BY_UPROBE) return "uprobe";
+    if (site->flags & FT_C_BY_KERNEL) return "hardware-ebpf";
+    return site->flags & FT_C_BY_HARDWARE ? "hardware" : "patch";
 }
 
 uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact)
@@ -321,8 +379,14 @@ uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *e
     return w.site->pc;
 }
 
+const char *timeline_engine(const struct timeline *t, const struct event *e)
+{
+    struct write w;
+    return e->type == EVENT_WRITE && decode_event(build_of(t), e, &w) ? engine(w.site) : NULL;
+}
+
 void watched_free(struct build *b)
 {
     free(b->defined), free(b->sites), free(b->t->watches);
-    map_free(&b->by_definition), map_free(&b->by_site_id);
+    map_free(&b->by_definition), map_free(&b->by_site_id), map_free(&b->by_trap);
 }

@@ -288,7 +288,11 @@ static void of_write(struct facts *f, const struct event *e)
     global_format(&f->timeline->globals[e->child], text, sizeof text);
     facts_add(f, "global", STYLE_VALUE, "%s", text);
     facts_add_thread(f, "written by", e->thread);
-    if (timeline_store(f->timeline, e, &exact)) {
+    const char *engine = timeline_engine(f->timeline, e);
+    uint64_t pc = timeline_store(f->timeline, e, &exact);
+    if (engine) {
+        facts_add(f, "seen by", STYLE_NORMAL, "%s%s", engine,
+                  pc ? "" : ", late: SIGTRAP was blocked: the instruction is not known");
         if (!exact) facts_add(f, NULL, STYLE_DIM, "the value was read back after the store");
         return; /* the store's function and line are its stack */
     }

@@ -17,7 +17,7 @@ void *list_add(struct list *list, const void *item); /* exits if there is no mem
 
 struct answer {
     const struct plan_question *question;
-    struct list watches, globals, sites, codes, patches, fixes, text;
+    struct list watches, globals, sites, codes, patches, fixes, slots, text;
 };
 uint32_t answer_text(struct answer *a, const char *bytes, size_t length); /* its offset in a->text */
 

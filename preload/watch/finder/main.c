@@ -93,6 +93,8 @@ struct question {
     uint64_t addresses[WATCHES];
     struct plan_watch counts[WATCHES];
     size_t watch_count;
+    uint32_t slots_left; /* of the hardware */
+    bool go;             /* the Go runtime is among the objects */
 };
 
 static const char *const outcome_texts[] = {
@@ -107,7 +109,8 @@ static void add_watch(struct question *q, struct answer *a, const char *expressi
     if (q->watch_count == WATCHES || !length || !strncmp(expression, "py:", 3)) return;
     struct watch *w = &q->watches[q->watch_count];
     struct plan_watch *p = &q->counts[q->watch_count];
-    *p = (struct plan_watch){.watch = answer_text(a, expression, length)};
+    *p = (struct plan_watch){.watch = answer_text(a, expression, length), .number = (uint32_t)q->watch_count};
+    if (length > 3 && !strncmp(expression, "hw:", 3)) expression += 3, length -= 3, p->asked = 1;
     p->outcome = watch_find(q->objects, q->object_count, expression, length, w, about, sizeof about);
     if (p->outcome == FT_C_OUTCOME_watched) {
         const struct watch_object *o = &q->objects[w->object];
@@ -122,6 +125,71 @@ static void add_watch(struct question *q, struct answer *a, const char *expressi
 static void add_watches(struct question *q, struct answer *a, const char *list)
 {
     for (; *list; list += strcspn(list, ";"), list += *list == ';') add_watch(q, a, list, strcspn(list, ";"));
+}
+
+/* --- hardware ------------------------------------------------------------------------------------ */
+
+#define TOO_MANY 255
+
+/* What the processor can watch: 1, 2, 4 or 8 bytes at a multiple of that. */
+static unsigned piece_at(uint64_t address, uint64_t left)
+{
+    unsigned length = 8;
+    while (length > left || address % length) length /= 2;
+    return length;
+}
+
+static uint8_t slots_needed(uint64_t address, uint64_t size)
+{
+    unsigned count = 0;
+    for (uint64_t done = 0; done < size && count < TOO_MANY; count++) done += piece_at(address + done, size - done);
+    return (uint8_t)count;
+}
+
+/* It asks for hardware, and has it, or gets it now: nothing of it is patched. */
+static bool hardware_only(const struct question *q, size_t i)
+{
+    const struct plan_watch *p = &q->counts[i];
+    return p->asked && (p->slots || q->head->held >> i & 1);
+}
+
+/* Those that ask for it, before any store is looked for; and those of whose writes others are not seen, after. */
+static void share_out(struct question *q, bool asked)
+{
+    for (size_t i = 0; i < q->watch_count; i++) {
+        struct plan_watch *p = &q->counts[i];
+        const struct watch *w = &q->watches[i];
+        bool misses = p->taken || p->pointers || p->patched < p->stores || !p->stores;
+        if (p->outcome != FT_C_OUTCOME_watched || !q->fresh[w->object] || p->asked != asked) continue;
+        if (!asked && !misses) continue;
+        p->needed = slots_needed(q->addresses[i], w->where.size);
+        p->refused = q->go ? FT_C_HW_GO : 0;
+        if (q->go || p->needed > q->slots_left) continue;
+        p->slots = p->needed;
+        q->slots_left -= p->needed;
+    }
+}
+
+/* `watch`: its index in the answer. Of an array the elements are told apart as they change. */
+static void place_slots(struct question *q, struct answer *a, size_t i, uint32_t watch)
+{
+    const struct watch *w = &q->watches[i];
+    struct job job = {.answer = a, .addresses = &q->addresses[i], .watches = &w};
+    uint64_t address = q->addresses[i], size = w->where.size;
+    bool whole = size <= 8, array = !whole && w->type.element && w->type.element <= 8;
+    for (uint64_t done = 0; done < size;) {
+        unsigned length = piece_at(address + done, size - done);
+        struct plan_slot slot = {.at = address + done,
+                                 .value_at = whole ? address : address + done,
+                                 .watch = watch,
+                                 .length = (uint8_t)length,
+                                 .value_size = (uint8_t)(whole ? size : length),
+                                 .offset = (uint8_t)(array ? done : 0),
+                                 .element = (uint8_t)(array ? w->type.element : 0)};
+        slot.global = whole || array ? job_global(&job, 0, 0, size) : job_global(&job, 0, done, length);
+        list_add(&a->slots, &slot);
+        done += length;
+    }
 }
 
 /* --- one object ----------------------------------------------------------------------------- */
@@ -143,7 +211,7 @@ static void search(struct question *q, struct answer *a, size_t index)
                       .bytes = {.each = 1}};
     struct symbols *s = symbols_open(job.object->path, NULL, 0);
     for (size_t i = 0; i < q->watch_count; i++) {
-        if (q->counts[i].outcome != FT_C_OUTCOME_watched) continue;
+        if (q->counts[i].outcome != FT_C_OUTCOME_watched || hardware_only(q, i)) continue;
         watches[job.count] = &q->watches[i];
         counts[job.count] = &q->counts[i];
         addresses[job.count] = q->addresses[i];
@@ -182,12 +250,13 @@ static void describe(struct question *q, struct answer *a, size_t i)
     struct plan_watch *p = &q->counts[i];
     bool found = p->outcome == FT_C_OUTCOME_watched;
     if (found ? !p->stores && !q->fresh[w->object] : !q->first) return;
-    if (found && !p->stores) p->outcome = FT_C_OUTCOME_no_store;
+    if (found && !p->stores && !p->slots) p->outcome = FT_C_OUTCOME_no_store;
     if (!p->text && p->outcome != FT_C_OUTCOME_watched) p->text = text(a, outcome_texts[p->outcome]);
     list_add(&a->watches, p);
     if (!found) return;
     struct job job = {.answer = a, .addresses = &q->addresses[i], .watches = &w};
     if (w->where.size <= 8) job_global(&job, 0, 0, w->where.size);
+    if (p->slots) place_slots(q, a, i, (uint32_t)a->watches.count - 1);
     struct plan_global *g = a->globals.items;
     for (size_t k = 0; k < a->globals.count; k++) {
         if (g[k].object || g[k].address - q->addresses[i] >= w->where.size) continue;
@@ -262,6 +331,7 @@ static bool write_answer(struct answer *a)
     LIST(code, codes);
     LIST(patch, patches);
     LIST(fix, fixes);
+    LIST(slot, slots);
     if (fclose(out)) return false;
     head.size = (uint32_t)size;
     memcpy(bytes, &head, sizeof head);
@@ -277,6 +347,7 @@ int main(void)
                        .codes = {.each = sizeof(struct plan_code)},
                        .patches = {.each = sizeof(struct plan_patch)},
                        .fixes = {.each = sizeof(struct plan_fix)},
+                       .slots = {.each = sizeof(struct plan_slot)},
                        .text = {.each = 1}};
     struct stat status;
     if (fstat(PLAN_FD, &status) || status.st_size < (off_t)sizeof(struct plan_question)) return 1;
@@ -288,8 +359,15 @@ int main(void)
     a.question = q.head;
     answer_text(&a, "", 0); /* offset 0 is no text */
     add_watches(&q, &a, memory + sizeof *q.head);
+    q.slots_left = q.head->slots;
+    for (size_t i = 0; i < q.object_count; i++) {
+        struct symbols *s = q.slots_left ? symbols_open(q.objects[i].path, NULL, 0) : NULL;
+        q.go |= s && symbols_section(s, ".note.go.buildid");
+    }
+    share_out(&q, true);
     for (size_t i = 0; i < q.object_count; i++)
         if (q.fresh[i]) search(&q, &a, i);
+    share_out(&q, false);
     for (size_t i = 0; i < q.watch_count; i++) describe(&q, &a, i);
     return !write_answer(&a);
 }

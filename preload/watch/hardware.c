@@ -1,0 +1,406 @@
+/*
+ * hardware.c: see hardware.h. A perf event for each place: the kernel gives it to
+ * every thread and child made from then on (inherit), takes it away at an exec,
+ * and sends SIGTRAP to the thread that stored, before its next instruction.
+ *
+ * The events live as long as their descriptors, of which every process of the
+ * family has copies: high numbers, out of the way of the program's own.
+ */
+#define _GNU_SOURCE
+#include "preload/watch/hardware.h"
+
+unsigned hardware_fd_count;
+
+#if defined __x86_64__
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include "preload/thread.h"
+#include "preload/watch/trap.h"
+#include "trace/syscall.h"
+
+#define FDS     128 /* slots times the threads that were there */
+#define HIGH    900 /* descriptors from here on */
+#define CODES   128
+#define PATIENT 1000 /* hits by patched stores, which are recorded anyway */
+
+/* struct perf_event_attr of Linux 5.13 and later; the headers may be older. */
+struct attributes {
+    uint32_t type, size;
+    uint64_t config, period, sample_type, read_format, flags;
+    uint32_t wakeup, kind;
+    uint64_t address, length, branches, registers;
+    uint32_t stack;
+    int32_t clock;
+    uint64_t registers_int;
+    uint32_t watermark;
+    uint16_t max_stack, reserved;
+    uint32_t aux, reserved2;
+    uint64_t data;
+};
+_Static_assert(sizeof(struct attributes) == 128, "PERF_ATTR_SIZE_VER7");
+#define INHERIT        (1ull << 1)
+#define EXCLUDE_KERNEL (1ull << 5)
+#define EXCLUDE_HV     (1ull << 6)
+#define REMOVE_ON_EXEC (1ull << 36)
+#define SIGNALLED      (1ull << 37)
+
+static struct slot {
+    struct plan_slot plan;
+    ft_ref global, watch;
+    bool automatic;
+    uint64_t seen; /* when looked at last */
+} slots[HARDWARE_SLOTS];
+static unsigned slot_count;
+static uint64_t held;
+
+static struct {
+    int fd;
+    uint8_t slot;
+} fds[FDS];
+
+static struct {
+    uintptr_t start, end;
+} codes[CODES];
+static unsigned code_count;
+
+static uint32_t *in_vain; /* hits by patched stores, for each slot; shared by all processes of the family */
+
+/* --- events ------------------------------------------------------------------------------------- */
+
+static int open_event(const void *address, unsigned length, uint64_t data, uint32_t tid)
+{
+    struct attributes a = {.type = PERF_TYPE_BREAKPOINT,
+                           .size = sizeof a,
+                           .period = 1,
+                           .flags = INHERIT | EXCLUDE_KERNEL | EXCLUDE_HV | REMOVE_ON_EXEC | SIGNALLED,
+                           .kind = HW_BREAKPOINT_W,
+                           .address = (uintptr_t)address,
+                           .length = length,
+                           .data = data};
+    return (int)ft_syscall(SYS_perf_event_open, &a, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* Not before 5.18: a blocked SIGTRAP was forced, and ended the process. */
+static bool kernel_fits(void)
+{
+    struct utsname name;
+    if (uname(&name)) return false;
+    char *dot;
+    unsigned long major = strtoul(name.release, &dot, 10);
+    return major > 5 || (major == 5 && *dot == '.' && strtoul(dot + 1, NULL, 10) >= 18);
+}
+
+unsigned hardware_free(int *error)
+{
+    static uint64_t nobody[HARDWARE_SLOTS];
+    int fd[HARDWARE_SLOTS];
+    unsigned count = 0;
+    *error = kernel_fits() ? 0 : ENOSYS;
+    while (!*error && count < HARDWARE_SLOTS) {
+        fd[count] = open_event(&nobody[count], 8, 0, 0);
+        if (fd[count] < 0) {
+            if (!count) *error = -fd[count];
+            break;
+        }
+        count++;
+    }
+    for (unsigned i = 0; i < count; i++) ft_syscall(SYS_close, fd[i]);
+    return count;
+}
+
+static int move_high(int fd)
+{
+    struct rlimit limit;
+    long at = HIGH;
+    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < HIGH + FDS)
+        at = limit.rlim_cur > 2 * FDS ? (long)limit.rlim_cur - FDS : 0;
+    int high = (int)ft_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
+    if (high < 0) return fd;
+    ft_syscall(SYS_close, fd);
+    return high;
+}
+
+/* For one thread and those it will create; 0 or errno. */
+static int watch_in(unsigned slot, uint32_t tid)
+{
+    const struct plan_slot *p = &slots[slot].plan;
+    if (hardware_fd_count == FDS) return EMFILE;
+    int fd = open_event((const void *)(uintptr_t)p->at, p->length, (uintptr_t)&slots[slot], tid);
+    if (fd < 0) return -fd;
+    fds[hardware_fd_count].slot = (uint8_t)slot;
+    fds[hardware_fd_count].fd = move_high(fd);
+    hardware_fd_count++;
+    return 0;
+}
+
+/* What was there when they were asked for; what they create meanwhile inherits. */
+static int watch_in_all(unsigned slot)
+{
+    struct entry {
+        uint64_t inode, offset;
+        uint16_t size;
+        uint8_t type;
+        char name[];
+    };
+    _Alignas(8) char buffer[2048];
+    int first = watch_in(slot, 0);
+    if (first || thread_known() < 2) return first;
+    uint32_t own = (uint32_t)ft_syscall(SYS_gettid);
+    int list = (int)ft_syscall(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (long n; list >= 0 && (n = ft_syscall(SYS_getdents64, list, buffer, sizeof buffer)) > 0;)
+        for (long at = 0; at < n; at += ((const struct entry *)(const void *)(buffer + at))->size) {
+            const char *name = ((const struct entry *)(const void *)(buffer + at))->name;
+            uint32_t tid = (uint32_t)strtoul(name, NULL, 10);
+            if (tid && tid != own) watch_in(slot, tid);
+        }
+    if (list >= 0) ft_syscall(SYS_close, list);
+    return 0;
+}
+
+/* In all processes of the family. */
+static void end(unsigned slot)
+{
+    for (unsigned i = 0; i < hardware_fd_count; i++)
+        if (fds[i].slot == slot) ft_syscall(SYS_ioctl, fds[i].fd, PERF_EVENT_IOC_DISABLE, 0);
+}
+
+/* --- descriptors -------------------------------------------------------------------------------- */
+
+bool hardware_fd(int fd)
+{
+    for (unsigned i = 0; i < hardware_fd_count; i++)
+        if (fds[i].fd == fd) return true;
+    return false;
+}
+
+void hardware_give_way(int fd)
+{
+    int saved = errno;
+    for (unsigned i = 0; i < hardware_fd_count; i++) {
+        if (fds[i].fd != fd) continue;
+        int other = (int)ft_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)fd + 1);
+        if (other < 0) other = (int)ft_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3L);
+        if (other >= 0) fds[i].fd = other;
+    }
+    errno = saved;
+}
+
+void hardware_check(void)
+{
+    uint64_t id;
+    for (unsigned i = 0; i < hardware_fd_count; i++)
+        if (ft_syscall(SYS_ioctl, fds[i].fd, PERF_EVENT_IOC_ID, &id) < 0) {
+            self_note(FT_NOTE_WATCH_CLOSED, NULL);
+            return;
+        }
+}
+
+/* --- a hit -------------------------------------------------------------------------------------- */
+
+void hardware_leave_out(const void *code, size_t size)
+{
+    if (code_count == CODES) return;
+    codes[code_count].start = (uintptr_t)code;
+    codes[code_count].end = (uintptr_t)code + size;
+    code_count++;
+}
+
+static bool is_left_out(const uint8_t *rip)
+{
+    for (unsigned i = 0; i < code_count; i++)
+        if ((uintptr_t)rip - codes[i].start < codes[i].end - codes[i].start) return true;
+    return false;
+}
+
+/*
+ * The processor stops behind the store, but between two rounds of a repeated
+ * one at its beginning: rep movs, rep stos, with rdi just behind what was written.
+ */
+static uint64_t behind(const uint8_t *rip, uint64_t rdi, const struct plan_slot *p)
+{
+    const uint8_t *code = rip;
+    if (*code == 0x66) code++;
+    bool rep = *code == 0xf3 || *code == 0xf2;
+    if (rep) code++;
+    if ((*code & 0xf0) == 0x40) code++;
+    bool string = *code == 0xa4 || *code == 0xa5 || *code == 0xaa || *code == 0xab;
+    bool inside = rep && string && rdi - p->at <= 64;
+    return (uintptr_t)rip + inside;
+}
+
+static uint64_t value_at(uint64_t address, unsigned size)
+{
+    uint64_t value = 0;
+    memcpy(&value, (const void *)(uintptr_t)address, size < 8 ? size : 8);
+    return value;
+}
+
+static void record(const struct slot *s, ft_ref task, uint64_t value, unsigned offset, unsigned size,
+                   uint64_t after, uint16_t flags)
+{
+    struct ft_c_trap *r = ft_begin(&ft, FT_C_TRAP, sizeof *r, task);
+    if (!r) return;
+    r->value = value;
+    r->after = after;
+    r->global = s->global;
+    r->offset = (uint8_t)offset;
+    r->size = (uint8_t)size;
+    r->flags = flags;
+    ft_commit(r);
+}
+
+/* Elements of an array that lie there and are others than before. */
+static bool record_changed(struct slot *s, ft_ref task, uint64_t now, uint64_t after, uint16_t flags)
+{
+    const struct plan_slot *p = &s->plan;
+    unsigned each = p->element && p->element < p->value_size ? p->element : p->value_size;
+    uint64_t before = s->seen, mask = each < 8 ? (1ull << 8 * each) - 1 : ~0ull;
+    bool any = false;
+    s->seen = now;
+    for (unsigned i = 0; i < p->value_size; i += each) {
+        uint64_t value = now >> 8 * i & mask;
+        if (value == (before >> 8 * i & mask)) continue;
+        record(s, task, value, p->offset + i, each, after, flags);
+        any = true;
+    }
+    return any;
+}
+
+/*
+ * One store may hit several places, of one object or of neighbours: a vector
+ * register's, a round of rep movs. The kernel sends one signal then, for a
+ * second SIGTRAP is dropped while there is one. So the others are looked at.
+ */
+static void record_neighbours(const struct slot *hit, ft_ref task, uint64_t after, uint16_t flags)
+{
+    for (unsigned i = 0; i < slot_count; i++) {
+        struct slot *s = &slots[i];
+        if (s == hit || s->plan.at - hit->plan.at + 63 > 126) continue;
+        uint64_t now = value_at(s->plan.value_at, s->plan.value_size);
+        if (now != s->seen) record_changed(s, task, now, after, flags);
+    }
+}
+
+/* What its value is to be compared with. */
+static void looked_at(void)
+{
+    for (unsigned i = 0; i < slot_count; i++) slots[i].seen = value_at(slots[i].plan.value_at, slots[i].plan.value_size);
+}
+
+/* Stores that are patched tell of themselves: this one is dear, and adds nothing. */
+static void told_already(unsigned slot)
+{
+    looked_at();
+    if (!slots[slot].automatic || __atomic_add_fetch(&in_vain[slot], 1, __ATOMIC_RELAXED) != PATIENT) return;
+    end(slot);
+    struct ft_c_hardware *r = ft_begin(&ft, FT_C_HARDWARE, sizeof *r, self.task);
+    if (!r) return;
+    r->watch = slots[slot].watch;
+    r->slots = r->needed = 1;
+    r->flags = FT_C_HW_ENDED;
+    ft_commit(r);
+}
+
+bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late)
+{
+    uint64_t slot = (data - (uintptr_t)slots) / sizeof *slots;
+    if (slot >= slot_count || data != (uintptr_t)&slots[slot]) return false;
+    struct slot *s = &slots[slot];
+    if (!late && is_left_out(rip)) {
+        told_already((unsigned)slot);
+        return true;
+    }
+    ft_ref task = me();
+    if (!task) task = self.task;
+    if (!task) {
+        ft_count_lost(&ft, FT_LOST_WATCH, 1);
+        return true;
+    }
+    uint16_t flags = (uint16_t)(FT_C_BY_HARDWARE | (late ? FT_C_LATE : 0));
+    if (thread_known() > 1 || late) flags |= FT_C_READ_BACK;
+    uint64_t after = late ? 0 : behind(rip, rdi, &s->plan);
+    uint64_t now = value_at(s->plan.value_at, s->plan.value_size);
+    if (!record_changed(s, task, now, after, flags)) /* the same again: it was written all the same */
+        record(s, task, now, s->plan.offset, s->plan.value_size, after, flags);
+    if (slot_count > 1) record_neighbours(s, task, after, flags);
+    return true;
+}
+
+/* --- what is to be watched ---------------------------------------------------------------------- */
+
+uint64_t hardware_held(void) { return held; }
+
+static void tell(const struct plan_watch *w, const char *text, unsigned taken, int error)
+{
+    ft_ref watch = ft_string(&ft, text, strlen(text), self.task);
+    struct ft_c_hardware *r = ft_begin(&ft, FT_C_HARDWARE, sizeof *r, self.task);
+    if (!r) return;
+    r->watch = watch;
+    r->error = error;
+    r->slots = (uint8_t)taken;
+    r->needed = w->needed;
+    r->flags = (uint8_t)((w->asked ? FT_C_HW_ASKED : 0) | w->refused);
+    ft_commit(r);
+}
+
+static int watch_slot(const struct plan_slot *p, const struct plan_watch *w, const char *text,
+                      const ft_ref *globals)
+{
+    if (slot_count == HARDWARE_SLOTS || !trap_take()) return ENOSPC;
+    slots[slot_count] = (struct slot){.plan = *p,
+                                      .global = globals[p->global],
+                                      .watch = ft_string(&ft, text, strlen(text), self.task),
+                                      .automatic = !w->asked,
+                                      .seen = value_at(p->value_at, p->value_size)};
+    slot_count++; /* before there is a hit */
+    int error = watch_in_all(slot_count - 1);
+    if (error) slot_count--;
+    return error;
+}
+
+void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint32_t *shared, int error)
+{
+    const char *bytes = (const char *)plan;
+    const struct plan_watch *w = (const void *)(bytes + plan->watches);
+    const struct plan_slot *p = (const void *)(bytes + plan->slots);
+    in_vain = shared;
+    for (uint32_t i = 0; i < plan->watch_count; i++) {
+        unsigned taken = 0;
+        int failed = w[i].slots || w[i].refused ? 0 : error;
+        for (uint32_t k = 0; k < plan->slot_count && !failed; k++) {
+            if (p[k].watch != i) continue;
+            failed = watch_slot(&p[k], &w[i], bytes + w[i].watch, globals);
+            taken += !failed;
+        }
+        if (taken) held |= 1ull << w[i].number;
+        if (w[i].needed) tell(&w[i], bytes + w[i].watch, taken, failed);
+    }
+}
+
+#else
+
+unsigned hardware_free(int *error)
+{
+    *error = 0;
+    return 0;
+}
+void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint32_t *shared, int error) {}
+uint64_t hardware_held(void) { return 0; }
+void hardware_leave_out(const void *code, size_t size) {}
+void hardware_check(void) {}
+bool hardware_fd(int fd) { return false; }
+void hardware_give_way(int fd) {}
+bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late) { return false; }
+
+#endif
