@@ -327,6 +327,8 @@ static int add_watch(struct recording *r, const char *watch)
     const char *before = r->watch ? r->watch : getenv("FORKTRACE_WATCH");
     const char *dot = strrchr(watch, '.');
     bool python = !strncmp(watch, "py:", 3);
+    if (!strcmp(watch, "hw:") || !strncmp(watch, "hw:py:", 6))
+        return command_usage("record", "-w %s: the processor watches C globals: hw:counter, hw:libfoo.so:state", watch);
     if (!*watch || strchr(watch, ';') || (python && (!dot || !dot[1] || dot == watch + 3)))
         return command_usage("record", "-w %s: it is counter, libfoo.so:state, pool.size, counter+8/4, 0xADDR/LEN,"
                                        " py:module.name or py:module.*", watch);
