@@ -44,11 +44,12 @@ static const struct command {
      "  --baseline OLD             only what is new since this trace\n"
      "  --format FORMAT            text (default), json, sarif (2.1.0), junit\n" PARTIAL_OPTION COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
-     "[--ascii] [--script KEYS --size COLSxROWS] [--dump] [--partial] FILE",
+     "[--ascii] [--script KEYS --size COLSxROWS] [--dump|--svg] [--partial] FILE",
      "  --ascii                    no line drawing characters\n"
      "  --script KEYS              press these keys (<Enter>, <Tab>, <Down>, ...), print the last screen and leave\n"
      "  --size COLSxROWS           of the screen for --script and --dump (default 80x24)\n"
      "  --dump                     print the first screen and leave\n"
+     "  --svg                      print the screen as a picture, with its colours\n"
      "  --no-symbols               object+offset instead of names from the ELF files of this machine\n" PARTIAL_OPTION
      COLOR_OPTION},
     {"doctor", doctor_main, "what works here, what in a command is not seen, and the remedy",

@@ -14,6 +14,7 @@
 #include "load.h"
 #include "text.h"
 #include "names.h"
+#include "tui/picture.h"
 #include "tui/terminal.h"
 #include "tui/tui.h"
 
@@ -21,16 +22,17 @@
 #define LOOK_AGAIN_MS 250 /* at most four times a second, and never more than a quarter of the time */
 
 static struct {
-    bool ascii, dump;
+    bool ascii, dump, svg;
     const char *script;
     int width, height;
 } options;
 
-enum { OPTION_ASCII = 2000, OPTION_SCRIPT, OPTION_SIZE, OPTION_DUMP, OPTION_NO_SYMBOLS };
+enum { OPTION_ASCII = 2000, OPTION_SCRIPT, OPTION_SIZE, OPTION_DUMP, OPTION_SVG, OPTION_NO_SYMBOLS };
 static const struct option own[] = {
     {"ascii", no_argument, NULL, OPTION_ASCII},           {"script", required_argument, NULL, OPTION_SCRIPT},
     {"size", required_argument, NULL, OPTION_SIZE},       {"dump", no_argument, NULL, OPTION_DUMP},
-    {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS}, {0}};
+    {"svg", no_argument, NULL, OPTION_SVG},               {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS},
+    {0}};
 
 static bool take(int letter, const char *value)
 {
@@ -38,6 +40,7 @@ static bool take(int letter, const char *value)
     switch (letter) {
     case OPTION_ASCII: options.ascii = true; break;
     case OPTION_DUMP: options.dump = true; break;
+    case OPTION_SVG: options.svg = true; break;
     case OPTION_NO_SYMBOLS: names_symbols = false; break;
     case OPTION_SCRIPT: options.script = value; break;
     case OPTION_SIZE:
@@ -79,7 +82,7 @@ static int run_script(struct loaded *l)
         return no_memory(l->path);
     tui.live = running(l->timeline);
     bool fine = tui_script(&tui, options.script ? options.script : "", &error);
-    if (fine) grid_print(&tui.grid, stdout);
+    if (fine) (options.svg ? picture_write : grid_print)(&tui.grid, stdout);
     tui_close(&tui);
     return fine ? 0 : command_usage("view", "--script: no such key: %.20s", error);
 }
@@ -236,7 +239,7 @@ int view_main(int argc, char **argv)
     options.width = 80, options.height = 24;
     int status = command_reading(argc, argv, own, "", take, &reading);
     if (status) return status;
-    bool headless = options.script || options.dump;
+    bool headless = options.script || options.dump || options.svg;
     const char *unfit = headless ? NULL : terminal_unfit();
     if (unfit) return command_error("view", "%s", unfit);
     if ((status = load(&l, reading.file, reading.partial))) return status;
