@@ -38,7 +38,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures witness scenarios screens golden bench man install clean help format
+.PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures witness scenarios screens screenshots golden bench man install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace-watch $(B)/forktrace $(if $(strip $(BPF_MISSING)),no-ebpf,ebpf) ## build everything
 
 lib: $(B)/libforktrace.so $(B)/forktrace-watch
@@ -113,6 +113,12 @@ scenarios: all ## real servers under the library
 
 screens: all ## what `forktrace view` draws, against the stored screens
 	$(Q)B=$(abspath $(B)) tests/golden/screens.sh
+
+screenshots: all ## draw the screens shown in the documentation, from new runs of the real servers
+	$(Q)mkdir -p $(B)/stories
+	$(Q)B=$(abspath $(B)) /usr/bin/python3 tests/golden/stories.py $(B)/stories uwsgi gunicorn race
+	$(Q)for story in uwsgi gunicorn race; do \
+	    $(B)/forktrace view --svg --size 100x28 $(B)/stories/$$story.ftrace >man/$$story.svg; done
 
 golden: view ## store the screens as they are drawn now: look at the diff
 	$(Q)B=$(abspath $(B)) tests/golden/screens.sh --update

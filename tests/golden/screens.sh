@@ -3,7 +3,8 @@
 # and how it treats a terminal (terminal.py).
 # The traces are real runs, cut to what was written: uwsgi.ftrace is `uwsgi --master --workers 2 --enable-threads`
 # whose app starts a thread; values.ftrace the same with a watch (`record -w py:ticker.i`), so that every write of the
-# app's global is there; waits.ftrace a C program whose child waits for a mutex of a thread it has not got.
+# app's global is there; waits.ftrace a C program whose child waits for a mutex of a thread it has not got; the others
+# are made by stories.py.
 cd "$(dirname "$0")" || exit 2
 forktrace=${B:-$PWD/../../build}/forktrace
 export TERM=xterm TZ=UTC LANG=C.UTF-8 LC_ALL=C.UTF-8 NO_COLOR=1
@@ -63,6 +64,26 @@ waits-deadlock           waits.ftrace   80x24   -        jjjl
 waits-owner              waits.ftrace   80x24   -        jjjl<Enter>
 waits-signal             waits.ftrace   150x24  -        /sigusr1<Enter>
 waits-last               waits.ftrace   80x24   -        G
+gunicorn-80x24           gunicorn.ftrace 80x24  -
+gunicorn-120x40-ascii    gunicorn.ftrace 120x40 --ascii
+gunicorn-200x50          gunicorn.ftrace 200x50 -
+gunicorn-wait            gunicorn.ftrace 120x40 -        <Enter>jl
+reloader-80x24           reloader.ftrace 80x24  -
+reloader-120x40-ascii    reloader.ftrace 120x40 --ascii
+reloader-200x50          reloader.ftrace 200x50 -
+reloader-holder          reloader.ftrace 120x40 -        <Enter><Tab>
+race-80x24               race.ftrace    80x24   -
+race-120x40-ascii        race.ftrace    120x40  --ascii
+race-200x50              race.ftrace    200x50  -
+race-writes              race.ftrace    120x40  -        <Enter>++++
+gevent-80x24             gevent.ftrace  80x24   -
+gevent-120x40-ascii      gevent.ftrace  120x40  --ascii
+gevent-200x50            gevent.ftrace  200x50  -
+gevent-greenlet          gevent.ftrace  120x40  -        jj
+hostile-80x24            hostile.ftrace 80x24   -
+hostile-200x50-ascii     hostile.ftrace 200x50  --ascii
+hostile-details          hostile.ftrace 100x40  -        jj<Tab>
+hostile-find             hostile.ftrace 80x24   -        /long<Enter>
 "
 
 passed=0 failed=0

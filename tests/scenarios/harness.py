@@ -91,21 +91,24 @@ class Server:
     """COMMAND under the library, in a process group and a directory of its own. "PORT" in COMMAND and
     in the values of `env` becomes self.port. SIGINT is pinned ("default" or "ignore"): it decides how
     many handlers CPython and uWSGI install. `shell`: run before COMMAND, in the same process. `ebpf`: with the
-    kernel as a second witness."""
+    kernel as a second witness. `record`: options, perhaps none, of `forktrace record`, which then runs COMMAND."""
 
-    def __init__(self, *command, env=None, sigint="default", shell=":", ebpf=False):
+    def __init__(self, *command, env=None, sigint="default", shell=":", ebpf=False, record=None):
+        record = ["--ebpf", *(record or ())] if ebpf else record
         self.directory = Path(tempfile.mkdtemp(prefix="forktrace-scenario-"))
         self.directory.chmod(0o755)  # for servers that change their user
         shutil.copytree(HERE / "apps", self.directory, dirs_exist_ok=True)
-        for program in ("libforktrace.so", *(("forktrace", "forktrace-ebpf") if ebpf else ())):
+        programs = ["libforktrace.so"] + (["forktrace"] if record is not None else []) + (["forktrace-ebpf"] if ebpf else [])
+        for program in programs:
             shutil.copy(BUILD / program, self.directory)
         self.port, self.trace_path = free_port(), self.directory / "run.ftrace"
         environment = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
                        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", **(env or {})}
         # env(1) pins SIGINT and adds the library only for COMMAND itself: it becomes the trace's root.
         pin = ["env", f"--{sigint}-signal=INT"]
-        pin += [f"{self.directory}/forktrace", "record", "--ebpf", "-o", f"{self.trace_path}", "--"] if ebpf else \
-            [f"LD_PRELOAD={self.directory}/libforktrace.so", f"FORKTRACE_OUT={self.trace_path}"]
+        pin += [f"{self.directory}/forktrace", "record", *record, "-o", f"{self.trace_path}", "--"] \
+            if record is not None else [f"LD_PRELOAD={self.directory}/libforktrace.so",
+                                        f"FORKTRACE_OUT={self.trace_path}"]
         fill = lambda text: text.replace("PORT", str(self.port))
         self.log = open(self.directory / "output", "wb")
         self.process = subprocess.Popen(
@@ -113,11 +116,11 @@ class Server:
             env={name: fill(value) for name, value in environment.items()}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
         self.ebpf, self.pid = ebpf, self.process.pid
-        if ebpf:
+        if record is not None:
             self.pid = wait_until("the command runs", self.command)
 
     def command(self):
-        """With the kernel the command is forktrace's child, beside forktrace-ebpf."""
+        """The command is forktrace's child then, perhaps beside forktrace-ebpf."""
         pid, ours = self.process.pid, f"{self.directory}/forktrace"
         if self.process.poll() is not None:
             return pid  # it is over already, or became a daemon

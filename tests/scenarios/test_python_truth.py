@@ -357,7 +357,7 @@ def reloader(check):
     line = line_of(server, "reloader.py", "socketserver.TCPServer(")
     for bind in (bound, failed):
         check.true("its line", ("serve", "reloader.py", line) in python_frames(bind["stack"]), bind["stack"][:3])
-    check.true("the report says so", re.search(rf"127\.0\.0\.1:{fixed} \(fd \d+\): EADDRINUSE, reloader.py \(p0\) had "
+    check.true("the report says so", re.search(rf"127\.0\.0\.1:{fixed} \(fd \d+\): EADDRINUSE, reloader.py \(reloader\) \(p0\) had "
                                                rf"bound it at \S+ in serve \(reloader.py:{line}\)", text))
 
 

@@ -25,7 +25,8 @@ void python_thread(struct build *b, const struct item *it)
     struct task *task = task_find(b, record.thread);
     if (!task || task->thread == NONE) return;
     struct thread *thread = &b->t->threads[task->thread];
-    thread->python_name = name(b->t, record.name);
+    const char *text = name(b->t, record.name);
+    thread->python_name = text && *text ? text : NULL; /* one that begins with a NUL is as good as none */
     thread->python = python_function_of(b->t, record.function);
 }
 
