@@ -161,6 +161,7 @@ int exited(unsigned long long *context)
                 : group  ? BPF_CORE_READ(signal, group_exit_code)
                          : BPF_CORE_READ(task, group_leader, exit_code);
     e->how = in_exec(signal) ? FT_KERNEL_END_EXEC : group ? FT_KERNEL_END_PROCESS : FT_KERNEL_END_ITSELF;
+    e->out_of_memory = BPF_CORE_READ(signal, oom_mm) != NULL;
     e->pad = 0;
     BPF_CORE_READ_STR_INTO(&e->name, task, comm);
     end(e, false);
@@ -200,10 +201,22 @@ static __always_inline bool by_somebody(int code)
     return code == SI_USER || code == SI_QUEUE || code == SI_TKILL;
 }
 
+/*
+ * SIGPIPE and SIGXFSZ are sent in the name of who made the call: nobody called kill(). The verifier takes the
+ * arguments of a tracepoint for pointers that are never NULL and leaves out what is to be done otherwise
+ * (6.18 still for this one): so it is shown a number.
+ */
+static __always_inline bool by_kernel(unsigned long long *context, const struct task_struct *task)
+{
+    unsigned long info = SEND_SIG_PRIV;
+    bpf_probe_read_kernel(&info, sizeof info, &context[1]);
+    return info == SEND_SIG_NOINFO && BPF_CORE_READ(task, tgid) == (int)(bpf_get_current_pid_tgid() >> 32);
+}
+
 SEC("tp_btf/signal_generate")
 int BPF_PROG(sent, int signal, struct kernel_siginfo *info, struct task_struct *task, int group, int result)
 {
-    int code = code_of(info);
+    int code = by_kernel(ctx, task) ? SI_KERNEL : code_of(info);
     if (signal == SIGCHLD && code > 0) return 0; /* the child's end says it */
     bool somebody = by_somebody(code), ours = somebody && current_in_tree();
     bool target = member_of(task) != NULL;

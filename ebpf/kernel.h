@@ -39,6 +39,7 @@ struct signal_struct {
     unsigned int flags;
     int group_exit_code;
     struct task_struct *group_exec_task;
+    struct mm_struct *oom_mm; /* the OOM killer has chosen it */
 };
 
 /* 5.17 (commit 60700e38fb68) renamed it. */

@@ -59,8 +59,7 @@ struct event_exit {
     struct event head;
     __u64 cpu_ns;
     __s32 status;
-    __u8 last, how;
-    __u16 pad;
+    __u8 last, how, out_of_memory, pad;
     char name[16];
 };
 

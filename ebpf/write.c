@@ -201,6 +201,7 @@ static void ended(struct output *o, const struct event_exit *e)
         record->status = e->status;
         record->last = e->last;
         record->how = e->how;
+        record->out_of_memory = e->out_of_memory;
         record->cpu_ns = e->cpu_ns;
         memcpy(record->name, e->name, sizeof record->name);
         ft_commit(record);

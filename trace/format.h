@@ -891,7 +891,8 @@ struct ft_kernel_exit { /* a thread ended */
     int32_t status; /* a wait status: the process's if `last`, else the thread's */
     uint8_t last;   /* of its process: that ended */
     uint8_t how;    /* enum ft_kernel_end */
-    uint16_t pad;
+    uint8_t out_of_memory; /* the OOM killer had chosen its process */
+    uint8_t pad;
     uint64_t cpu_ns; /* of this thread */
     char name[16];   /* /proc/PID/comm */
 };

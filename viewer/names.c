@@ -2,6 +2,7 @@
  * names.c: address -> object (timeline) -> symbol (symbols/).
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "names.h"
@@ -106,7 +107,8 @@ const char *names_written(char *buffer, size_t size, const struct timeline *t, c
     return buffer;
 }
 
-const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c, struct value v)
+const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c,
+                        struct value v)
 {
     char text[NAMES_TEXT];
     int used = value_format(v, buffer, size);
@@ -161,6 +163,19 @@ const char *names_caller(char *buffer, size_t size, const struct timeline *t, co
     if (!site) return buffer;
     struct named n = names_frame(t, e->process, e->ns, site);
     return names_function(buffer, size, &n);
+}
+
+const char *names_taken_by(char *buffer, size_t size, const struct timeline *t, const struct event *e)
+{
+    struct sender s = timeline_sender(t, e);
+    buffer[0] = 0;
+    if (s.handler <= (uint64_t)(uintptr_t)SIG_IGN) return buffer;
+    struct disposition d = timeline_disposition(t, e->process, s.signal, e->ns);
+    struct python_function python = {0};
+    if (d.event != NONE && d.handler == s.handler) python = timeline_python_handler(t, &t->events[d.event]);
+    if (python.name) return names_python(buffer, size, &python);
+    struct named n = names_at(t, e->process, e->ns, s.handler);
+    return names_text(buffer, size, &n);
 }
 
 /*

@@ -44,6 +44,10 @@ bool names_python_caller(const struct timeline *t, const struct event *e, struct
  */
 const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
 
+/* The handler that took a signal (SIGNAL), Python's where Python has it; "" none: the default action. Escaped,
+ * returns buffer. */
+const char *names_taken_by(char *buffer, size_t size, const struct timeline *t, const struct event *e);
+
 /* What CPython means by waiting for this address: "the GIL", ...; NULL: not one we know. */
 const char *names_python_lock(const struct named *n);
 

@@ -159,6 +159,24 @@ static void kill_line(FILE *out, const struct timeline *t, const struct event *e
     fputc('\n', out);
 }
 
+/* --- signals taken ------------------------------------------------------------------------------ */
+
+/* The kernel alone knows. */
+static void taken_line(FILE *out, const struct timeline *t, const struct event *e)
+{
+    char signal[TEXT_SHORT], from[NAMES_TEXT], name[NAMES_TEXT];
+    const struct process *p = &t->processes[e->process];
+    event_id i = (event_id)(e - t->events);
+    lead(out, t, e);
+    fprintf(out, "%s taken by t%u (%s)", text_signal(signal, timeline_sender(t, e).signal), e->thread,
+            tree_thread(name, sizeof name, t, e->thread));
+    if (*tree_sender(from, sizeof from, t, i)) fprintf(out, ", from %s", from);
+    if (*names_taken_by(name, sizeof name, t, e)) fprintf(out, ", handler %s", name);
+    if (p->killed_by == i) fprintf(out, ": %sit ended the process%s", text_ink(INK_BAD), text_ink(INK_PLAIN));
+    if (p->killed_by == i && p->out_of_memory) fputs(", out of memory", out);
+    fputc('\n', out);
+}
+
 /* --- addresses bound ---------------------------------------------------------------------------- */
 
 static void bind_line(FILE *out, const struct timeline *t, const struct event *e)
@@ -224,6 +242,7 @@ void report_waits(FILE *out, const struct timeline *t)
 void report_kills(FILE *out, const struct timeline *t)
 {
     section(out, t, EVENT_KILL, "Signals sent", kill_line);
+    section(out, t, EVENT_SIGNAL, "Signals taken", taken_line);
 }
 void report_binds(FILE *out, const struct timeline *t)
 {

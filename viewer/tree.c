@@ -1,6 +1,7 @@
 /*
  * tree.c: drawing the tree. Iterative: a forged trace may be 100,000 deep.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -77,6 +78,41 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
     else
         snprintf(name, sizeof name, th->is_main ? "main thread" : "birth not seen");
     snprintf(buffer, size, "%s", name);
+    return buffer;
+}
+
+/* That the kernel tells a process of its own mistake nobody needs to know. */
+static bool is_fault(const struct sender *s)
+{
+    return s->code > 0 && (s->signal == SIGSEGV || s->signal == SIGBUS || s->signal == SIGILL ||
+                           s->signal == SIGFPE || s->signal == SIGTRAP || s->signal == SIGSYS);
+}
+
+static bool is_from_tty(const struct sender *s)
+{
+    return s->code == SI_KERNEL && (s->signal == SIGINT || s->signal == SIGQUIT || s->signal == SIGTSTP ||
+                                    s->signal == SIGHUP || s->signal == SIGTTIN || s->signal == SIGTTOU);
+}
+
+const char *tree_sender(char *buffer, size_t size, const struct timeline *t, event_id taken)
+{
+    const struct event *e = &t->events[taken];
+    struct sender s = timeline_sender(t, e);
+    char name[96] = "pid";
+    if (s.name) escaped(name, sizeof name, s.name);
+    if (s.process == e->process)
+        snprintf(buffer, size, "itself");
+    else if (s.process != NONE)
+        tree_process(buffer, size, t, s.process);
+    else if (s.pid)
+        snprintf(buffer, size, s.name ? "%s (pid %u)" : "%s %u", name, s.pid);
+    else
+        snprintf(buffer, size, "%s",
+                 is_fault(&s)      ? ""
+                 : is_from_tty(&s) ? "the terminal"
+                 : s.code > 0      ? "the kernel"
+                 : s.name          ? name
+                                   : "");
     return buffer;
 }
 
@@ -298,6 +334,13 @@ static enum ink ink_of_end(const struct process *p)
     return p->how == END_SIGNAL || p->how == END_VANISHED || p->status > 0 ? INK_BAD : INK_PLAIN;
 }
 
+static void killed_by(const struct tree *tree, const struct process *p)
+{
+    char from[NAMES_TEXT];
+    if (*tree_sender(from, sizeof from, tree->t, p->killed_by)) fprintf(tree->out, " from %s", from);
+    if (p->out_of_memory) fputs(": out of memory", tree->out);
+}
+
 static void headline(const struct tree *tree, process_id p)
 {
     const struct process *process = &tree->t->processes[p];
@@ -309,6 +352,7 @@ static void headline(const struct tree *tree, process_id p)
     enum ink ink = ink_of_end(process);
     fprintf(tree->out, "%s%s%s", ink == INK_PLAIN ? "" : text_ink(ink), text_end(end, process),
             ink == INK_PLAIN ? "" : text_ink(INK_PLAIN));
+    if (process->killed_by != NONE) killed_by(tree, process);
     if (process->end != NEVER && process->how != END_VANISHED)
         fprintf(tree->out, " after %s", text_duration(lived, process->end - process->start));
     fputc('\n', tree->out);

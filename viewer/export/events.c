@@ -214,6 +214,7 @@ static void kill_fields(cJSON *object, const struct timeline *t, const struct ev
     else
         json_int(object, "target_pid", r.target);
     json_int(object, "errno", r.error);
+    json_index(object, "taken", timeline_taken(t, e));
 }
 
 static void signal_fields(cJSON *object, const struct timeline *t, const struct event *e)

@@ -88,10 +88,7 @@ static void ghosts(cJSON *object, const struct process *p)
     for (size_t i = 0; i < p->ghost_count; i++) {
         cJSON *ghost = cJSON_CreateObject();
         json_id(ghost, "thread", 't', p->ghosts[i].thread);
-        if (p->ghosts[i].fork == NONE)
-            json_null(ghost, "fork");
-        else
-            json_uint(ghost, "fork", p->ghosts[i].fork);
+        json_index(ghost, "fork", p->ghosts[i].fork);
         if (p->ghosts[i].python == BELIEF_UNKNOWN) {
             json_null(ghost, "python_believes_alive");
             json_null(ghost, "believes_at");
@@ -136,6 +133,8 @@ static void end(cJSON *object, const struct process *p)
         json_null(how, "status");
     json_signal(how, "signal", p->how == END_SIGNAL ? p->signal : 0);
     json_bool(how, "inferred", p->end_inferred);
+    json_index(how, "killed_by", p->killed_by);
+    json_bool(how, "out_of_memory", p->out_of_memory);
     json_id(object, "reaped_by", 'p', p->reaped_by);
 }
 

@@ -21,7 +21,8 @@ static void put_kill(const struct svg *s, const struct event *e, double x, doubl
     thread_id target = timeline_kill_thread(e)          ? e->child
                        : e->child < s->t->process_count ? s->t->processes[e->child].main
                                                         : NONE;
-    size_t to = svg_row_of(s, target);
+    event_id taken = timeline_taken(s->t, e);
+    size_t to = svg_row_of(s, taken == NONE ? target : s->t->events[taken].thread);
     if (to != SIZE_MAX && to != svg_row_of(s, e->thread))
         fprintf(s->out,
                 "<path d=\"M%.1f %.1fL%.1f %.1f\" class=\"k\" stroke-dasharray=\"6 3\" "

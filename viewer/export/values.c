@@ -84,6 +84,14 @@ void json_id(cJSON *object, const char *key, char letter, uint32_t id)
         raw(object, key, "\"%c%" PRIu32 "\"", letter, id);
 }
 
+void json_index(cJSON *object, const char *key, event_id event)
+{
+    if (event == NONE)
+        json_null(object, key);
+    else
+        json_uint(object, key, event);
+}
+
 void json_python(cJSON *object, const char *key, const struct python_function *f)
 {
     char text[512];

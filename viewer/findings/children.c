@@ -110,8 +110,10 @@ void tell_orphan(const struct timeline *t, struct finding *x, struct say *title,
     process_id p = x->processes.list[0];
     const struct process *parent = &t->processes[t->processes[p].parent];
     say_processes(title, t, x->processes.list, x->processes.count);
-    say(title, " outlived %s, which %s%s.", word_process(name, t, t->processes[p].parent),
-        text_end(end, parent), has_own_session(t, p) ? "; it made itself a daemon (setsid)" : "");
+    say(title, " outlived %s, which %s%s", word_process(name, t, t->processes[p].parent),
+        parent->how == END_SIGNAL ? "was " : "", text_end(end, parent));
+    if (parent->killed_by != NONE) say(title, " from %s", word_sender(name, t, parent->killed_by));
+    say(title, has_own_session(t, p) ? "; it made itself a daemon (setsid)." : ".");
     say(why, "It went on for ");
     say_duration(why, process_end_ns(t, p) - parent->end);
     if (t->processes[p].fork != NONE && *word_place(place, t, t->processes[p].fork))

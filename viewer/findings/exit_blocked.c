@@ -11,30 +11,9 @@
 
 #define LONG (1000 * MS)
 
-/* The last signal that asked this process to end before `ns`; NONE: nobody did. */
-static event_id asked(const struct timeline *t, process_id p, int64_t ns)
-{
-    event_id last = NONE;
-    for (event_id i = 0; i < t->event_count && t->events[i].ns <= ns; i++) {
-        const struct event *e = &t->events[i];
-        if (e->type != EVENT_KILL || e->child != p || timeline_kill_thread(e) || !e->record) continue;
-        int signal = FT_GET(kill, e->record).signal;
-        if (signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP) last = i;
-    }
-    return last;
-}
-
-/* Who ended it by force; NONE: nobody. */
-static event_id killed(const struct timeline *t, process_id p)
-{
-    for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
-        if (e->type != EVENT_KILL || e->child != p || timeline_kill_thread(e) || !e->record) continue;
-        int signal = FT_GET(kill, e->record).signal;
-        if (signal == SIGKILL || signal == SIGABRT) return i;
-    }
-    return NONE;
-}
+#define BIT(signal) (1ull << ((signal)-1))
+#define ASKED       (BIT(SIGTERM) | BIT(SIGINT) | BIT(SIGQUIT) | BIT(SIGHUP))
+#define FORCED      (BIT(SIGKILL) | BIT(SIGABRT))
 
 /* Of several Python threads nobody knows which one it is: all are named. */
 static void add_waited_for(struct findings *f, struct finding *x, const struct event *e)
@@ -52,7 +31,7 @@ static void add(struct findings *f, event_id i, bool endless)
     const struct event *e = &t->events[i];
     char name[NAMES_TEXT];
     struct finding *x = finding_of(f, RULE_exit_blocked, word_group(name, t, e->process));
-    event_id kill = killed(t, e->process), term = asked(t, e->process, e->ns);
+    event_id kill = sent_to(t, e->process, FORCED, INT64_MAX), term = sent_to(t, e->process, ASKED, e->ns);
     /* A main thread that ends before the others, which nobody hurries: Python waits, as it promises. */
     bool hurried =
         term != NONE || kill != NONE || e->type == EVENT_EXIT || t->processes[e->process].how == END_SIGNAL;
@@ -85,30 +64,33 @@ void find_exit_blocked(struct findings *f)
     }
 }
 
-static event_id of_type(const struct timeline *t, const struct finding *x, enum event_type type, bool force)
+static event_id of_type(const struct timeline *t, const struct finding *x, enum event_type type)
+{
+    for (size_t i = 0; i < x->evidence.count; i++)
+        if (t->events[x->evidence.list[i]].type == type) return x->evidence.list[i];
+    return NONE;
+}
+
+static event_id sent(const struct timeline *t, const struct finding *x, uint64_t signals)
 {
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &t->events[x->evidence.list[i]];
-        if (e->type != type) continue;
-        int signal = type == EVENT_KILL ? FT_GET(kill, e->record).signal : 0;
-        if (type != EVENT_KILL || (signal == SIGKILL || signal == SIGABRT) == force)
-            return x->evidence.list[i];
+        int signal = signal_of(t, x->evidence.list[i]);
+        if (signal > 0 && signal <= 64 && signals & BIT(signal)) return x->evidence.list[i];
     }
     return NONE;
 }
 
 static void say_kill(struct say *s, const struct timeline *t, event_id i, const char *verb)
 {
-    char signal[TEXT_SHORT], name[NAMES_TEXT];
-    const struct event *e = &t->events[i];
-    say(s, "%s %s it %s", word_process(name, t, e->process), verb,
-        text_signal(signal, FT_GET(kill, e->record).signal));
+    char signal[TEXT_SHORT], name[NAMES_TEXT], time[TEXT_SHORT];
+    say(s, "%s %s it %s at %s", word_sender(name, t, i), verb, text_signal(signal, signal_of(t, i)),
+        text_time(time, t->events[i].ns));
 }
 
 void tell_exit_blocked(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
     char place[NAMES_TEXT];
-    event_id wait = of_type(t, x, EVENT_LOCK_WAIT, false), exit = of_type(t, x, EVENT_EXIT, false);
+    event_id wait = of_type(t, x, EVENT_LOCK_WAIT), exit = of_type(t, x, EVENT_EXIT);
     const struct event *e = &t->events[wait != NONE ? wait : exit];
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, " could not end: ");
@@ -125,7 +107,7 @@ void tell_exit_blocked(const struct timeline *t, struct finding *x, struct say *
         say_duration(title, e->duration);
         say(title, " and more.");
     }
-    event_id term = of_type(t, x, EVENT_KILL, false), force = of_type(t, x, EVENT_KILL, true);
+    event_id term = sent(t, x, ASKED), force = sent(t, x, FORCED);
     if (term != NONE) say_kill(why, t, term, "sent"), say(why, ". ");
     if (*names_caller(place, sizeof place, t, e)) say(why, "It waited in %s. ", place);
     if (force != NONE) {

@@ -44,6 +44,11 @@
       "A process was asked to end and could not: something it waits for while leaving does not end.",          \
       "Stop the thread that is waited for before leaving (server.shutdown(), an Event it looks at), or make "  \
       "it daemon=True if it may be cut off anywhere.")                                                         \
+    X(killed_from_outside, "killed-from-outside", WARNING,                                                     \
+      "A process was ended by a SIGKILL that none of the run sent: it could do nothing about it, its locks, "  \
+      "files and children are as it left them.",                                                               \
+      "Out of memory: more of it (memory.max of its cgroup), or fewer workers. Else ask who runs what is "     \
+      "named: a supervisor whose time to stop is too short, systemd-oomd, a limit of CPU time.")                \
     X(never_ran, "thread-never-ran", WARNING,                                                                  \
       "A thread was created and got no turn: it waits for Python's interpreter lock (GIL), which is not "      \
       "given to it.",                                                                                          \

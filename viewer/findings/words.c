@@ -48,6 +48,40 @@ const char *word_process(char *buffer, const struct timeline *t, process_id p)
     return buffer;
 }
 
+/* --- signals ---------------------------------------------------------------------------------- */
+
+int signal_of(const struct timeline *t, event_id i)
+{
+    const struct event *e = &t->events[i];
+    if (e->type == EVENT_SIGNAL) return timeline_sender(t, e).signal;
+    return e->type == EVENT_KILL && e->record ? FT_GET(kill, e->record).signal : 0;
+}
+
+const char *word_sender(char *buffer, const struct timeline *t, event_id i)
+{
+    const struct event *e = &t->events[i];
+    if (e->type == EVENT_KILL) return word_process(buffer, t, e->process);
+    if (e->child != NONE) return word_process(buffer, t, t->threads[e->child].process);
+    if (!*tree_sender(buffer, NAMES_TEXT, t, i)) snprintf(buffer, NAMES_TEXT, "somebody");
+    return buffer;
+}
+
+event_id sent_to(const struct timeline *t, process_id p, uint64_t signals, int64_t ns)
+{
+    event_id last = NONE;
+    for (event_id i = 0; i < t->event_count && t->events[i].ns <= ns; i++) {
+        const struct event *e = &t->events[i];
+        bool sent = e->type == EVENT_KILL && e->child == p && !timeline_kill_thread(e),
+             taken = e->type == EVENT_SIGNAL && e->process == p && e->child == NONE;
+        if (!sent && !taken) continue;
+        int signal = signal_of(t, i);
+        if (signal > 0 && signal <= 64 && signals >> (signal - 1) & 1) last = i;
+    }
+    return last;
+}
+
+/* --- processes, in groups ---------------------------------------------------------------------- */
+
 /* Length of "uwsgi worker " in "uwsgi worker 12"; 0 if it has no number. */
 static size_t stem(const char *name)
 {

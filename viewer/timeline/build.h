@@ -113,6 +113,7 @@ struct hidden { /* a system() or popen() */
 struct sent { /* a signal on its way */
     thread_id sender;
     uint32_t pid;
+    int32_t code;
     const char *name;
 };
 

@@ -15,34 +15,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "build.h"
-
-#define JITTER 5000 /* ns: two clocks that are compared agree to better than this */
-
-static event_id event_seen(struct build *b, int64_t ns, thread_id thread, enum event_type type,
-                           const void *record)
-{
-    event_id e = event_infer(b, ns, thread, type);
-    b->t->events[e].flags = EVENT_KERNEL;
-    b->t->events[e].record = record;
-    return e;
-}
-
-#define AS_RECORDED(b, type, ...)                                \
-    ({                                                           \
-        struct ft_##type *made_ = build_alloc(b, sizeof *made_); \
-        *made_ = (struct ft_##type){__VA_ARGS__};                \
-        made_->head.size = sizeof *made_;                        \
-        made_->head.state = FT_DONE;                             \
-        made_;                                                   \
-    })
-
-/* NONE: its birth is lost. */
-static thread_id thread_of(struct build *b, ft_ref task)
-{
-    const struct task *known = task ? task_find(b, task) : NULL;
-    return known ? known->thread : NONE;
-}
+#include "kernel.h"
 
 static void is_told(struct build *b, const struct item *it, thread_id t, const struct ft_kernel_task *r)
 {
@@ -79,7 +52,7 @@ static void thread_born(struct build *b, const struct item *it, const struct ft_
         b->threads[t].started = true;
         b->t->threads[t].birth_lost = r->how != FT_KERNEL_BORN;
         if (r->how == FT_KERNEL_BORN && creator != NONE) {
-            event_id e = event_seen(
+            event_id e = kernel_event(
                 b, it->ns, creator, EVENT_THREAD_CREATE,
                 AS_RECORDED(b, thread_create, .head.type = FT_THREAD_CREATE, .origin = r->origin,
                             .start = r->function,
@@ -129,7 +102,7 @@ static process_id new_process(struct build *b, const struct item *it, const stru
     if (r->how == FT_KERNEL_ROOT) birth.origin = ORIGIN_ROOT;
     if (r->how == FT_KERNEL_BORN && creator != NONE) {
         struct ft_fork *fork = as_forked(b, r, &birth.origin);
-        birth.fork = event_seen(b, it->ns, creator, EVENT_FORK, fork);
+        birth.fork = kernel_event(b, it->ns, creator, EVENT_FORK, fork);
         birth.image = true;
         birth.memory = !(r->flags & CLONE_VM);
     }
@@ -169,7 +142,7 @@ static void process_born(struct build *b, const struct item *it, const struct ft
 void kernel_task(struct build *b, const struct item *it)
 {
     struct ft_kernel_task r = FT_GET(kernel_task, it->record);
-    thread_id creator = thread_of(b, it->record->task);
+    thread_id creator = kernel_thread(b, it->record->task);
     if (r.flags & CLONE_THREAD)
         thread_born(b, it, &r, creator);
     else
@@ -194,7 +167,7 @@ static void tell_exec(struct build *b, const struct item *it, process_id p, cons
      * program's */
     if (announced != NONE || !b->t->processes[p].image_count) return;
     struct ft_exec *exec = AS_RECORDED(b, exec, .head.type = FT_EXEC, .path = r->path);
-    event_seen(b, it->ns, b->t->processes[p].main, EVENT_EXEC, exec);
+    kernel_event(b, it->ns, b->t->processes[p].main, EVENT_EXEC, exec);
 }
 
 /* An image goes in which the library never spoke. */
@@ -212,7 +185,7 @@ static void leave_image(struct build *b, process_id p)
 void kernel_exec(struct build *b, const struct item *it)
 {
     struct ft_kernel_exec r = FT_GET(kernel_exec, it->record);
-    thread_id t = thread_of(b, it->record->task);
+    thread_id t = kernel_thread(b, it->record->task);
     if (t == NONE) return;
     process_id p = b->t->threads[t].process;
     thread_id main = b->t->processes[p].main;
@@ -281,8 +254,8 @@ static void end_thread(struct build *b, const struct item *it, thread_id t, cons
     bool alone = r->how == FT_KERNEL_END_ITSELF && !r->last;
     thread_end(b, t, it->ns, alone ? THREAD_EXITED : THREAD_PROCESS_ENDED);
     if (alone)
-        event_seen(b, it->ns, t, EVENT_THREAD_END,
-                   AS_RECORDED(b, thread_end, .head.type = FT_THREAD_END, .cpu_ns = r->cpu_ns));
+        kernel_event(b, it->ns, t, EVENT_THREAD_END,
+                     AS_RECORDED(b, thread_end, .head.type = FT_THREAD_END, .cpu_ns = r->cpu_ns));
 }
 
 static void end_process(struct build *b, const struct item *it, process_id p, const struct ft_kernel_exit *r)
@@ -293,9 +266,10 @@ static void end_process(struct build *b, const struct item *it, process_id p, co
     if (exited && process->exit == NONE) {
         struct ft_exit *exit =
             AS_RECORDED(b, exit, .head.type = FT_EXIT, .api = FT_EXIT__exit, .status = value);
-        event_id e = event_seen(b, it->ns, process->main, EVENT_EXIT, exit);
+        event_id e = kernel_event(b, it->ns, process->main, EVENT_EXIT, exit);
         b->t->processes[p].exit = e;
     }
+    if (!exited) kernel_ended_by(b, it, p, value);
     process_end(b, p, it->ns, exited ? END_EXIT : END_SIGNAL, value);
     b->t->processes[p].end_inferred = false;
     b->processes[p].end_told = true;
@@ -304,128 +278,12 @@ static void end_process(struct build *b, const struct item *it, process_id p, co
 void kernel_exit(struct build *b, const struct item *it)
 {
     struct ft_kernel_exit r = FT_GET(kernel_exit, it->record);
-    thread_id t = thread_of(b, it->record->task);
+    thread_id t = kernel_thread(b, it->record->task);
     if (t == NONE) return;
     name_thread(b, t, r.name);
     end_thread(b, it, t, &r);
+    if (r.last) b->t->processes[b->t->threads[t].process].out_of_memory = r.out_of_memory;
     if (r.last) end_process(b, it, b->t->threads[t].process, &r);
-}
-
-/* --- signals ---------------------------------------------------------------------------------- */
-
-/* One call may reach many: the library told of it once. */
-static bool to_many(const struct ft_kill *call)
-{
-    return call->api == FT_KILL_killpg || (call->api == FT_KILL_kill && call->target <= 0);
-}
-
-/* The call of this thread that the library has announced, and that sent this. */
-static bool announced_kill(struct build *b, thread_id sender, const struct ft_kernel_kill *r)
-{
-    event_id e = b->threads[sender].kill;
-    if (e == NONE) return false;
-    struct ft_kill call = FT_GET(kill, b->t->events[e].record);
-    if (call.signal != r->signal || (b->t->events[e].flags & EVENT_KERNEL)) return false;
-    if (!to_many(&call)) b->threads[sender].kill = NONE;
-    return true;
-}
-
-static event_id tell_kill(struct build *b, const struct item *it, thread_id sender,
-                          const struct ft_kernel_kill *r)
-{
-    thread_id target = thread_of(b, r->target);
-    struct ft_kill *call =
-        AS_RECORDED(b, kill, .head.type = FT_KILL, .signal = r->signal, .target = r->target_pid,
-                    .api = r->group ? FT_KILL_kill : FT_KILL_tgkill);
-    event_id e = event_seen(b, it->ns, sender, EVENT_KILL, call);
-    b->threads[sender].kill = e;
-    if (target != NONE) b->t->events[e].child = r->group ? b->t->threads[target].process : target;
-    return e;
-}
-
-/* The library's announcement came a moment after the kernel's word: the clocks differ by that much. */
-bool kernel_killed_before(struct build *b, const struct item *it, thread_id sender)
-{
-    event_id e = b->threads[sender].kill;
-    if (e == NONE || !(b->t->events[e].flags & EVENT_KERNEL) || it->ns - b->t->events[e].ns > JITTER)
-        return false;
-    struct ft_kill call = FT_GET(kill, it->record), told = FT_GET(kill, b->t->events[e].record);
-    if (call.signal != told.signal) return false;
-    b->t->events[e].record = it->record;
-    b->t->events[e].flags = it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0;
-    return true;
-}
-
-struct taken { /* SIGNAL's record, and what timeline_sender() adds */
-    struct ft_kernel_signal record;
-    const char *name;
-};
-
-static void take(struct build *b, const struct item *it, thread_id t, const struct taken *how,
-                 thread_id sender)
-{
-    struct taken *kept = build_alloc(b, sizeof *kept);
-    *kept = *how;
-    kept->record.head = *it->record;
-    kept->record.head.type = FT_KERNEL_SIGNAL;
-    event_id e = event_seen(b, it->ns, t, EVENT_SIGNAL, kept);
-    b->t->events[e].child = sender;
-    b->processes[b->t->threads[t].process].signal = e;
-}
-
-/* SIGKILL is taken by whoever is sent it, at once; of the others the sender is remembered until they are
- * taken. */
-void kernel_kill(struct build *b, const struct item *it)
-{
-    struct ft_kernel_kill r = FT_GET(kernel_kill, it->record);
-    thread_id sender = thread_of(b, it->record->task), target = thread_of(b, r.target);
-    if (sender != NONE && !announced_kill(b, sender, &r)) tell_kill(b, it, sender, &r);
-    if (target == NONE || r.result) return;
-    process_id p = b->t->threads[target].process;
-    const char *name = r.name[0] ? build_text(b, r.name, strnlen(r.name, sizeof r.name)) : NULL;
-    struct taken how = {.record = {.sender = it->record->task,
-                                   .sender_pid = r.sender_pid,
-                                   .code = r.code,
-                                   .signal = r.signal},
-                        .name = name};
-    if (r.signal == SIGKILL) {
-        take(b, it, b->t->processes[p].main, &how, sender);
-        return;
-    }
-    if (b->sent_count && b->sent_count >= UINT32_MAX) return;
-    b->sent = build_grow(b, b->sent, b->sent_count, sizeof *b->sent);
-    b->sent[b->sent_count] = (struct sent){sender, r.sender_pid, name};
-    build_map_put(b, &b->by_sent, p, r.signal, (uint32_t)b->sent_count++);
-}
-
-void kernel_signal(struct build *b, const struct item *it)
-{
-    struct ft_kernel_signal r = FT_GET(kernel_signal, it->record);
-    thread_id t = thread_of(b, it->record->task), sender = thread_of(b, r.sender);
-    if (t == NONE) return;
-    struct taken how = {.record = r};
-    const uint32_t *known = map_get(&b->by_sent, b->t->threads[t].process, r.signal);
-    const struct sent *sent = known ? &b->sent[*known] : NULL;
-    if (sent && (!r.sender_pid || sent->pid == r.sender_pid)) {
-        if (sender == NONE) sender = sent->sender;
-        if (!r.sender_pid) how.record.sender_pid = sent->pid;
-        how.name = sent->name;
-    }
-    take(b, it, t, &how, sender);
-}
-
-struct sender timeline_sender(const struct timeline *t, const struct event *e)
-{
-    struct sender none = {.process = NONE, .thread = NONE};
-    if (e->type != EVENT_SIGNAL || !e->record) return none;
-    const struct taken *how = (const void *)e->record;
-    return (struct sender){.signal = how->record.signal,
-                           .code = how->record.code,
-                           .handler = how->record.handler,
-                           .thread = e->child,
-                           .process = e->child == NONE ? NONE : t->threads[e->child].process,
-                           .pid = how->record.sender_pid,
-                           .name = how->name};
 }
 
 /* --- the view itself -------------------------------------------------------------------------- */
@@ -454,16 +312,4 @@ bool kernel_covers(struct build *b, process_id p)
                                      "while it was loading, or "
                                      "turned recording off";
     return true;
-}
-
-/* Which signal ended it, of those it took: the last of that number. */
-void kernel_finish(struct build *b)
-{
-    for (process_id p = 0; p < b->t->process_count; p++) {
-        struct process *process = &b->t->processes[p];
-        event_id e = b->processes[p].signal;
-        bool fatal = e != NONE && process->how == END_SIGNAL &&
-                     timeline_sender(b->t, &b->t->events[e]).signal == process->signal;
-        process->killed_by = fatal ? e : NONE;
-    }
 }

@@ -102,6 +102,7 @@ struct process {
     int status, signal; /* exit status (0-255) or signal number; -1 unknown */
     event_id exit;      /* its exit event, or NONE */
     event_id killed_by; /* the SIGNAL event that ended it (timeline_sender), or NONE */
+    bool out_of_memory; /* the kernel's OOM killer chose it */
     process_id reaped_by;
     event_id reap;
     const char *role; /* "uwsgi master", "uwsgi worker 1", ...; NULL */
@@ -381,6 +382,8 @@ thread_id timeline_task(const struct timeline *t, ft_ref task);
 bool timeline_kill_thread(const struct event *e);
 /* SIGNAL: what was taken, and from whom. */
 struct sender timeline_sender(const struct timeline *t, const struct event *e);
+/* KILL: the SIGNAL event by which it was taken, or NONE: not yet, by nobody, by several, or not seen. */
+event_id timeline_taken(const struct timeline *t, const struct event *e);
 /* WRITE: the value bound; CHANGE: the value found, which nobody was seen to write. */
 struct value timeline_written(const struct timeline *t, const struct event *e);
 /* CHANGE: the value at the look before. */

@@ -9,6 +9,7 @@
 
 #include "viewer/names.h"
 #include "viewer/text.h"
+#include "viewer/tree.h"
 #include "window.h"
 
 void facts_free(struct facts *f)
@@ -202,7 +203,7 @@ void facts_process(struct facts *f, process_id process)
 {
     const struct timeline *t = f->timeline;
     const struct process *p = &t->processes[process];
-    char end[TEXT_SHORT];
+    char end[TEXT_SHORT], from[NAMES_TEXT];
     facts_add(f, "process", STYLE_PROCESS, "%s, pid %u", process_name(t, process), p->pid);
     image_facts(f, p);
     time_fact(f, "born", p->start,
@@ -213,6 +214,9 @@ void facts_process(struct facts *f, process_id process)
         bool bad = p->how != END_EXIT || p->status > 0;
         time_fact(f, "ended", p->end, p->end_inferred ? ", at the latest" : "");
         facts_add(f, "how", bad ? STYLE_TROUBLE : STYLE_NORMAL, "%s", end_text(p, end, sizeof end));
+        if (p->killed_by != NONE && *tree_sender(from, sizeof from, t, p->killed_by))
+            facts_add(f, "sent by", STYLE_SIGNAL, "%s", from);
+        if (p->out_of_memory) facts_add(f, NULL, STYLE_TROUBLE, "out of memory: the kernel chose it");
         facts_add_process(f, "reaped by", p->reaped_by);
     } else {
         facts_add(f, "ended", STYLE_LIVE, "not yet");

@@ -8,6 +8,7 @@
 
 #include "source.h"
 #include "viewer/text.h"
+#include "viewer/tree.h"
 #include "window.h"
 
 #define HISTORY_MOST 12
@@ -195,6 +196,27 @@ static void of_kill(struct facts *f, const struct event *e)
     if (r.api != FT_KILL_kill) facts_add(f, "call", STYLE_NORMAL, "%s", text_kill_api(r.api));
     if (e->child == NONE) facts_add(f, "to", STYLE_NORMAL, "%lld, never seen here", (long long)r.target);
     error_fact(f, r.error);
+    event_id taken = timeline_taken(f->timeline, e);
+    char text[TEXT_SHORT];
+    if (taken == NONE) return;
+    const struct event *by = &f->timeline->events[taken];
+    facts_add_thread(f, "taken by", by->thread);
+    facts_add(f, "after", STYLE_NORMAL, "%s", text_duration(text, by->ns > e->ns ? by->ns - e->ns : 0));
+}
+
+static void of_signal(struct facts *f, const struct event *e)
+{
+    struct sender s = timeline_sender(f->timeline, e);
+    const struct process *p = &f->timeline->processes[e->process];
+    event_id i = (event_id)(e - f->timeline->events);
+    char text[NAMES_TEXT];
+    facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(text, s.signal));
+    if (p->killed_by == i)
+        facts_add(f, NULL, STYLE_TROUBLE, p->out_of_memory ? "it ended the process: out of memory" : "it ended the process");
+    if (e->child == NONE && *tree_sender(text, sizeof text, f->timeline, i))
+        facts_add(f, "sent by", STYLE_SIGNAL, "%s", text);
+    facts_add_thread(f, "taken by", e->thread);
+    if (*names_taken_by(text, sizeof text, f->timeline, e)) facts_add(f, "handler", STYLE_NORMAL, "%s", text);
 }
 
 struct wait_facts wait_facts_of(const struct event *e)
@@ -348,6 +370,7 @@ static const struct {
     [EVENT_SIGACTION] = {ABOUT_NOTHING, NULL, of_sigaction},
     [EVENT_SIGMASK] = {ABOUT_NOTHING, NULL, of_sigmask},
     [EVENT_KILL] = {ABOUT_PROCESS, "to", of_kill},
+    [EVENT_SIGNAL] = {ABOUT_THREAD, "sent by", of_signal},
     [EVENT_LOCK_WAIT] = {ABOUT_THREAD, "owner", of_lock_wait},
     [EVENT_LOCK_HELD] = {ABOUT_THREAD, "holder", of_lock_held},
     [EVENT_ATFORK] = {ABOUT_NOTHING, NULL, of_atfork},
@@ -405,7 +428,8 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
     if (fact_process_about(t, e) != NONE)
         n = append(buffer, size, n, " → ", process_name(t, e->child));
     else if (fact_thread_about(t, e) != NONE)
-        n = append(buffer, size, n, " → ", thread_name(t, e->child, name, sizeof name));
+        n = append(buffer, size, n, e->type == EVENT_SIGNAL ? " ← " : " → ",
+                   thread_name(t, e->child, name, sizeof name));
     if ((e->type == EVENT_WRITE || e->type == EVENT_CHANGE) && e->child < t->global_count) {
         char value[100];
         value_format(timeline_written(t, e), value, sizeof value);
@@ -413,7 +437,9 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
         n = append(buffer, size, n, " ", name);
         n = append(buffer, size, n, " = ", value);
     }
-    if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_LOCK_WAIT) return;
+    if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_SIGNAL &&
+        e->type != EVENT_LOCK_WAIT)
+        return;
     struct facts f = {.timeline = t};
     record_facts(&f, e);
     for (size_t i = 0, said = 0; i < f.count && said < 2; i++)

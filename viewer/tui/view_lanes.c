@@ -296,6 +296,8 @@ static void draw_relation(struct pane *p)
     const struct rows *rows = &p->tui->rows;
     process_id process = fact_process_about(p->t, e);
     thread_id thread = fact_thread_about(p->t, e);
+    event_id taken = timeline_taken(p->t, e); /* a process is sent it, one of its threads takes it */
+    if (taken != NONE) process = NONE, thread = p->t->events[taken].thread;
     size_t to = process != NONE  ? rows->of_process[process]
                 : thread != NONE ? rows->of_thread[thread]
                                  : p->tui->row;
@@ -308,8 +310,13 @@ static void draw_relation(struct pane *p)
         struct cell *cell = grid_at(p->g, x, row_y(p, i));
         if (cell->ch == ' ' || cell->lines) grid_put(p->g, x, row_y(p, i), U'┆', ':', style);
     }
-    if (to >= p->tui->top && to < p->tui->top + p->tui->page)
+    if (to < p->tui->top || to >= p->tui->top + p->tui->page) return;
+    if (e->type != EVENT_KILL)
         grid_put(p->g, x, row_y(p, to), U'◆', '@', style);
+    else if (to > p->tui->row) /* an arrow into the receiver's lane */
+        grid_put(p->g, x, row_y(p, to), U'▼', 'v', style);
+    else
+        grid_put(p->g, x, row_y(p, to), U'▲', '^', style);
 }
 
 /* What proves the finding that is told now. */
