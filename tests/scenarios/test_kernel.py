@@ -4,7 +4,7 @@ import re
 import signal
 from collections import Counter
 
-from harness import need_ebpf, one_event_two_witnesses, scenario
+from harness import Skip, forktrace, need_ebpf, one_event_two_witnesses, scenario, wait_until
 from test_gunicorn import GUNICORN
 from test_uwsgi import UWSGI
 
@@ -87,3 +87,75 @@ def gunicorn(check):
                     (arbiter["id"], trace.main_thread(arbiter)["id"], arbiter["pid"]))
         check.true(f"{what}: taken after it was sent", got["ns"] >= sent[what]["ns"], (got["ns"], sent[what]["ns"]))
     check.equal("SIGTERM was taken by the main thread", term["thread"], trace.main_thread(worker)["id"])
+
+
+@scenario("kernel: a worker killed by somebody outside")
+def stranger(check):
+    need_ebpf()
+    server = check.server(*GUNICORN, "listener:app", env={"DAEMON": "1"}, ebpf=True).ready()
+    first = int(server.get())
+    os.kill(first, signal.SIGKILL)
+    wait_until("a new worker", lambda: server.answers() and int(server.get()) != first)
+    server.stop(signal.SIGTERM)
+    trace = server.trace()
+    worker = trace.process(first)
+    kill = trace.json["events"][worker["end"]["killed_by"]]
+    check.equal("who ended it", (kill["type"], kill["signal"], kill["sender"], kill["sender_pid"]),
+                ("signal", "SIGKILL", None, os.getpid()))
+    (found,) = [x for x in trace.json["findings"] if x["rule"] == "killed-from-outside"]
+    check.equal("the finding", (found["severity"], found["processes"]), ("warning", [worker["id"]]))
+    words = f"SIGKILL from {kill['sender_name']} (pid {os.getpid()})"
+    check.true("it names us", words in found["title"], found["title"])
+    for command in ("ps", "report"):
+        check.true(f"{command} names us", f"killed by {words}" in forktrace(command, server.trace_path).stdout)
+    for command in ("view", "--size", "160x40", "--script", "n"), ("export", "--format", "svg"):
+        done = forktrace(*command, server.trace_path)
+        check.true(f"{command[0]} names us", f"pid {os.getpid()}" in done.stdout, done.stdout)
+
+
+GREEDY = """
+import os, resource, sys
+if not os.fork():
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))  # whatever becomes of the cgroup
+    open(sys.argv[1] + "/cgroup.procs", "w").write(str(os.getpid()))
+    kept = [bytearray(1 << 20) for _ in range(512)]
+    os._exit(3)
+os.wait()
+"""
+
+
+def small_cgroup(name, size):
+    """A memory cgroup of so many bytes, of either version; Skip: none can be made."""
+    for root, file in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup/unified", "memory.max"),
+                       ("/sys/fs/cgroup", "memory.max")):
+        place = os.path.join(root, name)
+        try:
+            os.mkdir(place)
+            if os.path.exists(os.path.join(place, file)):  # made by the kernel: else it is a directory like any
+                with open(os.path.join(place, file), "w", encoding="ascii") as limit:
+                    limit.write(str(size))
+                return place
+            os.rmdir(place)
+        except OSError:
+            if os.path.isdir(place):
+                os.rmdir(place)
+    raise Skip("no memory cgroup can be made here (root, and the controller, are needed)")
+
+
+@scenario("kernel: a child that ran out of memory")
+def greedy(check):
+    need_ebpf()
+    place = small_cgroup(f"forktrace-{os.getpid()}", 64 << 20)
+    try:
+        server = check.server("/usr/bin/python3", "-c", GREEDY, place, ebpf=True)
+        check.equal("it ends", server.wait(60), 0)
+        trace = server.trace()
+    finally:
+        wait_until("the cgroup is empty", lambda: not open(place + "/cgroup.procs", encoding="ascii").read())
+        os.rmdir(place)
+    (child,) = trace.children(trace.root)
+    check.equal("its end", (trace.end(child), child["end"]["out_of_memory"]), (("signal", "SIGKILL"), True))
+    check.equal("the other's", trace.root["end"]["out_of_memory"], False)
+    (found,) = [x for x in trace.json["findings"] if x["rule"] == "killed-from-outside"]
+    check.true("the finding", found["severity"] == "error" and "out of memory" in found["title"], found)
+    check.true("ps", "from the kernel: out of memory" in forktrace("ps", server.trace_path).stdout)

@@ -335,12 +335,27 @@ void trace_kernel_exit(ft_ref task, int wait_status, bool last)
     ft_commit(r);
 }
 
+void trace_kernel_out_of_memory(ft_ref task)
+{
+    RECORD(kernel_exit, KERNEL_EXIT, task);
+    r->status = 9, r->last = true, r->how = FT_KERNEL_END_PROCESS, r->out_of_memory = true;
+    ft_commit(r);
+}
+
 void trace_kernel_kill(ft_ref sender, ft_ref target, uint32_t target_pid, uint32_t sender_pid, int signal)
 {
     RECORD(kernel_kill, KERNEL_KILL, sender);
     r->target = target, r->target_pid = target_pid, r->sender_pid = sender_pid;
-    r->signal = (uint8_t)signal, r->group = 1;
-    if (!sender) memcpy(r->name, "stranger", 8);
+    r->signal = (uint8_t)signal, r->group = 1, r->code = sender_pid ? 0 : 0x80;
+    if (!sender && sender_pid) memcpy(r->name, "stranger", 8);
+    ft_commit(r);
+}
+
+void trace_kernel_signal(ft_ref task, ft_ref sender, uint32_t sender_pid, int signal, int code)
+{
+    RECORD(kernel_signal, KERNEL_SIGNAL, task);
+    r->sender = sender, r->sender_pid = sender_pid, r->code = code;
+    r->signal = (uint8_t)signal, r->handler = 0x401000;
     ft_commit(r);
 }
 

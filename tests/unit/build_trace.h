@@ -66,7 +66,9 @@ ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t fl
                          enum ft_kernel_birth how);
 void trace_kernel_exec(ft_ref task, const char *path, enum ft_blind_why why);
 void trace_kernel_exit(ft_ref task, int wait_status, bool last);
+void trace_kernel_out_of_memory(ft_ref task); /* and the end of its process by SIGKILL */
 void trace_kernel_kill(ft_ref sender, ft_ref target, uint32_t target_pid, uint32_t sender_pid, int signal);
+void trace_kernel_signal(ft_ref task, ft_ref sender, uint32_t sender_pid, int signal, int code);
 
 /* Read it back. Pids in `alive` (0 ends it; NULL: none) still run. The timeline lives until trace_end. */
 struct timeline *trace_timeline(const uint32_t *alive);

@@ -320,3 +320,78 @@ Test(findings, children_that_were_watched)
     trace_exit(root, FT_EXIT__exit, 0);
     cr_expect_null(one(NULL, RULE_unseen_child));
 }
+
+/* --- killed from outside ------------------------------------------------------------------------ */
+
+static ft_ref kernels[2];
+
+static void both_see_a_worker(void)
+{
+    kernels[0] = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    root = trace_image(100, 1, FT_BIRTH_EXEC, "prog");
+    child = trace_fork(root, FT_FORK_fork, 101);
+    kernels[1] = trace_kernel_task(kernels[0], 101, 101, 0, FT_KERNEL_BORN);
+    trace_child(child, 101);
+}
+
+Test(findings, killed_by_a_stranger)
+{
+    both_see_a_worker();
+    trace_kernel_kill(0, kernels[1], 101, 77, SIGKILL);
+    trace_kernel_exit(kernels[1], SIGKILL, true);
+    trace_reap(root, 101, SIGKILL);
+    const struct finding *x = one(NULL, RULE_killed_from_outside);
+    expect_severity(x, SEVERITY_WARNING);
+    cr_expect(strstr(x->title, "stranger (pid 77)"), "%s", x->title);
+}
+
+Test(findings, killed_out_of_memory)
+{
+    both_see_a_worker();
+    trace_kernel_kill(0, kernels[1], 101, 0, SIGKILL);
+    trace_kernel_out_of_memory(kernels[1]);
+    const struct finding *x = one(NULL, RULE_killed_from_outside);
+    expect_severity(x, SEVERITY_ERROR);
+    cr_expect(strstr(x->title, "out of memory"), "%s", x->title);
+}
+
+Test(findings, killed_by_its_own_parent_is_no_stranger)
+{
+    both_see_a_worker();
+    trace_kill(root, FT_KILL_kill, 101, SIGKILL);
+    trace_kernel_kill(kernels[0], kernels[1], 101, 100, SIGKILL);
+    trace_kernel_exit(kernels[1], SIGKILL, true);
+    cr_expect_null(one(NULL, RULE_killed_from_outside));
+}
+
+Test(findings, killed_and_the_library_alone_knows_no_sender)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_reap(root, 101, SIGKILL);
+    expect_severity(one(NULL, RULE_killed_from_outside), SEVERITY_NOTE);
+}
+
+Test(findings, killed_with_its_group_by_the_run_is_no_stranger)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_kill(root, FT_KILL_killpg, 100, SIGKILL);
+    trace_reap(root, 101, SIGKILL);
+    cr_expect_null(one(NULL, RULE_killed_from_outside));
+}
+
+Test(findings, asked_to_end_by_a_stranger)
+{
+    both_see_a_worker();
+    trace_kernel_kill(0, kernels[1], 101, 77, SIGTERM);
+    trace_kernel_signal(kernels[1], 0, 77, SIGTERM, 0);
+    trace_exit(child, FT_EXIT_exit, 0);
+    usleep(1100000);
+    trace_kernel_kill(0, kernels[1], 101, 78, SIGKILL);
+    trace_kernel_exit(kernels[1], SIGKILL, true);
+    const struct finding *x = one(NULL, RULE_exit_blocked);
+    expect_severity(x, SEVERITY_ERROR);
+    cr_expect(strstr(x->explanation, "stranger (pid 77) sent it SIGTERM"), "%s", x->explanation);
+    cr_expect(strstr(x->explanation, "stranger (pid 78) then sent it SIGKILL"), "%s", x->explanation);
+}

@@ -116,3 +116,164 @@ Test(timeline_kernel, kill_from_outside_has_a_name_and_no_lane)
     cr_assert_eq(s.pid, 77);
     cr_assert_str_eq(s.name, "stranger");
 }
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static ft_ref k, root, worker, lib_worker;
+
+/* A server and its worker, seen by both. */
+static void server(void)
+{
+    k = trace_kernel_task(0, 100, 100, 0, FT_KERNEL_ROOT);
+    root = trace_image(100, 1, FT_BIRTH_EXEC, "server");
+    lib_worker = trace_fork(root, FT_FORK_fork, 101);
+    worker = trace_kernel_task(k, 101, 101, 0, FT_KERNEL_BORN);
+    trace_child(lib_worker, 101);
+}
+
+static event_id first(const struct timeline *t, enum event_type type)
+{
+    for (event_id i = 0; i < t->event_count; i++)
+        if (t->events[i].type == type) return i;
+    cr_assert_fail("no %s", event_type_name(type));
+    return NONE;
+}
+
+Test(timeline_kernel, signal_is_taken_by_the_thread_that_took_it)
+{
+    server();
+    ft_ref thread = trace_thread(lib_worker, 0);
+    ft_ref told = trace_kernel_task(worker, 101, 105, CLONE_THREAD | CLONE_VM, FT_KERNEL_BORN);
+    trace_thread_start(thread, 101, 105, 0x7000);
+    trace_kill(root, FT_KILL_kill, 101, SIGUSR1);
+    trace_kernel_kill(k, worker, 101, 100, SIGUSR1);
+    trace_kernel_signal(told, k, 100, SIGUSR1, 0);
+    const struct timeline *t = trace_timeline(NULL);
+    event_id kill = first(t, EVENT_KILL), taken = timeline_taken(t, &t->events[kill]);
+    cr_assert_eq(count(t, EVENT_KILL), 1);
+    cr_assert_eq(taken, first(t, EVENT_SIGNAL));
+    cr_assert_eq(t->threads[t->events[taken].thread].tid, 105);
+    cr_assert_eq(timeline_sender(t, &t->events[taken]).thread, t->processes[0].main);
+    cr_assert_eq(t->processes[1].killed_by, NONE);
+}
+
+Test(timeline_kernel, signal_sent_and_not_taken_is_not_taken)
+{
+    server();
+    trace_kill(root, FT_KILL_kill, 101, SIGUSR1);
+    trace_kernel_kill(k, worker, 101, 100, SIGUSR1);
+    trace_kernel_signal(worker, k, 100, SIGUSR2, 0);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(timeline_taken(t, &t->events[first(t, EVENT_KILL)]), NONE);
+}
+
+/* The kernel gives each thread a SIGKILL instead. */
+Test(timeline_kernel, fatal_signal_that_reached_no_thread_is_taken_at_the_end)
+{
+    server();
+    trace_kill(root, FT_KILL_kill, 101, SIGTERM);
+    trace_kernel_kill(k, worker, 101, 100, SIGTERM);
+    trace_kernel_exit(worker, SIGTERM, true);
+    const struct timeline *t = trace_timeline(NULL);
+    const struct process *p = only_child(t);
+    cr_assert_eq(count(t, EVENT_SIGNAL), 1);
+    cr_assert_eq(p->killed_by, first(t, EVENT_SIGNAL));
+    cr_assert_eq(timeline_sender(t, &t->events[p->killed_by]).process, 0);
+    cr_assert_eq(timeline_taken(t, &t->events[first(t, EVENT_KILL)]), p->killed_by);
+}
+
+Test(timeline_kernel, signal_that_is_taken_and_ends_is_one)
+{
+    server();
+    trace_kernel_kill(0, worker, 101, 77, SIGTERM);
+    trace_kernel_signal(worker, 0, 77, SIGTERM, 0);
+    trace_kernel_exit(worker, SIGTERM, true);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(count(t, EVENT_SIGNAL), 1);
+    cr_assert_eq(only_child(t)->killed_by, first(t, EVENT_SIGNAL));
+}
+
+Test(timeline_kernel, out_of_memory)
+{
+    server();
+    trace_kernel_kill(0, worker, 101, 0, SIGKILL);
+    trace_kernel_out_of_memory(worker);
+    const struct timeline *t = trace_timeline(NULL);
+    const struct process *p = only_child(t);
+    cr_assert(p->out_of_memory);
+    cr_assert(!t->processes[0].out_of_memory);
+    struct sender s = timeline_sender(t, &t->events[p->killed_by]);
+    cr_assert_eq(s.process, NONE);
+    cr_assert_eq(s.pid, 0);
+    cr_assert_eq(s.code, SI_KERNEL);
+}
+
+/* Its siginfo says kill() by itself. */
+Test(timeline_kernel, sigpipe_is_the_kernels)
+{
+    server();
+    trace_kernel_kill(0, worker, 101, 0, SIGPIPE);
+    trace_kernel_signal(worker, worker, 101, SIGPIPE, SI_USER);
+    const struct timeline *t = trace_timeline(NULL);
+    struct sender s = timeline_sender(t, &t->events[first(t, EVENT_SIGNAL)]);
+    cr_assert_eq(count(t, EVENT_KILL), 0);
+    cr_assert_eq(s.process, NONE);
+    cr_assert_eq(s.code, SI_KERNEL);
+}
+
+Test(timeline_kernel, kill_of_oneself_is_ones_own)
+{
+    server();
+    trace_kill(lib_worker, FT_KILL_kill, 101, SIGUSR1);
+    trace_kernel_kill(worker, worker, 101, 101, SIGUSR1);
+    trace_kernel_signal(worker, worker, 101, SIGUSR1, SI_USER);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(timeline_sender(t, &t->events[first(t, EVENT_SIGNAL)]).process, 1);
+}
+
+/* --- others ------------------------------------------------------------------------------------- */
+
+Test(timeline_kernel, pid_used_again_is_another_process)
+{
+    server();
+    trace_exit(lib_worker, FT_EXIT__exit, 0);
+    trace_kernel_exit(worker, 0, true);
+    trace_reap(root, 101, 0);
+    ft_ref fork = trace_fork(root, FT_FORK_fork, 101);
+    ft_ref again = trace_kernel_task(k, 101, 101, 0, FT_KERNEL_BORN);
+    trace_child(fork, 101);
+    trace_kernel_exit(again, 7 << 8, true);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(t->process_count, 3);
+    cr_assert_eq(count(t, EVENT_FORK), 2);
+    cr_assert_eq(count(t, EVENT_EXIT), 2);
+    cr_assert_eq(t->processes[1].status, 0);
+    cr_assert_eq(t->processes[2].status, 7);
+}
+
+Test(timeline_kernel, raw_clone_beside_the_library)
+{
+    server();
+    ft_ref raw = trace_kernel_task(worker, 102, 102, 0, FT_KERNEL_BORN);
+    trace_kernel_exit(raw, 0, true);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(t->process_count, 3);
+    cr_assert_eq(t->processes[2].parent, 1);
+    cr_assert_eq(t->processes[2].coverage, COVERAGE_KERNEL_ONLY);
+    cr_assert(!strncmp(t->processes[2].coverage_reason, "raw clone", 9));
+    cr_assert_eq(count(t, EVENT_FORK), 2);
+}
+
+/* forktrace-ebpf was killed: the library goes on alone. */
+Test(timeline_kernel, a_witness_that_leaves_takes_nothing_along)
+{
+    server();
+    ft_ref alone = trace_fork(root, FT_FORK_fork, 102);
+    trace_child(alone, 102);
+    trace_exit(alone, FT_EXIT__exit, 5);
+    trace_reap(root, 102, 5 << 8);
+    const struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(t->process_count, 3);
+    cr_assert_eq(t->processes[2].status, 5);
+    cr_assert_eq(t->processes[2].coverage, COVERAGE_FULL);
+}

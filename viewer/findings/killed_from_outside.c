@@ -14,7 +14,8 @@ static bool sent_kill(const struct timeline *t, const struct event *e, process_i
 {
     struct ft_kill r = FT_GET(kill, e->record);
     if (r.signal != SIGKILL) return false;
-    if (e->child == NONE) return r.target <= 0 || (uint64_t)r.target == t->processes[p].pid; /* to many */
+    if (e->child == NONE)
+        return r.api == FT_KILL_killpg || r.target <= 0 || (uint64_t)r.target == t->processes[p].pid;
     return (timeline_kill_thread(e) ? t->threads[e->child].process : e->child) == p;
 }
 
