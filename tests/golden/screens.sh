@@ -84,6 +84,10 @@ hostile-80x24            hostile.ftrace 80x24   -
 hostile-200x50-ascii     hostile.ftrace 200x50  --ascii
 hostile-details          hostile.ftrace 100x40  -        jj<Tab>
 hostile-find             hostile.ftrace 80x24   -        /long<Enter>
+kernel-80x24             kernel.ftrace  80x24   -
+kernel-arrow             kernel.ftrace  150x24  -        /^kill.*usr1<Enter>
+kernel-taken             kernel.ftrace  150x24  -        jl
+kernel-stranger          kernel.ftrace  150x24  -        jjjl
 "
 
 passed=0 failed=0
