@@ -65,6 +65,7 @@ static int map_window(struct ft_writer *w, int fd, uint64_t capacity)
     for (;; pages = pages > FT_RUN_MAX ? FT_RUN_MAX : 1) {
         long r = sys(SYS_mmap, NULL, pages * FT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)0);
         if (!failed(r)) {
+            ftw_no_readahead((void *)r, pages * FT_PAGE);
             w->window_pages = (uint32_t)pages;
             w->capacity = capacity;
             w->file = (struct ft_header *)r;

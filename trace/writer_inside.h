@@ -102,6 +102,8 @@ bool ftw_next_run(struct ft_writer *w, uint64_t used_up);
 uint64_t ftw_shared_run(struct ft_writer *w, uint64_t used_up);
 /* The mapping of a run that has become current, or will not be used, may be used again when idle. */
 void ftw_release_map(struct ft_writer *w, const struct ft_page *base);
+/* The kernel reads nothing ahead of what is touched in this mapping of ours. */
+void ftw_no_readahead(void *base, size_t size);
 /* Our file, opened for a moment (-errno). Never kept: the program owns the descriptor table. */
 int ftw_open_file(const struct ft_writer *w);
 

@@ -18,7 +18,8 @@
 
 #define MAP_BUSY  1ull        /* added to the address of a later mapping */
 #define RETRY_NS  50000000ull /* after a run could not be had */
-#define FAR_PAGES 16384u      /* 64 MiB: rings smaller than this go round too fast to prefill */
+#define FOLIO     (128u << 10)
+#define FAR_PAGES 16384u /* 64 MiB: rings smaller than this go round too fast to prefill */
 
 /* By our own copy of the capacity: the header belongs to everybody, and a store past the file is SIGBUS. */
 static uint64_t physical(const struct ft_writer *w, uint64_t seq) { return 1 + (seq - 1) % w->capacity; }
@@ -38,6 +39,12 @@ int ftw_open_file(const struct ft_writer *w)
 }
 
 /*
+ * Populating what is in memory already starts readahead of what lies behind it (Linux 6.18): holes, which it
+ * fills with single pages in the place of the folios that write_zeros would have made, at twice the cost.
+ */
+void ftw_no_readahead(void *base, size_t size) { sys(SYS_madvise, base, size, MADV_RANDOM); }
+
+/*
  * Map FT_RUN_MAX pages from `page` on, at `where` if that is not NULL. With
  * the path out of reach (another uid, a chroot): a second mapping of the
  * header page's file needs no fd (mremap with old size 0), and
@@ -45,13 +52,15 @@ int ftw_open_file(const struct ft_writer *w)
  */
 static uint8_t *map_pages(const struct ft_writer *w, uint64_t page, uint8_t *where)
 {
-    size_t size = (size_t)FT_RUN_MAX * FT_PAGE;
+    const size_t size = (size_t)FT_RUN_MAX * FT_PAGE;
     int fd = ftw_open_file(w);
     if (fd >= 0) {
         long r = sys(SYS_mmap, where, size, PROT_READ | PROT_WRITE, MAP_SHARED | (where ? MAP_FIXED : 0), fd,
                      (off_t)(page * FT_PAGE));
         sys(SYS_close, fd);
-        return failed(r) ? NULL : (uint8_t *)r;
+        if (failed(r)) return NULL;
+        ftw_no_readahead((void *)r, size);
+        return (uint8_t *)r;
     }
     if (!where) {
         long r = sys(SYS_mremap, w->file, (size_t)0, size, MREMAP_MAYMOVE, 0);
@@ -123,6 +132,28 @@ static bool far_from_lapping(const struct ft_writer *w)
 }
 
 /*
+ * In parts of 128 KiB, each aligned in the file: the page cache makes a folio of each, which is populated for
+ * less than half of what its pages would cost one by one. One write of it all makes larger ones, when it
+ * finds memory for them, and else small ones (Linux 6.18). What could not be written, populating finds out.
+ */
+static void write_zeros(int fd, off_t at, uint32_t pages)
+{
+    static char zeros[4 * FT_PAGE]; /* never written: not in the library's file */
+    const off_t end = at + (off_t)pages * FT_PAGE;
+    while (at < end) {
+        struct iovec parts[FOLIO / sizeof zeros];
+        size_t size = FOLIO - (size_t)at % FOLIO,
+               left = size < (size_t)(end - at) ? size : (size_t)(end - at);
+        off_t from = at;
+        int n = 0;
+        at += (off_t)left;
+        for (; left; left -= parts[n++].iov_len)
+            parts[n] = (struct iovec){zeros, left < sizeof zeros ? left : sizeof zeros};
+        sys(SYS_pwritev, fd, parts, n, (long)from, 0L);
+    }
+}
+
+/*
  * Make sure that stores to fresh pages cannot fault. Populating pages that were
  * written before is 3 times cheaper than populating holes (ext4 allocates
  * block by block), but needs an fd for a moment: only worth it for the large
@@ -130,7 +161,6 @@ static bool far_from_lapping(const struct ft_writer *w)
  */
 static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32_t pages, bool private)
 {
-    static char zeros[4 * FT_PAGE]; /* never written: not in the library's file */
     size_t size = (size_t)pages * FT_PAGE;
     off_t at = (off_t)(physical(w, seq) * FT_PAGE);
     struct rlimit limit;
@@ -139,13 +169,8 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
         limit.rlim_cur >= (uint64_t)at + size) /* past it: SIGXFSZ */
         fd = ftw_open_file(w);
     if (fd >= 0) {
-        struct iovec parts[FT_RUN_MAX / 4];
-        int n = 0;
-        for (uint32_t done = 0; done < pages; done += 4)
-            parts[n++] = (struct iovec){zeros, FT_PAGE * (pages - done < 4 ? pages - done : 4)};
-        long r = sys(SYS_pwritev, fd, parts, n, (long)at, 0L);
+        write_zeros(fd, at, pages);
         sys(SYS_close, fd);
-        (void)r; /* what it could not write, populating finds out */
     }
     if (!failed(sys(SYS_madvise, base, size, MADV_POPULATE_WRITE))) return true;
     w->why_not = FT_LOST_DISK_FULL;
