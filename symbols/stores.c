@@ -29,6 +29,7 @@ struct search {
     } slot[SLOTS_MAX];
     size_t slots;
     bool absolute; /* not position-independent: addresses are immediates */
+    bool landings; /* it has exception tables: handlers are entered from anywhere */
     struct stores_counts *counts;
     stores_visit *visit;
     void *context;
@@ -267,7 +268,7 @@ static void look_at(struct search *s, const uint8_t *bytes, uint64_t address, si
         at += s->code[n].length;
     }
     if (!n) return;
-    function.indirect = mark_targets(s->code, s->flow, n);
+    function.indirect = mark_targets(s->code, s->flow, n) || s->landings;
     follow(s->code, s->flow, n);
     uint64_t taken = 0; /* which register holds whose address is not followed: all that are taken here */
     for (size_t i = 0; i < n; i++) taken |= s->flow[i].takes;
@@ -421,9 +422,14 @@ bool stores_find(struct symbols *symbols, const struct stores_target *targets, s
         !ZYAN_SUCCESS(ZydisDecoderInit(&s.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
         return false;
     s.absolute = header.e_type == ET_EXEC;
-    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));)
-        if (gelf_getshdr(section, &section_header) && section_header.sh_type == SHT_RELA)
-            read_relocations(&s, elf, section, &section_header);
+    size_t names = 0;
+    elf_getshdrstrndx(elf, &names);
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+        if (!gelf_getshdr(section, &section_header)) continue;
+        if (section_header.sh_type == SHT_RELA) read_relocations(&s, elf, section, &section_header);
+        const char *name = elf_strptr(elf, names, section_header.sh_name);
+        s.landings |= name && !strcmp(name, ".gcc_except_table");
+    }
     if (here || s.slots) each_code(&s, search_section);
     free(s.code);
     free(s.flow);
@@ -444,7 +450,7 @@ static void search_branches(struct search *s, const uint8_t *bytes, uint64_t sta
     struct branches *b = (struct branches *)s;
     uint64_t low = b->addresses[0], span = b->addresses[b->count - 1] - low;
     for (size_t at = 0; at + 5 <= size; at++) {
-        bool jump = bytes[at] == 0xe9 || (bytes[at] & 0xf0) == 0x80; /* 0f 8x: by its second byte */
+        bool jump = bytes[at] == 0xe9 || ((bytes[at] & 0xf0) == 0x80 && at && bytes[at - 1] == 0x0f);
         if (!jump) continue;
         int32_t distance;
         memcpy(&distance, bytes + at + 1, 4);

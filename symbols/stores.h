@@ -46,7 +46,7 @@ struct code {
 struct function {
     struct code *code;
     size_t count;
-    bool indirect; /* has a jump whose targets are not known */
+    bool indirect; /* has a jump whose targets are not known, or handlers of exceptions */
 };
 
 struct stores_counts {

@@ -312,6 +312,7 @@ struct ft_clock { /* head.time and this were read together */
     X(41, WATCH_FINDER, "forktrace-watch, which finds the stores to C globals, cannot be run here: none is watched") \
     X(42, WATCH_PATCH, "code cannot be changed here (a policy against writable code?): stores in it are not seen") \
     X(43, WATCH_FULL, "more stores to watched C globals than can be followed: the others are not") \
+    X(44, WATCH_LOADER, "this loader does not tell what it loads later: stores in it are not seen") \
     X(48, WATCH_TRAP_BLOCKED, "SIGTRAP was sent to a thread that blocks it: what hardware watches would see of this thread is not complete from then on") \
     X(49, WATCH_CLOSED, "the program closed the descriptors of the hardware watches behind our back: they saw nothing from then on")
 enum ft_note_what {

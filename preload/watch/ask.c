@@ -32,21 +32,45 @@ HOOK_REAL(int, clone, (int (*)(void *), void *, int, void *, ...));
 
 /* --- the question --------------------------------------------------------------------------- */
 
-/* Objects by where they are mapped; the same address later means another object. */
+/* Objects that were asked about, as long as they are loaded. */
 #define ASKED 1024
-static uint64_t asked[ASKED];
+static struct {
+    uint64_t start, end;
+    bool there;
+} asked[ASKED];
 static uint32_t asked_count;
+
+bool ask_is_loaded(uint64_t address)
+{
+    for (uint32_t i = 0; i < asked_count; i++)
+        if (address - asked[i].start < asked[i].end - asked[i].start) return true;
+    return false;
+}
+
+static void forget_unloaded(void)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < asked_count; i++)
+        if (asked[i].there) asked[kept++] = asked[i];
+    asked_count = kept;
+}
 
 struct asking {
     char *at, *end;
     uint32_t count, fresh;
 };
 
-static bool is_new(uint64_t start)
+static bool is_new(uint64_t start, uint64_t end)
 {
     for (uint32_t i = 0; i < asked_count; i++)
-        if (asked[i] == start) return false;
-    if (asked_count < ASKED) asked[asked_count++] = start;
+        if (asked[i].start == start && asked[i].end == end) {
+            asked[i].there = true;
+            return false;
+        }
+    if (asked_count == ASKED) return false;
+    asked[asked_count].start = start;
+    asked[asked_count].end = end;
+    asked[asked_count++].there = true;
     return true;
 }
 
@@ -73,7 +97,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *context)
     if (!strcmp(path, self_library()) || loaded.start == UINT64_MAX) return 0;
     size_t length = strlen(path) + 1;
     if (a->at + sizeof loaded + length > a->end) return 0;
-    loaded.fresh = is_new(loaded.start);
+    loaded.fresh = is_new(loaded.start, loaded.end);
     a->fresh += loaded.fresh;
     a->count++;
     memcpy(a->at, &loaded, sizeof loaded);
@@ -90,7 +114,9 @@ static bool write_question(char *memory, struct plan_question *question, const c
     if (length > ROOM / 2) return false;
     memcpy(a.at, watch, length);
     a.at += length;
+    for (uint32_t i = 0; i < asked_count; i++) asked[i].there = false;
     dl_iterate_phdr(add_object, &a);
+    forget_unloaded();
     question->magic = PLAN_ASK;
     question->objects = a.count;
     memcpy(memory, question, sizeof *question);

@@ -2,6 +2,7 @@
 #ifndef WATCH_ASK_H
 #define WATCH_ASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "preload/watch/plan.h"
@@ -14,5 +15,7 @@
  * not be found out (a note says so). Takes the loader's lock.
  */
 const struct plan_answer *ask(struct plan_question *question, const char *watch, size_t *size);
+/* Whether the objects that were loaded at the last question have this address. */
+bool ask_is_loaded(uint64_t address);
 
 #endif

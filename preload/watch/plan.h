@@ -42,7 +42,7 @@ struct plan_watch {
     uint32_t watch, text, object;
     uint32_t outcome; /* enum ft_c_outcome */
     uint32_t stores, followed, patched, too_short, branched_into, unmovable, taken, pointers;
-    uint32_t number; /* in the list */
+    uint32_t number; /* in the list; bit of plan_patch.watches */
     uint8_t needed;  /* slots of the hardware; 255: too many, 0: not wanted */
     uint8_t slots;   /* it is to take */
     uint8_t asked;   /* for hardware */
@@ -82,12 +82,18 @@ struct plan_code {
     uint32_t code, length;
 };
 
-/* A jump into that code over `length` bytes at `at`, which now are `original`. */
+/*
+ * A jump into that code over `length` bytes at `at`, which now are `original`.
+ * Of a jump longer than that, the last bytes are those that follow, which stay:
+ * they say where it leads, give or take what its own bytes can change. In the
+ * order in which they are to be made: so that what follows is final.
+ */
 #define PLAN_LONGEST 32
 struct plan_patch {
     uint64_t at;
-    uint32_t code;   /* index of plan_code */
-    uint32_t target; /* offset in it */
+    uint64_t watches; /* it concerns, bit n: the one with that number */
+    uint32_t code;    /* index of plan_code */
+    uint32_t target;  /* offset in it */
     uint8_t length;
     uint8_t skip; /* 1: the first byte becomes a nop, the jump follows: a lock prefix somebody jumps past */
     uint8_t pad[6];

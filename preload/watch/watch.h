@@ -19,12 +19,6 @@ extern bool watching; /* set once, by the constructor */
  */
 void watch_init(const char *list);
 
-/*
- * dlopen returned: look for stores in what is new. `threads`: thread_known()
- * before the call; more of them now may run the new code already. Normal context only; keeps errno.
- */
-void watch_loaded(uint32_t threads);
-
 /* The values as they are, where they changed since they were told last. Async-signal-safe. */
 void watch_tell(ft_ref fork);
 static inline void watch_at_fork(ft_ref fork)

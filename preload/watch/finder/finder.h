@@ -21,6 +21,14 @@ struct answer {
 };
 uint32_t answer_text(struct answer *a, const char *bytes, size_t length); /* its offset in a->text */
 
+/* Instructions that are moved together, to make room for a jump; of one alone there may be too little. */
+#define REGION_LONGEST 8
+struct region {
+    struct code code[REGION_LONGEST];
+    uint8_t count;
+    bool dropped; /* a branch from elsewhere leads into it */
+};
+
 /* All watches, in one object's code. */
 struct job {
     struct answer *answer;
@@ -32,6 +40,7 @@ struct job {
     const struct watch_object *object; /* whose code */
     uint32_t code;                     /* index of its plan_code */
     struct list bytes;                 /* of that code */
+    struct list regions;
 };
 
 /* The plan_global of what a watch watches, or of `size` bytes at an offset into it. */
@@ -40,10 +49,13 @@ uint32_t job_global(struct job *job, size_t watch, uint64_t offset, uint64_t siz
 /* May this store write to what a watch watches? */
 bool job_concerns(const struct job *job, const struct code *c, size_t watch);
 
-/* regions.c: make patches of the stores in a function. */
+/* regions.c: find the regions of a function. */
 void regions_of(void *job, const struct function *function);
-/* Leave out the patches into whose middle code elsewhere branches; call it when all functions were seen. */
-void regions_check(struct job *job, struct symbols *s, size_t first_patch);
+/*
+ * Make patches of all regions. Those into whose middle code elsewhere branches
+ * come apart before.
+ */
+void regions_place(struct job *job, struct symbols *s);
 
 /*
  * emit.c: append code for `count` instructions from `code` on to the job's

@@ -142,7 +142,8 @@ static unsigned piece_at(uint64_t address, uint64_t left)
 static uint8_t slots_needed(uint64_t address, uint64_t size)
 {
     unsigned count = 0;
-    for (uint64_t done = 0; done < size && count < TOO_MANY; count++) done += piece_at(address + done, size - done);
+    for (uint64_t done = 0; done < size && count < TOO_MANY; count++)
+        done += piece_at(address + done, size - done);
     return (uint8_t)count;
 }
 
@@ -153,7 +154,8 @@ static bool hardware_only(const struct question *q, size_t i)
     return p->asked && (p->slots || q->head->held >> i & 1);
 }
 
-/* Those that ask for it, before any store is looked for; and those of whose writes others are not seen, after. */
+/* Those that ask for it, before any store is looked for; and those of whose writes others are not seen,
+ * after. */
 static void share_out(struct question *q, bool asked)
 {
     for (size_t i = 0; i < q->watch_count; i++) {
@@ -208,7 +210,8 @@ static void search(struct question *q, struct answer *a, size_t index)
                       .counts = counts,
                       .object = &q->objects[index],
                       .code = (uint32_t)a->codes.count,
-                      .bytes = {.each = 1}};
+                      .bytes = {.each = 1},
+                      .regions = {.each = sizeof(struct region)}};
     struct symbols *s = symbols_open(job.object->path, NULL, 0);
     for (size_t i = 0; i < q->watch_count; i++) {
         if (q->counts[i].outcome != FT_C_OUTCOME_watched || hardware_only(q, i)) continue;
@@ -225,7 +228,7 @@ static void search(struct question *q, struct answer *a, size_t index)
     for (size_t i = 0; i < 8; i++) list_add(&job.bytes, (const uint8_t *)&q->head->entry + i);
     size_t first = a->patches.count;
     stores_find(s, targets, job.count, found, regions_of, &job);
-    if (a->patches.count > first) regions_check(&job, s, first);
+    regions_place(&job, s);
     for (size_t i = 0; i < job.count; i++) {
         counts[i]->taken += found[i].taken;
         counts[i]->pointers += found[i].pointers;
