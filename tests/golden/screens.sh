@@ -67,6 +67,8 @@ waits-last               waits.ftrace   80x24   -        G
 gunicorn-80x24           gunicorn.ftrace 80x24  -
 gunicorn-120x40-ascii    gunicorn.ftrace 120x40 --ascii
 gunicorn-200x50          gunicorn.ftrace 200x50 -
+gunicorn-more            gunicorn.ftrace 80x24  -        }}}}
+gunicorn-less            gunicorn.ftrace 200x50 -        {{{{
 gunicorn-wait            gunicorn.ftrace 120x40 -        <Enter>jl
 reloader-80x24           reloader.ftrace 80x24  -
 reloader-120x40-ascii    reloader.ftrace 120x40 --ascii

@@ -65,6 +65,8 @@ enum key {
     X(FOLD_ALL,     "*",          "fold or unfold everything", NULL)                                \
     X(VALUES,       "v",          "values of globals: those that matter, all, none", NULL)             \
     X(FOCUS,        "<Tab>",      "to the details and back: there the lane keys scroll", NULL)      \
+    X(MORE,         "}",          "more room for the details", NULL)                                \
+    X(LESS,         "{",          "less room for the details", NULL)                                \
     X(REPLAY,       "r",          "replay from the left edge: Space pauses, +/- speed, h/l step, r ends it", NULL) \
     GROUP("Other")                                                                                  \
     X(HELP,         "?",          "this help", "help")                                              \

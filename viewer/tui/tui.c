@@ -22,13 +22,13 @@ struct layout tui_layout(const struct tui *tui)
     l.findings = (struct area){0, 1, width, said};
     if (body < 1) body = 0;
     if (width >= WIDE) {
-        int right = between(width * 3 / 10, 44, 72);
+        int right = between(between(width * 3 / 10, 44, 72) + 8 * tui->more, 24, width - 64);
         l.lanes = (struct area){0, top, width - right - 1, body};
         l.rule = (struct area){width - right - 1, top, 1, body};
         l.details = (struct area){width - right, top, right, body};
         return l;
     }
-    int below = body < 8 ? 0 : between(body * 2 / 5, 4, 16);
+    int below = body < 8 ? 0 : between(between(body * 2 / 5, 4, 16) + 3 * tui->more, 3, body - 4);
     l.lanes = (struct area){0, top, width, body - below};
     l.rule = (struct area){0, top + body - below, width, below > 0};
     l.details = (struct area){0, top + 1 + body - below, width, below ? below - 1 : 0};
@@ -193,6 +193,8 @@ static bool act(struct tui *tui, enum action action)
     case ACTION_REDRAW: tui->redraw = true; break;
     case ACTION_HELP: tui->over = &view_help, tui->over_scroll = 0; break;
     case ACTION_FOCUS: tui->on_details = !tui->on_details; break;
+    case ACTION_MORE: tui->more = between(tui->more + 1, -8, 8); break;
+    case ACTION_LESS: tui->more = between(tui->more - 1, -8, 8); break;
     case ACTION_CANCEL: cancel(tui); break;
     case ACTION_GO_TO_TIME: prompt_open(tui, PROMPT_TIME); break;
     case ACTION_FILTER: prompt_open(tui, PROMPT_FILTER); break;

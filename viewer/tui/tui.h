@@ -100,6 +100,7 @@ struct tui {
     bool fitted;     /* the window is the whole run, and grows with it */
     bool following;  /* the cursor stays at the end of a live run */
     bool on_details; /* the lane keys scroll the details */
+    int more;        /* room for the details: steps more than by default */
     int scroll, scroll_most;
     const struct view_ops *over; /* a view over everything (help), or NULL */
     int over_scroll, over_most;
