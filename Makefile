@@ -175,8 +175,8 @@ $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wil
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
 
-man: view ## write the table of rules in man/forktrace.1 anew
-	$(Q)B=$(B) tests/tools/man_rules.py --update
+man: view ## write the tables of rules and keys in man/forktrace.1 anew
+	$(Q)B=$(B) tests/tools/man_tables.py --update
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(B)/forktrace $(DESTDIR)$(PREFIX)/bin/forktrace

@@ -12,10 +12,10 @@ sys.path.append(str(TOOLS))
 from rule_tests import RULE_TESTS  # pylint: disable=wrong-import-position
 
 
-@scenario("manual: the rules are those of the program")
+@scenario("manual: the rules and keys are those of the program")
 def rules(check):
-    done = subprocess.run([PYTHON, TOOLS / "man_rules.py"], capture_output=True, text=True)
-    check.equal("man_rules.py", (done.returncode, done.stderr), (0, ""))
+    done = subprocess.run([PYTHON, TOOLS / "man_tables.py"], capture_output=True, text=True)
+    check.equal("man_tables.py", (done.returncode, done.stderr), (0, ""))
 
 
 @scenario("manual: each rule is tested by two real programs")

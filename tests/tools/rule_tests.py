@@ -1,5 +1,5 @@
 """For each rule a real program that has the pitfall and one that has not, each with the scenario that runs it
-(tests/scenarios). man_rules.py puts the programs into the manual, test_manual.py looks whether the scenarios are
+(tests/scenarios). man_tables.py puts the programs into the manual, test_manual.py looks whether the scenarios are
 there. Besides, each rule has a lesson (viewer/lessons), whose two programs test_lessons.py runs."""
 
 # rule: ((program, scenario that finds it there), (program, scenario that does not))
