@@ -31,7 +31,7 @@ BPFTOOL   := $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin"; command -v bpfto
 BPF_MISSING := $(if $(BPF_CLANG),,clang-14) $(if $(BPFTOOL),,bpftool) $(if $(wildcard /usr/include/bpf/libbpf.h),,libbpf-dev)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter -I. \
               -D__$(shell uname -m)__ -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
-EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c \
+EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c preload/python/plain.c \
               $(wildcard symbols/*.c))
 
 Q := $(if $(filter 0,$(V)),@,)

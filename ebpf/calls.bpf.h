@@ -1,6 +1,7 @@
 /*
- * calls.bpf.h: three system calls of processes the library is not in: handlers
- * that are installed, signals that are blocked, long waits for a futex.
+ * calls.bpf.h: system calls of processes the library is not in: handlers that
+ * are installed, signals that are blocked, long waits for a futex; code that is
+ * mapped, where Python's globals are watched: an interpreter may come with it.
  *
  * Whether the library is in an image is not known in its first moments:
  * forktrace-ebpf looks at the file and then names those that have it in
@@ -13,6 +14,7 @@
 
 #include "tree.bpf.h"
 
+#define PROT_EXEC       4
 #define FUTEX_OPERATION 127 /* without its flags */
 #define FUTEX_WAITS \
     (1 << 0 | 1 << 6 | 1 << 9 | 1 << 11 | 1 << 13) /* wait, lock_pi, wait_bitset, requeue, lock_pi2 */
@@ -39,6 +41,13 @@ struct {
 } calls SEC(".maps");
 
 const volatile __u64 wait_threshold = 100000000; /* ns */
+const volatile __u32 watch_count;                /* of Python's globals */
+
+static __always_inline bool is_wanted(long number)
+{
+    return number == __NR_rt_sigaction || number == __NR_rt_sigprocmask || number == __NR_futex ||
+           (number == __NR_mmap && watch_count);
+}
 
 static __always_inline bool is_watched(void)
 {
@@ -51,7 +60,7 @@ static __always_inline bool is_watched(void)
 SEC("tp_btf/sys_enter")
 int BPF_PROG(entered, struct pt_regs *regs, long number)
 {
-    if (number != __NR_rt_sigaction && number != __NR_rt_sigprocmask && number != __NR_futex) return 0;
+    if (!is_wanted(number)) return 0;
     const struct task_struct *task = (const void *)bpf_get_current_task();
     if (!is_watched() || IS_FOREIGN_CALL(task)) return 0;
     struct call call = {.number = (__u32)number};
@@ -60,6 +69,8 @@ int BPF_PROG(entered, struct pt_regs *regs, long number)
         if (operation > 31 || !(FUTEX_WAITS >> operation & 1)) return 0;
         call.address = ARGUMENT1(regs);
         call.since = bpf_ktime_get_ns();
+    } else if (number == __NR_mmap) {
+        if (!(ARGUMENT3(regs) & PROT_EXEC) || (int)ARGUMENT5(regs) < 0) return 0;
     } else {
         if (!ARGUMENT2(regs)) return 0; /* a question */
         call.argument = (__u32)ARGUMENT1(regs);
@@ -114,6 +125,19 @@ static __always_inline void tell_wait(const struct task_struct *task, const stru
     end(e, false);
 }
 
+static __always_inline void tell_mapped(const struct task_struct *task, long address)
+{
+    if (address <= 0) return; /* an error: no user's address is negative */
+    struct event_mapped *e = begin(EVENT_MAPPED, tid_of(task), sizeof *e);
+    if (!e) return;
+    const struct member *member = member_of(task);
+    e->image = member ? member->image : 0;
+    e->address = (__u64)address;
+    e->pid = pid_of(task);
+    e->pad = 0;
+    end(e, true);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(returned, struct pt_regs *regs, long result)
 {
@@ -123,6 +147,8 @@ int BPF_PROG(returned, struct pt_regs *regs, long result)
     const struct task_struct *task = (const void *)bpf_get_current_task();
     if (call->number == __NR_futex)
         tell_wait(task, call);
+    else if (call->number == __NR_mmap)
+        tell_mapped(task, result);
     else if (!result && call->number == __NR_rt_sigaction)
         tell_sigaction(task, call);
     else if (!result)

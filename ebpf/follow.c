@@ -9,9 +9,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "probes.h"
+#include "python.h"
 #include "forktrace.skel.h"
 #include "record.h"
 #include "stacks.h"
@@ -59,7 +61,18 @@ static uint32_t ring_room(uint32_t bytes)
     return room;
 }
 
-static int load(struct follow *f, const struct follow_wishes *wishes, bool multi)
+/* What the probes in a Python have to know. */
+static void ask_for(struct forktrace *bpf, const struct python_wishes *python, bool multi)
+{
+    bpf->rodata->watch_count = python->count;
+    bpf->rodata->watch_lengths = python->lengths;
+    memcpy((void *)(uintptr_t)bpf->rodata->watches, python->names, sizeof python->names);
+    if (!multi) return;
+    bpf_program__set_expected_attach_type(bpf->progs.called, (enum bpf_attach_type)UPROBE_MULTI);
+    bpf_program__set_expected_attach_type(bpf->progs.bound, (enum bpf_attach_type)UPROBE_MULTI);
+}
+
+static int load(struct follow *f, const struct follow_wishes *wishes, const struct python_wishes *python, bool multi)
 {
     f->bpf = forktrace__open();
     if (!f->bpf) return -errno;
@@ -67,8 +80,7 @@ static int load(struct follow *f, const struct follow_wishes *wishes, bool multi
     f->bpf->rodata->ring_size = room;
     f->bpf->rodata->wait_threshold = wishes->wait_ms * 1000000ull;
     f->bpf->rodata->exit_tells_last = arguments_of("sched_process_exit") >= 2;
-    if (multi)
-        bpf_program__set_expected_attach_type(f->bpf->progs.called, (enum bpf_attach_type)UPROBE_MULTI);
+    ask_for(f->bpf, python, multi);
     int error = bpf_map__set_max_entries(f->bpf->maps.ring, room);
     if (!error) error = forktrace__load(f->bpf);
     if (error) return error;
@@ -83,12 +95,15 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
     talkative = wishes->verbose;
     libbpf_set_print(speak);
     bool multi = !wishes->one_by_one && probes_multi_here();
-    int error = load(f, wishes, multi);
+    struct python_wishes python;
+    python_wish(&python, wishes->watch);
+    int error = load(f, wishes, &python, multi);
     if (!error) {
         f->ring = ring_buffer__new(bpf_map__fd(f->bpf->maps.ring), on_event, output, NULL);
         if (!f->ring) error = -errno;
         output->covered = bpf_map__fd(f->bpf->maps.covered);
-        output->probes = f->probes = probes_open(f->bpf->progs.called, multi);
+        output->probes = f->probes = probes_open(f->bpf->progs.called, python.count ? f->bpf->progs.bound : NULL, multi);
+        output->python = f->python = wishes->watch ? python_open(&python, bpf_map__fd(f->bpf->maps.py_dicts)) : NULL;
     }
     if (error) follow_close(f);
     return error;
@@ -98,8 +113,10 @@ void follow_close(struct follow *f)
 {
     ring_buffer__free(f->ring);
     probes_close(f->probes);
+    python_close(f->python);
     stacks_close();
     f->probes = f->output->probes = NULL;
+    f->python = f->output->python = NULL;
     forktrace__destroy(f->bpf);
     f->ring = NULL;
     f->bpf = NULL;

@@ -14,6 +14,7 @@ struct follow {
     struct forktrace *bpf;
     struct ring_buffer *ring;
     struct probes *probes;
+    struct python *python;
     struct output *output;
     uint64_t lost[2]; /* told so far, by enum lost_why */
 };
@@ -24,6 +25,7 @@ struct follow_wishes {
     uint32_t wait_ms; /* shorter waits are not recorded */
     bool verbose;
     bool one_by_one; /* no uprobe_multi, though the kernel has it */
+    const char *watch; /* "py:app.i;counter", kept by the caller; NULL: nothing is */
 };
 int follow_open(struct follow *f, struct output *output, const struct follow_wishes *wishes);
 void follow_close(struct follow *f);

@@ -10,6 +10,7 @@
 
 #include "calls.bpf.h"
 #include "probes.bpf.h"
+#include "python.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

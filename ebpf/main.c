@@ -159,7 +159,7 @@ static int follow(const struct request *r)
 /* --- the command line ------------------------------------------------------------------------- */
 
 static const char usage[] =
-    "usage: forktrace-ebpf -p PID [-o FILE] [--buffer SIZE] [--no-uprobe-multi] [--verbose]\n"
+    "usage: forktrace-ebpf -p PID [-o FILE] [-w WATCH]... [--buffer SIZE] [--no-uprobe-multi] [--verbose]\n"
     "       forktrace-ebpf --check\n"
     "Record the processes below PID as the kernel sees them, until they have ended or ^C.\n";
 
@@ -170,18 +170,28 @@ static const struct option options[] = {{"pid", required_argument, NULL, 'p'},
                                         {"ready", required_argument, NULL, 'r'},
                                         {"stop", required_argument, NULL, 's'},
                                         {"buffer", required_argument, NULL, 'b'},
+                                        {"watch", required_argument, NULL, 'w'},
                                         {"verbose", no_argument, NULL, 'v'},
                                         {"help", no_argument, NULL, 'h'},
                                         {"check", no_argument, NULL, 'c'},
                                         {"no-uprobe-multi", no_argument, NULL, 'm'},
                                         {0}};
 
+static bool add_watch(struct request *r, const char *watch)
+{
+    char *all;
+    const char *before = r->wishes.watch;
+    if (asprintf(&all, "%s%s%s", before ? before : "", before && *before ? ";" : "", watch) < 0) return false;
+    r->wishes.watch = all;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct request r = {.ready = -1,
                         .stop = -1,
                         .wishes = {.ring = RING_DEFAULT, .wait_ms = ft_wait_ms(getenv("FORKTRACE_WAIT_MS"))}};
-    for (int letter; (letter = getopt_long(argc, argv, "p:o:vh", options, NULL)) != -1;) {
+    for (int letter; (letter = getopt_long(argc, argv, "p:o:w:vh", options, NULL)) != -1;) {
         switch (letter) {
         case 'p': r.pid = (uint32_t)strtoul(optarg, NULL, 10); break;
         case 'o': r.output = optarg; break;
@@ -189,6 +199,9 @@ int main(int argc, char **argv)
         case 'r': r.ready = atoi(optarg); break;
         case 's': r.stop = atoi(optarg); break;
         case 'b': r.wishes.ring = (uint32_t)ft_max_size(optarg); break;
+        case 'w':
+            if (!add_watch(&r, optarg)) return fail("not enough memory");
+            break;
         case 'v': r.wishes.verbose = true; break;
         case 'c': r.check = true; break;
         case 'm': r.wishes.one_by_one = true; break;

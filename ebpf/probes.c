@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "pyplaces.h"
 #include "symbols/symbols.h"
 #include "symbols/target.h"
 #include "trace/format.h"
@@ -48,11 +49,14 @@ static const struct {
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 
 struct probes {
-    struct bpf_program *program;
+    struct bpf_program *calls, *python;
     bool multi;
     struct file {
         dev_t device;
         ino_t inode;
+        bool is_python;
+        uint64_t runtime; /* address in the file */
+        char why[96];     /* no probes for Python's globals */
     } files[FILES];
     size_t file_count;
     int fds[FILES]; /* of uprobe_multi links */
@@ -74,10 +78,10 @@ bool probes_multi_here(void)
     return found;
 }
 
-struct probes *probes_open(struct bpf_program *program, bool multi)
+struct probes *probes_open(struct bpf_program *calls, struct bpf_program *python, bool multi)
 {
     struct probes *c = calloc(1, sizeof *c);
-    if (c) c->program = program, c->multi = multi;
+    if (c) c->calls = calls, c->python = python, c->multi = multi;
     return c;
 }
 
@@ -97,11 +101,7 @@ struct places {
     size_t count;
 };
 
-/*
- * A probe on a `push` is emulated, on most other instructions single-stepped, at ten times the cost: with IBT
- * each function begins with endbr64, and what follows it may be one.
- */
-static uint64_t best_place(struct symbols *s, uint64_t start)
+uint64_t probes_best_place(struct symbols *s, uint64_t start)
 {
 #if defined __x86_64__
     static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
@@ -123,7 +123,7 @@ static void find_places(struct places *p, const char *path)
     for (size_t i = 0; s && i < FUNCTIONS; i++) {
         uint64_t offset;
         if (!symbols_address(s, functions[i].name, &found) || found.data || found.plt) continue;
-        if (!symbols_file_offset(s, best_place(s, found.start), &offset)) continue;
+        if (!symbols_file_offset(s, probes_best_place(s, found.start), &offset)) continue;
         size_t same = 0;
         while (same < p->count && p->offsets[same] != offset) same++;
         if (same < p->count) continue;
@@ -142,15 +142,17 @@ struct link_create {
     uint32_t count, multi_flags, pid;
 };
 
-static bool attach_all(struct probes *c, const char *path, const struct places *p)
+static bool attach_all(struct probes *c, struct bpf_program *program, const char *path,
+                       const unsigned long *offsets, const uint64_t *cookies, size_t count)
 {
     char attributes[256] = {0}; /* what the kernel knows beyond ours must be zero */
-    struct link_create create = {.program = (uint32_t)bpf_program__fd(c->program),
+    struct link_create create = {.program = (uint32_t)bpf_program__fd(program),
                                  .type = UPROBE_MULTI,
                                  .path = (uintptr_t)path,
-                                 .offsets = (uintptr_t)p->offsets,
-                                 .cookies = (uintptr_t)p->whats,
-                                 .count = (uint32_t)p->count};
+                                 .offsets = (uintptr_t)offsets,
+                                 .cookies = (uintptr_t)cookies,
+                                 .count = (uint32_t)count};
+    if (c->fd_count == sizeof c->fds / sizeof *c->fds) return false;
     memcpy(attributes, &create, sizeof create);
     int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, attributes, sizeof create);
     if (fd < 0) return false;
@@ -158,41 +160,61 @@ static bool attach_all(struct probes *c, const char *path, const struct places *
     return true;
 }
 
-static bool attach_each(struct probes *c, const char *path, const struct places *p)
+static bool attach_each(struct probes *c, struct bpf_program *program, const char *path,
+                        const unsigned long *offsets, const uint64_t *cookies, size_t count)
 {
-    bool some = false;
-    for (size_t i = 0; i < p->count && c->link_count < sizeof c->links / sizeof *c->links; i++) {
-        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = p->whats[i]);
-        struct bpf_link *link =
-            bpf_program__attach_uprobe_opts(c->program, -1, path, p->offsets[i], &options);
+    size_t done = 0;
+    for (size_t i = 0; i < count && c->link_count < sizeof c->links / sizeof *c->links; i++) {
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookies[i]);
+        struct bpf_link *link = bpf_program__attach_uprobe_opts(program, -1, path, offsets[i], &options);
         if (!link) continue;
         c->links[c->link_count++] = link;
-        some = true;
+        done++;
     }
-    return some;
+    return done == count;
 }
 
-static bool is_known(struct probes *c, const char *path)
+/* All of them are there. */
+static bool attach(struct probes *c, struct bpf_program *program, const char *path,
+                   const unsigned long *offsets, const uint64_t *cookies, size_t count)
 {
-    struct stat st;
-    if (stat(path, &st) || !S_ISREG(st.st_mode)) return true; /* gone: there is nothing to do */
-    for (size_t i = 0; i < c->file_count; i++)
-        if (c->files[i].inode == st.st_ino && c->files[i].device == st.st_dev) return true;
-    if (c->file_count == FILES) return true;
-    c->files[c->file_count++] = (struct file){st.st_dev, st.st_ino};
-    return false;
+    return (c->multi ? attach_all : attach_each)(c, program, path, offsets, cookies, count);
 }
 
-static void probe(struct probes *c, const char *path)
+/* --- files -------------------------------------------------------------------------------------- */
+
+static void probe_calls(struct probes *c, const char *path)
 {
     struct places places;
-    if (is_known(c, path)) return;
     find_places(&places, path);
-    if (!places.count) return;
-    if (c->multi)
-        attach_all(c, path, &places);
-    else
-        attach_each(c, path, &places);
+    if (places.count) attach(c, c->calls, path, places.offsets, places.whats, places.count);
+}
+
+static void probe_python(struct probes *c, struct file *file, const char *path)
+{
+    struct py_places places;
+    file->is_python = pyplaces_find(&places, path);
+    file->runtime = places.runtime;
+    memcpy(file->why, places.why, sizeof file->why);
+    if (places.count && !attach(c, c->python, path, places.offsets, places.cookies, places.count))
+        snprintf(file->why, sizeof file->why, "the kernel did not take the probes");
+}
+
+/* NULL: there is no such file, or no more can be kept. *fresh: it was not known before. */
+static struct file *probe(struct probes *c, const char *path, bool *fresh)
+{
+    struct stat st;
+    *fresh = false;
+    if (stat(path, &st) || !S_ISREG(st.st_mode)) return NULL;
+    for (size_t i = 0; i < c->file_count; i++)
+        if (c->files[i].inode == st.st_ino && c->files[i].device == st.st_dev) return &c->files[i];
+    if (c->file_count == FILES) return NULL;
+    struct file *file = &c->files[c->file_count++];
+    *file = (struct file){.device = st.st_dev, .inode = st.st_ino};
+    *fresh = true;
+    if (c->python) probe_python(c, file, path); /* first: its process has begun to run */
+    probe_calls(c, path);
+    return file;
 }
 
 /* --- processes ---------------------------------------------------------------------------------- */
@@ -205,16 +227,91 @@ static const char *libc_path(void)
     return info.dli_fname && *info.dli_fname == '/' ? info.dli_fname : NULL;
 }
 
-void probes_look_at(struct probes *c, uint32_t pid)
+/* Where the file's addresses begin in this process: at its first mapping, less its first address. */
+static uint64_t bias_of(uint32_t pid, const struct file *file, const char *path)
+{
+    char maps[64], line[PATH_SIZE + 128];
+    uint64_t first = 0, found = 0;
+    struct symbols *s = symbols_open(path, NULL, 0);
+    if (!s || !symbols_first_address(s, &first)) first = 0;
+    symbols_close_all();
+    snprintf(maps, sizeof maps, "/proc/%u/maps", pid);
+    FILE *f = fopen(maps, "re");
+    while (f && !found && fgets(line, sizeof line, f)) {
+        unsigned long start, offset, inode;
+        if (sscanf(line, "%lx-%*x %*s %lx %*s %lu", &start, &offset, &inode) == 3 && inode == file->inode && !offset)
+            found = start;
+    }
+    if (f) fclose(f);
+    return found ? found - first : 0;
+}
+
+/* What `path` is called as far as anybody else is concerned. */
+static bool tell_python(uint32_t pid, const struct file *file, const char *path, bool fresh,
+                        struct probes_python *python)
+{
+    char link[64];
+    if (!file || !file->is_python) return false;
+    *python = (struct probes_python){.fresh = fresh};
+    snprintf(link, sizeof link, "/proc/%u/root", pid);
+    size_t skip = strncmp(path, link, strlen(link)) ? 0 : strlen(link);
+    snprintf(python->path, sizeof python->path, "%s", path + skip);
+    if (!skip) {
+        ssize_t n = readlink(path, python->path, sizeof python->path - 1);
+        if (n > 0) python->path[n] = 0;
+    }
+    memcpy(python->why, file->why, sizeof python->why);
+    python->runtime = fresh ? bias_of(pid, file, path) + file->runtime : 0;
+    return true;
+}
+
+/* The file behind a line of /proc/PID/maps, if its name is of a Python: "libpython3.11.so.1.0". */
+static bool python_path(uint32_t pid, const char *line, char *path, size_t room)
+{
+    const char *name = strchr(line, '/'), *slash = strrchr(line, '/');
+    if (!name || !strstr(slash, "libpython")) return false;
+    snprintf(path, room, "/proc/%u/root%.*s", pid, (int)strcspn(name, "\n"), name);
+    return true;
+}
+
+/* address 0: any. */
+static bool look_at_maps(struct probes *c, uint32_t pid, uint64_t address, bool runs,
+                         struct probes_python *python)
+{
+    char path[PATH_SIZE], line[PATH_SIZE + 128];
+    bool found = false, fresh;
+    snprintf(path, sizeof path, "/proc/%u/maps", pid);
+    FILE *f = fopen(path, "re");
+    while (f && !found && fgets(line, sizeof line, f)) {
+        unsigned long start, end;
+        if (sscanf(line, "%lx-%lx", &start, &end) != 2 || (address && (address < start || address >= end)))
+            continue;
+        if (!python_path(pid, line, path, sizeof path)) continue;
+        const struct file *file = probe(c, path, &fresh);
+        found = tell_python(pid, file, path, fresh && !runs, python);
+    }
+    if (f) fclose(f);
+    return found;
+}
+
+bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, struct probes_python *python)
+{
+    return c->python && look_at_maps(c, pid, address, false, python);
+}
+
+bool probes_look_at(struct probes *c, uint32_t pid, bool runs, struct probes_python *python)
 {
     char path[PATH_SIZE];
     struct target target;
+    bool fresh, ignored;
     snprintf(path, sizeof path, "/proc/%u/exe", pid);
-    probe(c, path);
+    const struct file *file = probe(c, path, &fresh);
+    bool found = tell_python(pid, file, path, fresh && !runs, python);
     target_look(path, &target);
-    if (!*target.interpreter) return; /* static, or gone */
+    if (!*target.interpreter) return found; /* static, or gone */
     snprintf(path, sizeof path, "/proc/%u/root%s", pid, target.interpreter);
-    probe(c, path); /* musl's loader is its libc */
+    probe(c, path, &ignored); /* musl's loader is its libc */
     snprintf(path, sizeof path, "/proc/%u/root%s", pid, libc_path() ? libc_path() : "/");
-    probe(c, path);
+    probe(c, path, &ignored);
+    return found || (c->python && runs && look_at_maps(c, pid, 0, runs, python));
 }

@@ -1,7 +1,8 @@
 /*
  * probes.h: where processes that the library is not in call fork, clone,
  * pthread_create, sigaction: uprobes at these functions, by symbol, in libc or
- * in the statically linked program, put there when such a process begins.
+ * in the statically linked program, put there when such a process begins. And
+ * where its Python binds globals, if some are watched.
  *
  * What a call became (a child, a thread, a handler) the tracepoints tell; this
  * adds who asked for it. Probes stay until the end: they sit in files, for
@@ -16,16 +17,37 @@
 struct bpf_program;
 struct probes;
 
-/* `multi`: the program was loaded for uprobe_multi. NULL: no memory. */
-struct probes *probes_open(struct bpf_program *program, bool multi);
+/* `multi`: the programs were loaded for uprobe_multi. python: NULL if nothing of Python is watched. NULL: no
+ * memory. */
+struct probes *probes_open(struct bpf_program *calls, struct bpf_program *python, bool multi);
 void probes_close(struct probes *c);
 
 /* Does this kernel have uprobe_multi (6.6)? Its attach type, which libbpf 1.1 has no name for. */
 #define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI */
 bool probes_multi_here(void);
 
-/* The library is not in this process: put probes into its files. */
-void probes_look_at(struct probes *c, uint32_t pid);
+struct probes_python { /* an interpreter in a process */
+    char path[512];
+    char why[96];     /* it has no probes; "": it has */
+    uint64_t runtime; /* address of its _PyRuntime in this process; 0 unknown */
+    bool fresh;       /* they came just now */
+};
+
+/*
+ * The library is not in this process: put probes into its files. True: one of
+ * them is a Python, and globals of it are watched. `runs`: it has begun long ago.
+ */
+bool probes_look_at(struct probes *c, uint32_t pid, bool runs, struct probes_python *python);
+
+/* The same of a file it has mapped just now, if that is a Python by its name. */
+bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, struct probes_python *python);
+
+/*
+ * A probe on a `push` is emulated, on most other instructions single-stepped, at ten times the cost: the push
+ * a function begins with after its endbr64 (with IBT all begin with one), else its begin.
+ */
+struct symbols;
+uint64_t probes_best_place(struct symbols *s, uint64_t start);
 
 /* The numbers of calls as in the records: enum ft_kernel_call << 8 | enum ft_fork_api, ... */
 static inline unsigned call_kind(uint64_t what) { return (unsigned)(what >> 8); }

@@ -19,7 +19,10 @@ enum event_kind {
     EVENT_SIGACTION,
     EVENT_SIGMASK,
     EVENT_WAIT,
-    EVENT_CALL
+    EVENT_CALL,
+    EVENT_MAPPED,
+    EVENT_CODE,
+    EVENT_BOUND
 };
 
 struct event {
@@ -112,6 +115,64 @@ struct event_call { /* a function has just been entered; head.tid: by whom */
     __u64 first, third; /* arguments */
     __u32 pid, size;    /* bytes in stack, from sp on */
     char stack[CALL_STACK];
+};
+
+struct event_mapped { /* a file was mapped to run code of it; only where Python's globals are watched */
+    struct event head;
+    __u64 address, image;
+    __u32 pid, pad;
+};
+
+/* --- CPython 3.11, in processes the library is not in ------------------------------------------- */
+
+#define WATCHES     8
+#define NAME_ROOM   64 /* with a NUL */
+#define OBJECT_ROOM 160
+
+struct watched_name {
+    char name[NAME_ROOM]; /* zero-filled */
+    __u32 any;            /* every name */
+};
+
+struct object { /* the first bytes of a Python object, and of which type it is */
+    __u64 address;  /* 0: there is none */
+    __u64 flags;    /* of its type */
+    __u32 size, pad; /* bytes that could be read */
+    char type[40];
+    char bytes[OBJECT_ROOM];
+};
+
+#define LINES_ROOM 8192
+
+struct event_code { /* a code object is met for the first time: where the lines of its instructions are */
+    struct event head;
+    __u64 image, code;
+    __u32 pid, first_line;
+    __u32 size, pad; /* bytes in lines: less than there are, if it is too long */
+    char file[PATH_ROOM];
+    char lines[LINES_ROOM]; /* co_linetable */
+};
+
+enum {
+    BOUND_KNOWN = 1,        /* the dict was looked at before: it is a watched module's */
+    BOUND_IN_GLOBALS = 2,   /* the code that runs has this dict for its globals, */
+    BOUND_AT_TOP = 4,       /* and for its locals: a module's own top level */
+    BOUND_FINALIZING = 8,   /* the interpreter is */
+    BOUND_FRAME = 16,       /* Python code runs: `code` at `instruction` */
+};
+
+struct event_bound { /* a name of a dict that looks like a module's is about to be bound, or unbound */
+    struct event head;
+    __u64 image, dict, name_object; /* what its __name__ is bound to */
+    __u64 interpreter, code, instruction;
+    __u32 pid, flags;
+    char name[NAME_ROOM], module[NAME_ROOM]; /* module: __name__ */
+    struct object value, old;                /* no value: it is deleted */
+};
+
+struct dict_key { /* a dict in one process; known again by its __name__, since addresses are used again */
+    __u64 image, dict, name_object;
+    __u32 pid, pad;
 };
 
 enum lost_why { LOST_RING, LOST_TREE, LOST_WHYS };

@@ -11,9 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "probes.h"
 #include "image.h"
 #include "preload/secret.h"
+#include "probes.h"
+#include "python.h"
 #include "record.h"
 #include "stacks.h"
 
@@ -31,7 +32,7 @@ static struct pair pair_now(const struct output *o)
 }
 
 /* Between the last two looks, where events come from; the same line before and after. */
-static uint64_t counter_at(const struct output *o, uint64_t ns)
+uint64_t write_counter(const struct output *o, uint64_t ns)
 {
     const struct pair *a = &o->before, *b = &o->now;
     if (b->ns == a->ns) return b->counter;
@@ -59,7 +60,7 @@ void write_tick(struct output *o)
 static void *begin(struct output *o, enum ft_type type, size_t size, ft_ref task, uint64_t ns)
 {
     struct ft_head *head = ft_begin(&o->writer, type, size, task);
-    if (head) head->time = counter_at(o, ns);
+    if (head) head->time = write_counter(o, ns);
     return head;
 }
 
@@ -69,6 +70,12 @@ static ft_ref task_of(struct output *o, uint32_t tid)
 {
     const struct known *k = known(o, tid);
     return tid && k ? k->task : 0;
+}
+
+static uint32_t pid_by(struct output *o, uint32_t tid)
+{
+    const struct known *k = known(o, tid);
+    return k ? k->pid : 0;
 }
 
 static ft_ref text(struct output *o, const char *string, size_t length, ft_ref task)
@@ -116,10 +123,19 @@ static struct pending take(struct output *o, uint32_t tid, enum ft_kernel_call k
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 /* The library is not in it. What is mapped first: it may be gone when the probes are in. */
-static void look_at(struct output *o, uint64_t image, uint32_t pid)
+static void look_at(struct output *o, uint64_t image, uint32_t pid, bool runs)
 {
+    struct probes_python python;
     stacks_prepare(image, pid);
-    probes_look_at(o->probes, pid);
+    bool found = probes_look_at(o->probes, pid, runs, &python);
+    python_looked(o, pid, task_of(o, pid), found ? &python : NULL, true);
+}
+
+static void mapped(struct output *o, const struct event_mapped *e)
+{
+    struct probes_python python;
+    if (o->probes && probes_look_at_mapped(o->probes, e->pid, e->address, &python))
+        python_looked(o, e->pid, task_of(o, e->pid), &python, false);
 }
 
 /* A process that runs already: what it runs, from /proc, as if it began now. */
@@ -137,7 +153,7 @@ static void found(struct output *o, const struct event_task *e, ft_ref by)
     record->argv = arguments;
     record->why = why;
     ft_commit(record);
-    if (why && o->probes) look_at(o, 0, e->pid);
+    if (why && o->probes) look_at(o, 0, e->pid, true);
 }
 
 /* A look around and a birth may tell of the same task: once is enough. */
@@ -165,6 +181,7 @@ static void task(struct output *o, const struct event_task *e)
     ft_commit(record);
     if (e->flags & CLONE_THREAD) return;
     if (e->how == FT_KERNEL_FOUND) found(o, e, k->task);
+    if (e->how == FT_KERNEL_BORN && !(e->flags & CLONE_VM)) python_forked(o, pid_by(o, e->head.tid), e->head.ns, task_of(o, e->head.tid));
     o->alive++;
     o->began = true;
 }
@@ -189,7 +206,7 @@ static void exec(struct output *o, const struct event_exec *e)
     uint8_t yes = 1;
     uint64_t image = e->image; /* the event lies in the ring, which the kernel maps for reading */
     if (!why && o->covered >= 0) bpf_map_update_elem(o->covered, &image, &yes, BPF_ANY);
-    if (why && o->probes) look_at(o, e->image, e->head.tid);
+    if (why && o->probes) look_at(o, e->image, e->head.tid, false);
 }
 
 static void ended(struct output *o, const struct event_exit *e)
@@ -207,6 +224,7 @@ static void ended(struct output *o, const struct event_exit *e)
         ft_commit(record);
     }
     if (e->last && o->alive) o->alive--;
+    if (e->last && k) python_over(o, k->pid);
     /* The first thread may go before the last: its name is the process's, to which signals are sent. */
     if (k && k->pid != e->head.tid) k->task = 0;
 }
@@ -273,11 +291,18 @@ static void waited(struct output *o, const struct event_wait *e)
 {
     struct ft_wait *record = begin(o, FT_WAIT, sizeof *record, task_of(o, e->head.tid), e->head.ns);
     if (!record) return;
-    record->since = counter_at(o, e->since);
+    record->since = write_counter(o, e->since);
     record->address = e->address;
     record->kind = FT_WAIT_futex;
     ft_commit(record);
 }
+
+static void bound(struct output *o, const struct event_bound *e)
+{
+    python_bound(o, e, task_of(o, e->head.tid));
+}
+
+static void code(struct output *o, const struct event_code *e) { python_code(e); }
 
 void write_event(struct output *o, const void *event, size_t size)
 {
@@ -297,6 +322,9 @@ void write_event(struct output *o, const void *event, size_t size)
         CASE(EVENT_SIGMASK, blocked, event_sigmask)
         CASE(EVENT_WAIT, waited, event_wait)
         CASE(EVENT_CALL, called, event_call)
+        CASE(EVENT_MAPPED, mapped, event_mapped)
+        CASE(EVENT_CODE, code, event_code)
+        CASE(EVENT_BOUND, bound, event_bound)
 #undef CASE
     default: break;
     }
@@ -311,10 +339,10 @@ void write_lost(struct output *o, enum ft_lost reason, uint64_t count)
     o->lost += count;
 }
 
-void write_note(struct output *o, enum ft_note_what what, const char *about)
+void write_note(struct output *o, enum ft_note_what what, const char *about, ft_ref task)
 {
-    ft_ref name = text(o, about, strlen(about), 0);
-    struct ft_note *record = begin(o, FT_NOTE, sizeof *record, 0, o->now.ns);
+    ft_ref name = about ? text(o, about, strlen(about), task) : 0;
+    struct ft_note *record = begin(o, FT_NOTE, sizeof *record, task, pair_now(o).ns);
     if (!record) return;
     record->what = what;
     record->text = name;

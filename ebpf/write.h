@@ -42,6 +42,7 @@ struct output {
     uint64_t lost;           /* told so far */
     struct probes *probes;   /* probes for those the library is not in; NULL: none */
     struct pending pending[PENDING];
+    struct python *python; /* watched globals of Python; NULL: none */
 };
 
 /* Room for what is remembered. False: no memory. After the writer has been opened. */
@@ -57,6 +58,10 @@ void write_event(struct output *o, const void *event, size_t size);
 /* Events the kernel had no room for since the last call. */
 void write_lost(struct output *o, enum ft_lost reason, uint64_t count);
 
-void write_note(struct output *o, enum ft_note_what what, const char *text);
+/* About a task, 0: about all of it. text may be NULL. */
+void write_note(struct output *o, enum ft_note_what what, const char *text, ft_ref task);
+
+/* The records' time for a moment of CLOCK_MONOTONIC. */
+uint64_t write_counter(const struct output *o, uint64_t ns);
 
 #endif

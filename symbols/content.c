@@ -29,6 +29,20 @@ bool symbols_bytes(struct symbols *s, uint64_t address, void *bytes, size_t size
     return pread(s->file.fd, bytes, size, (off_t)first) == (ssize_t)size;
 }
 
+bool symbols_first_address(struct symbols *s, uint64_t *address)
+{
+    size_t count;
+    bool found = false;
+    if (elf_getphdrnum(s->file.elf, &count)) return false;
+    for (size_t i = 0; i < count; i++) {
+        GElf_Phdr header;
+        if (!gelf_getphdr(s->file.elf, (int)i, &header) || header.p_type != PT_LOAD) continue;
+        if (!found || header.p_vaddr < *address) *address = header.p_vaddr;
+        found = true;
+    }
+    return found;
+}
+
 bool symbols_section(struct symbols *s, const char *name)
 {
     size_t names;

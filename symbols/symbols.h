@@ -52,6 +52,8 @@ bool symbols_address(struct symbols *s, const char *name, struct symbol *found);
 bool symbols_bytes(struct symbols *s, uint64_t address, void *bytes, size_t size);
 /* The same place as an offset in the file. */
 bool symbols_file_offset(struct symbols *s, uint64_t address, uint64_t *offset);
+/* The lowest address the file is loaded at; false: nothing of it is. */
+bool symbols_first_address(struct symbols *s, uint64_t *address);
 bool symbols_section(struct symbols *s, const char *name); /* ".note.go.buildid" */
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,7 +14,8 @@
 #include "command.h"
 #include "installed.h"
 
-static void become(const char *program, const char *path, pid_t held, const char *buffer, int ready, int stop)
+static void become(const char *program, const char *path, pid_t held, const char *buffer, const char *watch,
+                   int ready, int stop)
 {
     char pid[16], ready_fd[16], stop_fd[16];
     snprintf(pid, sizeof pid, "%d", (int)held);
@@ -21,8 +23,11 @@ static void become(const char *program, const char *path, pid_t held, const char
     snprintf(stop_fd, sizeof stop_fd, "%d", stop);
     fcntl(ready, F_SETFD, 0);
     fcntl(stop, F_SETFD, 0);
-    execl(program, program, "--join", path, "--held", pid, "--ready", ready_fd, "--stop", stop_fd,
-          buffer ? "--buffer" : NULL, buffer, NULL);
+    const char *argv[16] = {program, "--join", path, "--held", pid, "--ready", ready_fd, "--stop", stop_fd};
+    size_t n = 9;
+    if (buffer) argv[n++] = "--buffer", argv[n++] = buffer;
+    if (watch && *watch) argv[n++] = "--watch", argv[n++] = watch;
+    execv(program, (char **)(uintptr_t)argv);
     command_error(program, "cannot be run: %s", strerror(errno));
     _exit(EXIT_UNUSABLE);
 }
@@ -46,7 +51,8 @@ static bool is_ready(int fd)
     return n == 1;
 }
 
-int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer, const sigset_t *mask)
+int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer, const char *watch,
+               const sigset_t *mask)
 {
     char program[PATH_MAX];
     int ready[2], stop[2];
@@ -59,7 +65,7 @@ int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer,
     e->pid = fork();
     if (!e->pid) {
         sigprocmask(SIG_SETMASK, mask, NULL);
-        become(program, path, held, buffer, ready[1], stop[0]);
+        become(program, path, held, buffer, watch, ready[1], stop[0]);
     }
     close(ready[1]);
     close(stop[0]);

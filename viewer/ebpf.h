@@ -17,7 +17,8 @@ struct ebpf {
  * Start it on process `held` and trace `path`; back when its probes are on. 0,
  * or EXIT_UNUSABLE after one sentence on stderr. mask: the signal mask to run it with.
  */
-int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer, const sigset_t *mask);
+int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer, const char *watch,
+               const sigset_t *mask);
 
 /* It writes down what it has and ends. */
 void ebpf_stop(struct ebpf *e);

@@ -272,7 +272,7 @@ static void record_end(const char *path, pid_t command, int status)
 /* The probes first, then the command. Without them it is not run at all, and nothing is left behind. */
 static int let_go(struct recording *r, struct ebpf *ebpf, pid_t child, const sigset_t *mask, int go)
 {
-    int error = *r->path ? ebpf_start(ebpf, r->path, child, r->buffer, mask) : EXIT_UNUSABLE;
+    int error = *r->path ? ebpf_start(ebpf, r->path, child, r->buffer, r->watch ? r->watch : getenv("FORKTRACE_WATCH"), mask) : EXIT_UNUSABLE;
     if (!error && write(go, "1", 1) != 1) error = EXIT_UNUSABLE;
     close(go);
     if (!error) return 0;

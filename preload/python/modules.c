@@ -11,6 +11,7 @@
 
 #include "preload/python/dict.h"
 #include "preload/python/elf.h"
+#include "preload/python/plain.h"
 #include "preload/python/switches.h"
 
 #define MODULES 1024
@@ -129,32 +130,6 @@ void module_renamed(struct module *module, const void *name_object)
         forget(module);
 }
 
-/* The program's own: not the standard library, not what a package manager installed. */
-static bool own(const char *file, const char *name)
-{
-    /* python -c, or typed in; namedtuple and the like evaluate "<string>" too */
-    if (*file == '<')
-        return (!strcmp(file, "<string>") || !strcmp(file, "<stdin>")) && !strcmp(name, "__main__");
-    return modules_all || (!strstr(file, "/lib/python") && !strstr(file, "/site-packages/") &&
-                           !strstr(file, "/dist-packages/"));
-}
-
-/* "/srv/app.py" -> "app", "/srv/shop/__init__.py" -> "shop". uWSGI renames modules: the file says more. */
-static void stem(const char *file, char *out, size_t room)
-{
-    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
-    size_t length = strcspn(base, ".");
-    if (*file == '<') base = "__main__", length = 8;
-    if (slash && !strcmp(base, "__init__.py")) {
-        const char *start = slash;
-        while (start > file && start[-1] != '/') start--;
-        base = start, length = (size_t)(slash - start);
-    }
-    if (length >= room) length = room - 1;
-    memcpy(out, base, length);
-    out[length] = 0;
-}
-
 static struct module *free_module(void)
 {
     if (module_count < MODULES) return &modules[module_count++];
@@ -185,8 +160,8 @@ void module_met(const void *globals, const char *file)
     struct module found = {.dict = globals, .name_at = name_at};
     found.name_object = *value_at(globals, name_at);
     found.called[py_text(found.name_object, found.called, sizeof found.called - 1)] = 0;
-    if (!own(file, found.called)) return;
-    stem(file, found.text, sizeof found.text);
+    if (!plain_own(file, found.called, modules_all)) return;
+    plain_stem(file, found.text, sizeof found.text);
     found.name = ft_string(&ft, found.text, strlen(found.text), self.task);
     found.next = *bucket(globals);
     struct module *module = free_module();

@@ -14,6 +14,7 @@
 #include "preload/python/elf.h"
 #include "preload/python/globals.h"
 #include "preload/python/modules.h"
+#include "preload/python/plain.h"
 #include "preload/thread.h"
 #include "preload/python/switches.h"
 
@@ -151,17 +152,6 @@ uint32_t py_frame_line(const void *frame, const void *code)
 
 /* --- strings and functions ------------------------------------------------------------------ */
 
-static size_t utf8(uint32_t c, char *out)
-{
-    if (c < 0x80) return out[0] = (char)c, 1;
-    if (c < 0x800) return out[0] = (char)(0xc0 | c >> 6), out[1] = (char)(0x80 | (c & 63)), 2;
-    if (c < 0x10000)
-        return out[0] = (char)(0xe0 | c >> 12), out[1] = (char)(0x80 | (c >> 6 & 63)),
-               out[2] = (char)(0x80 | (c & 63)), 3;
-    return out[0] = (char)(0xf0 | c >> 18), out[1] = (char)(0x80 | (c >> 12 & 63)),
-           out[2] = (char)(0x80 | (c >> 6 & 63)), out[3] = (char)(0x80 | (c & 63)), 4;
-}
-
 size_t py_text(const void *string, char *buffer, size_t room)
 {
     if (!py_is(string, python.PyUnicode_Type)) return 0;
@@ -176,7 +166,7 @@ size_t py_text(const void *string, char *buffer, size_t room)
     for (size_t i = 0; i < length && used + 4 <= room; i++) {
         uint32_t c = 0;
         memcpy(&c, data + i * kind, kind);
-        used += utf8(c, buffer + used);
+        used += plain_utf8(c, buffer + used);
     }
     return used;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "preload/python/globals.h"
+#include "preload/python/plain.h"
 #include "preload/python/spot.h"
-#include "preload/secret.h"
 
 #define NAMES 16384
 #define INDEX (2 * NAMES)
@@ -22,36 +22,10 @@ static const char *watch; /* FORKTRACE_WATCH */
 
 void globals_watch(const char *list) { watch = list; }
 
-/* Is "module.name" or "module.*" in the list of -w py: ... */
-static bool listed(const char *module, const char *name, size_t length)
-{
-    size_t module_length = strlen(module);
-    for (const char *at = watch; at && *at; at += strcspn(at, ";"), at += *at == ';') {
-        size_t size = strcspn(at, ";");
-        if (size < 4 + module_length || strncmp(at, "py:", 3) || strncmp(at + 3, module, module_length))
-            continue;
-        const char *rest = at + 3 + module_length;
-        size_t left = size - 3 - module_length;
-        if (*rest != '.') continue;
-        if ((left == 2 && rest[1] == '*') || (left == length + 1 && !memcmp(rest + 1, name, length)))
-            return true;
-    }
-    return false;
-}
-
 bool name_watched(const struct module *module, const char *name, size_t length)
 {
-    return watch && (listed(module->text, name, length) || listed(module->called, name, length));
-}
-
-/* "key" as a word: API_KEY, key, private_key_2; not monkey. */
-static bool key_word(const char *name, size_t length)
-{
-    for (size_t at = 0; at + 3 <= length; at++)
-        if ((name[at] | 32) == 'k' && (name[at + 1] | 32) == 'e' && (name[at + 2] | 32) == 'y' &&
-            (!at || name[at - 1] == '_') && (at + 3 == length || name[at + 3] == '_'))
-            return true;
-    return false;
+    return watch && (plain_listed(watch, module->text, name, length) ||
+                     plain_listed(watch, module->called, name, length));
 }
 
 static uint16_t *index_at(const void *dict, int64_t hash, unsigned i)
@@ -97,7 +71,7 @@ struct name *name_add(struct module *module, int64_t hash, const char *text, siz
     n->module = module->name;
     n->name = name;
     n->owner = module;
-    n->secret = secret_name(text, length) || key_word(text, length);
+    n->secret = plain_secret(text, length);
     n->watched = name_watched(module, text, length);
     n->hash = hash;
     n->dict = module->dict;

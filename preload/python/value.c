@@ -4,10 +4,10 @@
  */
 #include "preload/python/value.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "preload/python/elf.h"
+#include "preload/python/plain.h"
 
 /* clang-format off */
 #define TYPES(X) X(PyLong_Type) X(PyFloat_Type) X(PyBool_Type) X(PyBytes_Type) X(PyList_Type) X(PyTuple_Type) \
@@ -47,33 +47,6 @@ uint64_t value_bits(const struct value *v)
     return value_is_text(v->kind) ? ft_string(&ft, v->text, v->length, self.task) : v->bits;
 }
 
-/* More than 63 bits, in decimal: schoolbook division of the 30-bit digits by 10^9. */
-static void large_int(struct value *v, const uint32_t *digits, size_t count, bool negative)
-{
-    char out[VALUE_TEXT];
-    if (count > 8) {
-        int n = snprintf(out, sizeof out, "%san integer of %zu bits", negative ? "minus " : "",
-                         count * 30 - (size_t)__builtin_clz(digits[count - 1]) + 2);
-        text(v, FT_PY_KIND_long_int, out, (size_t)n);
-        return;
-    }
-    uint32_t rest[8];
-    memcpy(rest, digits, count * sizeof *rest);
-    char *at = out + sizeof out;
-    while (count) {
-        uint64_t carry = 0;
-        for (size_t i = count; i-- > 0;) {
-            carry = carry << 30 | rest[i];
-            rest[i] = (uint32_t)(carry / 10);
-            carry %= 10;
-        }
-        *--at = (char)('0' + carry);
-        while (count && !rest[count - 1]) count--;
-    }
-    if (negative) *--at = '-';
-    text(v, FT_PY_KIND_long_int, at, (size_t)(out + sizeof out - at));
-}
-
 /* Its digits, negative as the int is. The word has a sign: 3.12 keeps it apart, in its lowest bits: 2 is
  * minus, 1 zero. */
 static int64_t digits_of(const void *object)
@@ -89,7 +62,8 @@ static void integer(struct value *v, const void *object)
     size_t count = (size_t)(size < 0 ? -size : size);
     const uint32_t *digits = (const void *)((const char *)object + DIGITS);
     if (count > 3 || (count == 3 && digits[2] >= 8)) {
-        large_int(v, digits, count, size < 0);
+        char decimal[PLAIN_INT];
+        text(v, FT_PY_KIND_long_int, decimal, plain_int(decimal, digits, count, count, size < 0));
         return;
     }
     uint64_t value = 0;

@@ -47,18 +47,26 @@ static bool about_python(unsigned what)
            what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS || what == FT_NOTE_PYTHON_OWN_GIL;
 }
 
+/* Of processes only the kernel saw: what it does not see there. */
+static bool about_probes(unsigned what)
+{
+    return what == FT_NOTE_KERNEL_PYTHON || what == FT_NOTE_KERNEL_PYTHON_LATE || what == FT_NOTE_KERNEL_C_WATCH;
+}
+
 /* Written once in an address space: it holds in children forked from there, too (coverage_inherit). */
 void coverage_note(struct build *b, const struct item *it)
 {
     event_add(b, it, EVENT_NOTE);
     globals_note(b, it);
     struct ft_note note = FT_GET(note, it->record);
-    if (!about_python(note.what)) return;
+    if (!about_python(note.what) && !about_probes(note.what)) return;
     process_id p = process_of(b, it);
     struct process_more *more = &b->processes[p];
     const char *what = ft_note_text(note.what), *detail = build_string(b, note.text);
-    more->python = detail && *detail ? build_format(b, "python: %s: %s", what, detail)
-                                     : build_format(b, "python: %s", what);
+    const char *before = about_probes(note.what) ? more->python : NULL;
+    more->python = build_format(b, "%s%s%s: %s%s%s", before ? before : "", before ? "; " : "",
+                                note.what == FT_NOTE_KERNEL_C_WATCH ? "watch" : "python", what,
+                                detail && *detail ? ": " : "", detail && *detail ? detail : "");
     if (!b->t->processes[p].coverage_reason) b->t->processes[p].coverage_reason = more->python;
 }
 

@@ -1,0 +1,120 @@
+/*
+ * pymodule.c: see pymodule.h. The process goes on meanwhile: what is read may
+ * change under our eyes, so nothing of it is used unchecked.
+ */
+#define _GNU_SOURCE
+#include "pymodule.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "preload/python/layouts.h"
+#include "preload/python/plain.h"
+
+enum { /* of 3.11 */
+    INTERP_MODULES = 888,
+    RUNTIME_INITIALIZED = 16,
+    KEYS_HEAD = 32,
+    KEYS_LOG2_BYTES = 9,
+    KEYS_KIND = 10,
+    KEYS_COUNT = 24
+};
+#define ENTRIES 16384 /* of a dict that are looked at */
+#define TEXT    512
+
+static bool peek(pid_t pid, uint64_t address, void *bytes, size_t size)
+{
+    struct iovec here = {bytes, size}, there = {(void *)(uintptr_t)address, size};
+    return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
+}
+
+static uint64_t word(pid_t pid, uint64_t address)
+{
+    uint64_t value = 0;
+    return peek(pid, address, &value, sizeof value) ? value : 0;
+}
+
+/* A str in UTF-8; "" for anything else. */
+static void text_of(pid_t pid, uint64_t str, char *out, size_t room)
+{
+    uint8_t head[48], letters[TEXT];
+    uint64_t length;
+    uint32_t state;
+    size_t used = 0;
+    *out = 0;
+    if (!str || !peek(pid, str, head, sizeof head)) return;
+    memcpy(&length, head + STR_LENGTH, sizeof length);
+    memcpy(&state, head + STR_STATE, sizeof state);
+    unsigned kind = state >> 2 & 7, ascii = state >> 6 & 1;
+    if (!(state >> 5 & 1) || (kind != 1 && kind != 2 && kind != 4)) return;
+    if (length > TEXT / kind) length = TEXT / kind;
+    if (!peek(pid, str + (ascii ? 48 : 72), letters, length * kind)) return;
+    for (size_t i = 0; i < length && used + 5 <= room; i++) {
+        uint32_t c = 0;
+        memcpy(&c, letters + i * kind, kind);
+        used += plain_utf8(c, out + used);
+    }
+    out[used] = 0;
+}
+
+struct entry {
+    uint64_t key, value;
+};
+
+/* A copy of a dict's entries, to be freed; their number, 0 none. */
+static size_t entries_of(pid_t pid, uint64_t dict, struct entry **out)
+{
+    uint8_t head[KEYS_HEAD];
+    uint64_t keys = word(pid, dict + MA_KEYS), count;
+    *out = NULL;
+    if (!keys || !peek(pid, keys, head, sizeof head)) return 0;
+    memcpy(&count, head + KEYS_COUNT, sizeof count);
+    bool general = !head[KEYS_KIND];
+    if (head[KEYS_KIND] > 1 || head[KEYS_LOG2_BYTES] > 40 || !count || count > ENTRIES) return 0;
+    size_t words = general ? 3 : 2, size = count * words * sizeof(uint64_t);
+    uint64_t at = keys + KEYS_HEAD + (1ull << head[KEYS_LOG2_BYTES]), *raw = malloc(size);
+    struct entry *entries = malloc(count * sizeof *entries);
+    if (!raw || !entries || !peek(pid, at, raw, size)) count = 0;
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct entry){raw[i * words + (general ? 1 : 0)], raw[i * words + (general ? 2 : 1)]};
+    free(raw);
+    if (count) *out = entries;
+    else free(entries);
+    return count;
+}
+
+static void names_of(pid_t pid, uint64_t dict, struct py_module *module)
+{
+    struct entry *entries;
+    size_t count = entries_of(pid, dict, &entries);
+    *module = (struct py_module){0};
+    for (size_t i = 0; i < count && i < 64; i++) {
+        char key[16];
+        text_of(pid, entries[i].key, key, sizeof key);
+        if (!strcmp(key, "__name__")) text_of(pid, entries[i].value, module->name, sizeof module->name);
+        if (!strcmp(key, "__file__")) text_of(pid, entries[i].value, module->file, sizeof module->file);
+    }
+    free(entries);
+}
+
+enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, struct py_module *module)
+{
+    struct entry *entries;
+    uint64_t table = word(pid, interpreter + INTERP_MODULES);
+    size_t count = table ? entries_of(pid, table, &entries) : 0;
+    if (!count) return PY_GONE;
+    enum py_answer answer = PY_NO;
+    for (size_t i = 0; i < count && answer == PY_NO; i++)
+        if (entries[i].value && word(pid, entries[i].value + MODULE_DICT) == dict) answer = PY_YES;
+    free(entries);
+    if (answer == PY_YES) names_of(pid, dict, module);
+    return answer;
+}
+
+enum py_answer pymodule_runs(pid_t pid, uint64_t runtime)
+{
+    uint32_t initialized;
+    if (!peek(pid, runtime + RUNTIME_INITIALIZED, &initialized, sizeof initialized)) return PY_GONE;
+    return initialized ? PY_YES : PY_NO;
+}

@@ -1,0 +1,25 @@
+/*
+ * pymodule.h: is a dict of another process the globals of one of its modules?
+ * Looked up in its memory: in sys.modules of its interpreter (CPython 3.11).
+ */
+#ifndef FT_EBPF_PYMODULE_H
+#define FT_EBPF_PYMODULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct py_module {
+    char name[64]; /* __name__ */
+    char file[512];
+};
+
+enum py_answer { PY_NO, PY_YES, PY_GONE /* its memory cannot be read: it ended, or may not be looked at */ };
+
+/* PY_YES: *module is filled in; no file: "". */
+enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, struct py_module *module);
+
+/* Has the interpreter whose _PyRuntime this is begun to run code? PY_YES, PY_NO; PY_GONE: not known. */
+enum py_answer pymodule_runs(pid_t pid, uint64_t runtime);
+
+#endif

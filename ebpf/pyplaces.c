@@ -1,0 +1,110 @@
+/*
+ * pyplaces.c: see pyplaces.h. Every rebinding ends in `insertdict`, which is
+ * static: both exported functions that call it do so by a jump, as their last
+ * act. The library finds it in the same way (preload/python/patch.c), but in
+ * memory.
+ */
+#include "pyplaces.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "probes.h"
+#include "symbols/symbols.h"
+
+#define JUMPS    16
+#define LONGEST  4096 /* bytes of a function that are looked through */
+#define JUMP     5
+#define PY_HEX   0x030bu /* 3.11 */
+#define DELETES  1u      /* in a cookie */
+
+struct jumps {
+    uint64_t to[JUMPS];
+    unsigned count;
+};
+
+/* Every E9 whose target is the begin of another function. */
+static void jumps_of(struct symbols *s, const struct symbol *f, struct jumps *jumps)
+{
+    static uint8_t code[LONGEST];
+    size_t size = f->size < LONGEST ? f->size : LONGEST;
+    jumps->count = 0;
+    if (!symbols_bytes(s, f->start, code, size)) return;
+    for (size_t i = 0; i + JUMP <= size && jumps->count < JUMPS; i++) {
+        int32_t distance;
+        struct symbol target;
+        memcpy(&distance, code + i + 1, sizeof distance);
+        uint64_t to = f->start + i + JUMP + (uint64_t)(int64_t)distance;
+        if (code[i] != 0xe9 || to - f->start < f->size) continue;
+        if (symbols_find(s, to, &target) && target.start == to && !target.data && !target.plt)
+            jumps->to[jumps->count++] = to;
+    }
+}
+
+/* The one that binds in an empty dict, which is no module's, is not told apart: it is probed with the other.
+ */
+static unsigned common(const struct jumps *a, const struct jumps *b, uint64_t *found, unsigned room)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < a->count; i++)
+        for (unsigned j = 0; j < b->count; j++) {
+            bool known = a->to[i] != b->to[j];
+            for (unsigned k = 0; k < count; k++) known = known || found[k] == a->to[i];
+            if (!known && count < room) found[count++] = a->to[i];
+        }
+    return count;
+}
+
+static bool add(struct py_places *p, struct symbols *s, uint64_t function, bool deletes)
+{
+    uint64_t offset, at = probes_best_place(s, function);
+    if (p->count == PY_PLACES || !symbols_file_offset(s, at, &offset)) return false;
+    p->offsets[p->count] = offset;
+    p->cookies[p->count++] = (p->runtime - at) << 1 | (deletes ? DELETES : 0);
+    return true;
+}
+
+static bool refuse(struct py_places *p, const char *why)
+{
+    p->count = 0;
+    snprintf(p->why, sizeof p->why, "%s", why);
+    return true;
+}
+
+static bool find(struct py_places *p, struct symbols *s)
+{
+    struct symbol set, hashed, delete, version, runtime;
+    struct jumps of_set, of_hashed;
+    uint64_t inserts[PY_PLACES];
+    uint32_t hex = 0;
+    if (!symbols_address(s, "PyDict_SetItem", &set) || set.plt || set.data) return false;
+    bool told = symbols_address(s, "Py_Version", &version) && symbols_bytes(s, version.start, &hex, sizeof hex);
+    if (!told) return refuse(p, "it is older than 3.11");
+    if (hex >> 16 != PY_HEX) {
+        snprintf(p->why, sizeof p->why, "it is %u.%u", hex >> 24, hex >> 16 & 0xff);
+        return true;
+    }
+#if !defined __x86_64__
+    return refuse(p, "only on x86-64 its functions are found");
+#endif
+    if (!symbols_address(s, "_PyDict_SetItem_KnownHash", &hashed) ||
+        !symbols_address(s, "PyDict_DelItem", &delete) || !symbols_address(s, "_PyRuntime", &runtime))
+        return refuse(p, "it lacks symbols");
+    jumps_of(s, &set, &of_set);
+    jumps_of(s, &hashed, &of_hashed);
+    unsigned count = common(&of_set, &of_hashed, inserts, PY_PLACES);
+    p->runtime = runtime.start;
+    if (count != 2) return refuse(p, "its functions are not as we know them");
+    if (!add(p, s, inserts[0], false) || !add(p, s, inserts[1], false) || !add(p, s, delete.start, true))
+        return refuse(p, "its functions are not where they should be");
+    return true;
+}
+
+bool pyplaces_find(struct py_places *p, const char *path)
+{
+    *p = (struct py_places){0};
+    struct symbols *s = symbols_open(path, NULL, 0);
+    bool python = s && find(p, s);
+    symbols_close_all(); /* /proc/PID/exe is another file next time */
+    return python;
+}

@@ -1,0 +1,329 @@
+/*
+ * python.c: see python.h. A dict is judged once, when it is first written to:
+ * the map py_dicts tells the probes to be quiet about those that are not ours.
+ */
+#include "python.h"
+
+#include <bpf/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/python/plain.h"
+#include "probes.h"
+#include "pylines.h"
+#include "pymodule.h"
+#include "pyvalue.h"
+
+#define BUCKETS 1024
+
+struct module { /* a watched one, of one process */
+    struct module *next;
+    struct dict_key key;
+    char text[64], called[64]; /* the stem of its file, its __name__ */
+};
+
+struct name { /* of a watched module in one process */
+    struct name *next;
+    uint64_t image;
+    uint32_t pid;
+    char module[64], text[NAME_ROOM];
+    ft_ref module_ref, text_ref;
+    struct ft_py_global *slot;
+    struct py_value last;
+    uint64_t writes;
+};
+
+struct python {
+    struct python_wishes wishes;
+    int dicts;
+    struct module *modules[BUCKETS];
+    struct name *names[BUCKETS]; /* by pid */
+};
+
+/* --- what is asked for ------------------------------------------------------------------------ */
+
+static bool fits(const char *name, size_t length)
+{
+    if (!length || length >= NAME_ROOM) return false;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)name[i] >= 0x80) return false;
+    return true;
+}
+
+static void wish(struct python_wishes *w, const char *item, size_t length)
+{
+    if (length < 4 || memcmp(item, "py:", 3)) {
+        w->c_globals = w->c_globals || length;
+        return;
+    }
+    size_t size = 0;
+    while (size < length && item[length - size - 1] != '.') size++;
+    const char *name = item + length - size;
+    bool any = size == 1 && *name == '*';
+    if (w->count == WATCHES || !fits(name, size)) {
+        size_t used = strlen(w->unserved);
+        snprintf(w->unserved + used, sizeof w->unserved - used, "%s%.*s", used ? ", " : "", (int)length, item);
+        return;
+    }
+    memcpy(w->names[w->count].name, name, size);
+    w->names[w->count++].any = any;
+    w->lengths |= any ? ~0ull : 1ull << size;
+}
+
+void python_wish(struct python_wishes *w, const char *list)
+{
+    *w = (struct python_wishes){.list = list};
+    for (const char *at = list; at && *at; at += strcspn(at, ";"), at += *at == ';')
+        wish(w, at, strcspn(at, ";"));
+}
+
+struct python *python_open(const struct python_wishes *wishes, int dicts)
+{
+    struct python *p = calloc(1, sizeof *p);
+    if (p) p->wishes = *wishes, p->dicts = dicts;
+    return p;
+}
+
+void python_close(struct python *p)
+{
+    for (size_t i = 0; p && i < BUCKETS; i++) {
+        for (struct module *m = p->modules[i], *next; m; m = next) next = m->next, free(m);
+        for (struct name *n = p->names[i], *next; n; n = next) next = n->next, free(n);
+    }
+    free(p);
+    pylines_close();
+}
+
+/* --- whose dict it is ------------------------------------------------------------------------- */
+
+static struct module **module_place(struct python *p, const struct dict_key *key)
+{
+    return &p->modules[(key->dict >> 4 ^ key->pid) % BUCKETS];
+}
+
+static struct module *module_known(struct python *p, const struct dict_key *key)
+{
+    struct module *m = *module_place(p, key);
+    while (m && memcmp(&m->key, key, sizeof *key)) m = m->next;
+    return m;
+}
+
+/* The library's question: is it a module of the program's own? Of what is gone already the probe knows enough
+ * if the code that ran has it for its globals. */
+static bool is_module(const struct event_bound *e, struct py_module *module)
+{
+    enum py_answer answer = pymodule_look((pid_t)e->pid, e->interpreter, e->dict, module);
+    if (answer == PY_GONE && !(e->flags & BOUND_IN_GLOBALS)) return false;
+    if (answer == PY_NO) return false;
+    uint32_t line;
+    const char *file = pylines_find(e, &line);
+    if (!*module->name) snprintf(module->name, sizeof module->name, "%s", e->module);
+    if (!*module->file) snprintf(module->file, sizeof module->file, "%s", file && *file ? file : "<string>");
+    return plain_own(module->file, module->name, false);
+}
+
+static bool is_listed(const struct python *p, const struct module *m, const char *name)
+{
+    return plain_listed(p->wishes.list, m->text, name, strlen(name)) ||
+           plain_listed(p->wishes.list, m->called, name, strlen(name));
+}
+
+static bool any_listed(const struct python *p, const struct module *m)
+{
+    if (is_listed(p, m, "*")) return true;
+    for (unsigned i = 0; i < p->wishes.count; i++)
+        if (is_listed(p, m, p->wishes.names[i].name)) return true;
+    return false;
+}
+
+/* NULL: it is not a watched module's. */
+static struct module *judge(struct python *p, const struct event_bound *e)
+{
+    struct dict_key key = {.image = e->image, .dict = e->dict, .name_object = e->name_object, .pid = e->pid};
+    struct module *known = module_known(p, &key), *new;
+    struct py_module found = {0};
+    uint8_t verdict = 0;
+    if (known) return known;
+    new = calloc(1, sizeof *new);
+    if (new && is_module(e, &found)) {
+        new->key = key;
+        plain_stem(found.file, new->text, sizeof new->text);
+        memcpy(new->called, found.name, sizeof new->called);
+        verdict = any_listed(p, new);
+    }
+    bpf_map_update_elem(p->dicts, &key, &verdict, BPF_ANY);
+    if (!verdict) {
+        free(new);
+        return NULL;
+    }
+    new->next = *module_place(p, &key);
+    return *module_place(p, &key) = new;
+}
+
+/* --- its names -------------------------------------------------------------------------------- */
+
+static void value_of(const struct object *object, const char *name, struct py_value *value)
+{
+    pyvalue_of(object, value);
+    if (value->kind > FT_PY_KIND_none && plain_secret(name, strlen(name)))
+        *value = (struct py_value){.kind = FT_PY_KIND_secret};
+}
+
+static struct name *name_of(struct python *p, const struct event_bound *e, const struct module *m)
+{
+    struct name **first = &p->names[e->pid % BUCKETS], *n = *first;
+    while (n && (n->pid != e->pid || n->image != e->image || strcmp(n->text, e->name) ||
+                 strcmp(n->module, m->text)))
+        n = n->next;
+    if (n) return n;
+    n = calloc(1, sizeof *n);
+    if (!n) return NULL;
+    n->pid = e->pid;
+    n->image = e->image;
+    memcpy(n->module, m->text, sizeof n->module);
+    memcpy(n->text, e->name, sizeof n->text);
+    n->next = *first;
+    return *first = n;
+}
+
+static bool make_slot(struct output *o, struct name *n, const struct event_bound *e, ft_ref task)
+{
+    struct py_value old;
+    n->module_ref = ft_string(&o->writer, n->module, strlen(n->module), task);
+    n->text_ref = ft_string(&o->writer, n->text, strlen(n->text), task);
+    n->slot = ft_slot_new(&o->writer, task);
+    if (!n->slot) return false;
+    value_of(&e->old, n->text, &old);
+    n->slot->module = n->module_ref;
+    n->slot->name = n->text_ref;
+    n->slot->old = pyvalue_bits(&o->writer, &old, task);
+    n->slot->old_kind = old.kind;
+    n->slot->flags = FT_PY_BY_MODULE;
+    return true;
+}
+
+struct write {
+    uint64_t bits, time;
+    ft_ref task, file;
+    uint32_t line;
+    uint16_t flags;
+};
+
+static void tell_write(struct output *o, const struct name *n, const struct write *w)
+{
+    struct ft_py_write *record = ft_begin(&o->writer, FT_PY_WRITE, sizeof *record, w->task);
+    if (!record) return;
+    record->head.time = w->time;
+    record->module = n->module_ref;
+    record->name = n->text_ref;
+    record->value = w->bits;
+    record->kind = n->last.kind;
+    record->flags = (uint8_t)w->flags;
+    record->file = w->file;
+    record->line = w->line;
+    ft_commit(record);
+}
+
+static void set_slot(struct name *n, const struct write *w)
+{
+    struct ft_py_global *slot = n->slot;
+    slot->kind = FT_PY_KIND_unset; /* killed in between: nothing, not nonsense */
+    slot->value = w->bits;
+    slot->kind = n->last.kind;
+    slot->writer = w->task;
+    slot->file = w->file;
+    slot->line = w->line;
+    slot->flags &= w->flags | (uint16_t)~FT_PY_BY_MODULE;
+    slot->writes = ++n->writes;
+    ft_slot_set(slot, FT_PY_GLOBAL, slot->head.task, w->time);
+}
+
+void python_bound(struct output *o, const struct event_bound *e, ft_ref task)
+{
+    struct python *p = o->python;
+    struct module *m = p ? judge(p, e) : NULL;
+    if (!m || !is_listed(p, m, e->name)) return;
+    struct name *n = name_of(p, e, m);
+    if (!n || (!n->slot && !make_slot(o, n, e, task))) {
+        ft_count_lost(&o->writer, FT_LOST_PYTHON, 1);
+        return;
+    }
+    value_of(&e->value, n->text, &n->last);
+    struct write w = {.task = task, .time = write_counter(o, e->head.ns)};
+    const char *file = pylines_find(e, &w.line);
+    w.file = file ? ft_string(&o->writer, file, strlen(file), task) : 0;
+    w.bits = pyvalue_bits(&o->writer, &n->last, task);
+    w.flags = e->flags & BOUND_AT_TOP ? FT_PY_BY_MODULE : 0;
+    /* at its end an interpreter sets every global to None, from C: no write of the program's */
+    bool teardown = n->last.kind == FT_PY_KIND_none && e->flags & BOUND_FINALIZING && !(e->flags & BOUND_FRAME);
+    if (teardown) w.flags = FT_PY_TEARDOWN;
+    tell_write(o, n, &w);
+    if (teardown)
+        n->slot->flags |= FT_PY_TEARDOWN;
+    else
+        set_slot(n, &w);
+}
+
+void python_code(const struct event_code *e) { pylines_keep(e); }
+
+/* --- processes -------------------------------------------------------------------------------- */
+
+/* What the child begins with. */
+void python_forked(struct output *o, uint32_t parent, uint64_t ns, ft_ref task)
+{
+    struct python *p = o->python;
+    for (const struct name *n = p ? p->names[parent % BUCKETS] : NULL; n; n = n->next) {
+        if (n->pid != parent || !n->writes) continue;
+        uint64_t bits = pyvalue_bits(&o->writer, &n->last, task);
+        struct ft_py_value *record = ft_begin(&o->writer, FT_PY_VALUE, sizeof *record, task);
+        if (!record) return;
+        record->head.time = write_counter(o, ns);
+        record->module = n->module_ref;
+        record->name = n->text_ref;
+        record->kind = n->last.kind;
+        record->value = bits;
+        record->writes = n->writes;
+        ft_commit(record);
+    }
+}
+
+void python_over(struct output *o, uint32_t pid)
+{
+    struct python *p = o->python;
+    if (!p) return;
+    for (struct name **at = &p->names[pid % BUCKETS], *n; (n = *at);)
+        if (n->pid == pid)
+            *at = n->next, free(n);
+        else
+            at = &n->next;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct module **at = &p->modules[i], *m; (m = *at);)
+            if (m->key.pid == pid)
+                *at = m->next, free(m);
+            else
+                at = &m->next;
+}
+
+/* --- what is not served ----------------------------------------------------------------------- */
+
+void python_looked(struct output *o, uint32_t pid, ft_ref task, const struct probes_python *found, bool begins)
+{
+    const struct python *p = o->python;
+    char text[sizeof found->path + sizeof found->why + 8];
+    if (!p) return;
+    if (begins && p->wishes.c_globals) write_note(o, FT_NOTE_KERNEL_C_WATCH, NULL, task);
+    if (!found) return;
+    if (*found->why) {
+        snprintf(text, sizeof text, "%s: %s", found->path, found->why);
+        write_note(o, FT_NOTE_KERNEL_PYTHON, text, task);
+        return;
+    }
+    if (*p->wishes.unserved) {
+        snprintf(text, sizeof text, "not %s: longer than %d letters, not ASCII, or more than %d", p->wishes.unserved,
+                 NAME_ROOM - 1, WATCHES);
+        write_note(o, FT_NOTE_KERNEL_PYTHON, text, task);
+    }
+    if (found->fresh && pymodule_runs((pid_t)pid, found->runtime) != PY_NO)
+        write_note(o, FT_NOTE_KERNEL_PYTHON_LATE, NULL, task);
+}
