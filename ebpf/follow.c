@@ -72,7 +72,8 @@ static void ask_for(struct forktrace *bpf, const struct python_wishes *python, b
     bpf_program__set_expected_attach_type(bpf->progs.bound, (enum bpf_attach_type)UPROBE_MULTI);
 }
 
-static int load(struct follow *f, const struct follow_wishes *wishes, const struct python_wishes *python, bool multi)
+static int load(struct follow *f, const struct follow_wishes *wishes, const struct python_wishes *python,
+                bool multi)
 {
     f->bpf = forktrace__open();
     if (!f->bpf) return -errno;
@@ -102,8 +103,11 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
         f->ring = ring_buffer__new(bpf_map__fd(f->bpf->maps.ring), on_event, output, NULL);
         if (!f->ring) error = -errno;
         output->covered = bpf_map__fd(f->bpf->maps.covered);
-        output->probes = f->probes = probes_open(f->bpf->progs.called, python.count ? f->bpf->progs.bound : NULL, multi);
-        output->python = f->python = wishes->watch ? python_open(&python, bpf_map__fd(f->bpf->maps.py_dicts)) : NULL;
+        output->probes = f->probes =
+            probes_open(f->bpf->progs.called, python.count ? f->bpf->progs.bound : NULL,
+                        bpf_map__fd(f->bpf->maps.pythons), multi);
+        output->python = f->python =
+            wishes->watch ? python_open(&python, bpf_map__fd(f->bpf->maps.py_dicts)) : NULL;
     }
     if (error) follow_close(f);
     return error;

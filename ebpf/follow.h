@@ -24,7 +24,7 @@ struct follow_wishes {
     uint32_t ring;    /* bytes */
     uint32_t wait_ms; /* shorter waits are not recorded */
     bool verbose;
-    bool one_by_one; /* no uprobe_multi, though the kernel has it */
+    bool one_by_one;   /* no uprobe_multi, though the kernel has it */
     const char *watch; /* "py:app.i;counter", kept by the caller; NULL: nothing is */
 };
 int follow_open(struct follow *f, struct output *output, const struct follow_wishes *wishes);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 
 #define LOOK_EVERY   100 /* ms */
 #define RING_DEFAULT (8u << 20)
+#define AHEAD        (-5) /* its nice value */
 
 struct request {
     uint32_t pid;
@@ -147,6 +149,7 @@ static int follow(const struct request *r)
     if ((error = open_trace(r))) return error;
     if (!write_begin(&output)) return fail("not enough memory");
     set_signals(r->stop >= 0);
+    setpriority(PRIO_PROCESS, 0, AHEAD); /* what is gone when we look is not known; as root only */
     error = follow_root(&f, r->pid, r->join);
     if (error) return fail("-p %u: %s", r->pid, strerror(-error));
     if (r->ready >= 0 && write(r->ready, "1", 1) != 1) return 2; /* nobody waits for us any more */

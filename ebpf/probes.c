@@ -50,13 +50,14 @@ static const struct {
 
 struct probes {
     struct bpf_program *calls, *python;
+    int pythons; /* the map */
+    uint32_t python_count;
     bool multi;
     struct file {
         dev_t device;
         ino_t inode;
-        bool is_python;
-        uint64_t runtime; /* address in the file */
-        char why[96];     /* no probes for Python's globals */
+        bool probed, read, is_python;
+        struct py_places python; /* once it is read; `why`: it has no probes */
     } files[FILES];
     size_t file_count;
     int fds[FILES]; /* of uprobe_multi links */
@@ -76,13 +77,6 @@ bool probes_multi_here(void)
                 !strcmp(btf__name_by_offset(btf, btf_enum(type)[i].name_off), "BPF_TRACE_UPROBE_MULTI");
     btf__free(btf);
     return found;
-}
-
-struct probes *probes_open(struct bpf_program *calls, struct bpf_program *python, bool multi)
-{
-    struct probes *c = calloc(1, sizeof *c);
-    if (c) c->calls = calls, c->python = python, c->multi = multi;
-    return c;
 }
 
 void probes_close(struct probes *c)
@@ -190,28 +184,48 @@ static void probe_calls(struct probes *c, const char *path)
     if (places.count) attach(c, c->calls, path, places.offsets, places.whats, places.count);
 }
 
-static void probe_python(struct probes *c, struct file *file, const char *path)
+static void read_python(struct file *file, const char *path)
 {
-    struct py_places places;
-    file->is_python = pyplaces_find(&places, path);
-    file->runtime = places.runtime;
-    memcpy(file->why, places.why, sizeof file->why);
-    if (places.count && !attach(c, c->python, path, places.offsets, places.cookies, places.count))
-        snprintf(file->why, sizeof file->why, "the kernel did not take the probes");
+    if (!file->read) file->is_python = pyplaces_find(&file->python, path);
+    file->read = true;
 }
 
-/* NULL: there is no such file, or no more can be kept. *fresh: it was not known before. */
-static struct file *probe(struct probes *c, const char *path, bool *fresh)
+static void probe_python(struct probes *c, struct file *file, const char *path)
+{
+    struct py_places *p = &file->python;
+    uint64_t cookies[PY_PLACES];
+    uint32_t number = c->python_count;
+    read_python(file, path);
+    if (!p->count) return;
+    for (unsigned i = 0; i < p->count; i++) cookies[i] = PY_COOKIE(number, i, p->deletes[i]);
+    if (bpf_map_update_elem(c->pythons, &number, &p->file, BPF_ANY)) /* PYTHONS of them */
+        snprintf(p->why, sizeof p->why, "more interpreters than there is room for");
+    else if (!attach(c, c->python, path, p->offsets, cookies, p->count))
+        snprintf(p->why, sizeof p->why, "the kernel did not take the probes");
+    else
+        c->python_count++;
+}
+
+/* NULL: there is no such file, or no more can be kept. */
+static struct file *file_of(struct probes *c, const char *path)
 {
     struct stat st;
-    *fresh = false;
     if (stat(path, &st) || !S_ISREG(st.st_mode)) return NULL;
     for (size_t i = 0; i < c->file_count; i++)
         if (c->files[i].inode == st.st_ino && c->files[i].device == st.st_dev) return &c->files[i];
     if (c->file_count == FILES) return NULL;
     struct file *file = &c->files[c->file_count++];
     *file = (struct file){.device = st.st_dev, .inode = st.st_ino};
-    *fresh = true;
+    return file;
+}
+
+/* *fresh: it had no probes before. */
+static struct file *probe(struct probes *c, const char *path, bool *fresh)
+{
+    struct file *file = file_of(c, path);
+    *fresh = file && !file->probed;
+    if (!*fresh) return file;
+    file->probed = true;
     if (c->python) probe_python(c, file, path); /* first: its process has begun to run */
     probe_calls(c, path);
     return file;
@@ -227,6 +241,33 @@ static const char *libc_path(void)
     return info.dli_fname && *info.dli_fname == '/' ? info.dli_fname : NULL;
 }
 
+/*
+ * The interpreter that will most likely run is read before anything does: to
+ * read it takes longer than it needs to start. Probes it gets when it runs.
+ */
+static void prepare(struct probes *c)
+{
+    char python[PATH_SIZE], library[PATH_SIZE];
+    const char *libc = libc_path(), *slash = libc ? strrchr(libc, '/') : NULL;
+    snprintf(library, sizeof library, "%.*s/libpython3.11.so.1.0", slash ? (int)(slash - libc) : 0,
+             libc ? libc : "");
+    if (!target_find("python3", getenv("PATH"), python, sizeof python)) *python = 0;
+    const char *const paths[] = {"/usr/bin/python3", python, library};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct file *file = file_of(c, paths[i]);
+        if (file) read_python(file, paths[i]);
+    }
+}
+
+struct probes *probes_open(struct bpf_program *calls, struct bpf_program *python, int pythons, bool multi)
+{
+    struct probes *c = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    c->calls = calls, c->python = python, c->pythons = pythons, c->multi = multi;
+    if (python) prepare(c);
+    return c;
+}
+
 /* Where the file's addresses begin in this process: at its first mapping, less its first address. */
 static uint64_t bias_of(uint32_t pid, const struct file *file, const char *path)
 {
@@ -239,7 +280,8 @@ static uint64_t bias_of(uint32_t pid, const struct file *file, const char *path)
     FILE *f = fopen(maps, "re");
     while (f && !found && fgets(line, sizeof line, f)) {
         unsigned long start, offset, inode;
-        if (sscanf(line, "%lx-%*x %*s %lx %*s %lu", &start, &offset, &inode) == 3 && inode == file->inode && !offset)
+        if (sscanf(line, "%lx-%*x %*s %lx %*s %lu", &start, &offset, &inode) == 3 && inode == file->inode &&
+            !offset)
             found = start;
     }
     if (f) fclose(f);
@@ -260,8 +302,8 @@ static bool tell_python(uint32_t pid, const struct file *file, const char *path,
         ssize_t n = readlink(path, python->path, sizeof python->path - 1);
         if (n > 0) python->path[n] = 0;
     }
-    memcpy(python->why, file->why, sizeof python->why);
-    python->runtime = fresh ? bias_of(pid, file, path) + file->runtime : 0;
+    memcpy(python->why, file->python.why, sizeof python->why);
+    python->runtime = fresh ? bias_of(pid, file, path) + file->python.file.runtime : 0;
     return true;
 }
 
@@ -299,12 +341,13 @@ bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, str
     return c->python && look_at_maps(c, pid, address, false, python);
 }
 
-bool probes_look_at(struct probes *c, uint32_t pid, bool runs, struct probes_python *python)
+bool probes_look_at(struct probes *c, uint32_t pid, const char *exe, bool runs, struct probes_python *python)
 {
     char path[PATH_SIZE];
     struct target target;
     bool fresh, ignored;
     snprintf(path, sizeof path, "/proc/%u/exe", pid);
+    if (access(path, F_OK) && *exe == '/') snprintf(path, sizeof path, "%s", exe);
     const struct file *file = probe(c, path, &fresh);
     bool found = tell_python(pid, file, path, fresh && !runs, python);
     target_look(path, &target);

@@ -17,9 +17,9 @@
 struct bpf_program;
 struct probes;
 
-/* `multi`: the programs were loaded for uprobe_multi. python: NULL if nothing of Python is watched. NULL: no
- * memory. */
-struct probes *probes_open(struct bpf_program *calls, struct bpf_program *python, bool multi);
+/* `multi`: the programs were loaded for uprobe_multi. python: NULL if nothing of Python is watched;
+ * `pythons`: the map of that name. NULL: no memory. */
+struct probes *probes_open(struct bpf_program *calls, struct bpf_program *python, int pythons, bool multi);
 void probes_close(struct probes *c);
 
 /* Does this kernel have uprobe_multi (6.6)? Its attach type, which libbpf 1.1 has no name for. */
@@ -34,10 +34,11 @@ struct probes_python { /* an interpreter in a process */
 };
 
 /*
- * The library is not in this process: put probes into its files. True: one of
- * them is a Python, and globals of it are watched. `runs`: it has begun long ago.
+ * The library is not in this process, which runs `exe` (told, if it is gone
+ * already): put probes into its files. True: one of them is a Python, and globals
+ * of it are watched. `runs`: it has begun long ago.
  */
-bool probes_look_at(struct probes *c, uint32_t pid, bool runs, struct probes_python *python);
+bool probes_look_at(struct probes *c, uint32_t pid, const char *exe, bool runs, struct probes_python *python);
 
 /* The same of a file it has mapped just now, if that is a Python by its name. */
 bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, struct probes_python *python);

@@ -16,7 +16,7 @@ static struct code {
     uint32_t pid, first_line, size;
     char file[PATH_ROOM];
     uint8_t *lines;
-} *codes[CODES];
+} * codes[CODES];
 
 static struct code **place(uint64_t image, uint64_t code, uint32_t pid)
 {

@@ -13,15 +13,16 @@
 #include "preload/python/plain.h"
 
 enum { /* of 3.11 */
-    INTERP_MODULES = 888,
-    RUNTIME_INITIALIZED = 16,
-    KEYS_HEAD = 32,
-    KEYS_LOG2_BYTES = 9,
-    KEYS_KIND = 10,
-    KEYS_COUNT = 24
+       INTERP_MODULES = 888,
+       RUNTIME_MAIN = 48, /* interpreters.main */
+       KEYS_HEAD = 32,
+       KEYS_LOG2_BYTES = 9,
+       KEYS_KIND = 10,
+       KEYS_COUNT = 24
 };
-#define ENTRIES 16384 /* of a dict that are looked at */
-#define TEXT    512
+#define ENTRIES   16384 /* of a dict that are looked at */
+#define TEXT      512
+#define HEAD_KEYS 16 /* of a module's dict, before its own names: __name__ ... __builtins__ */
 
 static bool peek(pid_t pid, uint64_t address, void *bytes, size_t size)
 {
@@ -79,19 +80,24 @@ static size_t entries_of(pid_t pid, uint64_t dict, struct entry **out)
     for (size_t i = 0; i < count; i++)
         entries[i] = (struct entry){raw[i * words + (general ? 1 : 0)], raw[i * words + (general ? 2 : 1)]};
     free(raw);
-    if (count) *out = entries;
-    else free(entries);
+    if (count)
+        *out = entries;
+    else
+        free(entries);
     return count;
 }
 
-static void names_of(pid_t pid, uint64_t dict, struct py_module *module)
+/* What a module's dict begins with; *begun: its code has bound something. */
+static void names_of(pid_t pid, uint64_t dict, struct py_module *module, bool *begun)
 {
     struct entry *entries;
     size_t count = entries_of(pid, dict, &entries);
     *module = (struct py_module){0};
-    for (size_t i = 0; i < count && i < 64; i++) {
+    *begun = false;
+    for (size_t i = 0; i < count && i < HEAD_KEYS; i++) {
         char key[16];
         text_of(pid, entries[i].key, key, sizeof key);
+        if (strncmp(key, "__", 2)) *begun = true;
         if (!strcmp(key, "__name__")) text_of(pid, entries[i].value, module->name, sizeof module->name);
         if (!strcmp(key, "__file__")) text_of(pid, entries[i].value, module->file, sizeof module->file);
     }
@@ -101,6 +107,7 @@ static void names_of(pid_t pid, uint64_t dict, struct py_module *module)
 enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, struct py_module *module)
 {
     struct entry *entries;
+    bool begun;
     uint64_t table = word(pid, interpreter + INTERP_MODULES);
     size_t count = table ? entries_of(pid, table, &entries) : 0;
     if (!count) return PY_GONE;
@@ -108,13 +115,36 @@ enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, str
     for (size_t i = 0; i < count && answer == PY_NO; i++)
         if (entries[i].value && word(pid, entries[i].value + MODULE_DICT) == dict) answer = PY_YES;
     free(entries);
-    if (answer == PY_YES) names_of(pid, dict, module);
+    if (answer == PY_YES) names_of(pid, dict, module, &begun);
     return answer;
 }
 
-enum py_answer pymodule_runs(pid_t pid, uint64_t runtime)
+enum py_answer pymodule_begun(pid_t pid, uint64_t runtime,
+                              bool (*wanted)(void *context, const struct py_module *module), void *context)
 {
-    uint32_t initialized;
-    if (!peek(pid, runtime + RUNTIME_INITIALIZED, &initialized, sizeof initialized)) return PY_GONE;
-    return initialized ? PY_YES : PY_NO;
+    struct entry *entries;
+    struct py_module module;
+    uint64_t interpreter, table;
+    bool begun;
+    if (!peek(pid, runtime + RUNTIME_MAIN, &interpreter, sizeof interpreter)) return PY_GONE;
+    if (!interpreter || !(table = word(pid, interpreter + INTERP_MODULES))) return PY_NO; /* it is starting */
+    size_t count = entries_of(pid, table, &entries);
+    enum py_answer answer = PY_NO;
+    for (size_t i = 0; i < count && answer == PY_NO; i++) {
+        uint64_t dict = entries[i].value ? word(pid, entries[i].value + MODULE_DICT) : 0;
+        if (!dict) continue;
+        names_of(pid, dict, &module, &begun);
+        if (begun && wanted(context, &module)) answer = PY_YES;
+    }
+    free(entries);
+    return answer;
+}
+
+void pymodule_type(pid_t pid, uint64_t type, char *name, size_t room)
+{
+    uint64_t at = word(pid, type + TYPE_NAME);
+    size_t size = room - 1;
+    while (size && !(at && peek(pid, at, name, size)))
+        size /= 2; /* it may be the last thing that is mapped */
+    name[size] = 0;
 }

@@ -6,6 +6,7 @@
 #define FT_EBPF_PYMODULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,7 +20,11 @@ enum py_answer { PY_NO, PY_YES, PY_GONE /* its memory cannot be read: it ended, 
 /* PY_YES: *module is filled in; no file: "". */
 enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, struct py_module *module);
 
-/* Has the interpreter whose _PyRuntime this is begun to run code? PY_YES, PY_NO; PY_GONE: not known. */
-enum py_answer pymodule_runs(pid_t pid, uint64_t runtime);
+/* The name of a type, "" if it cannot be read. */
+void pymodule_type(pid_t pid, uint64_t type, char *name, size_t room);
+
+/* Has a module that is wanted bound anything yet, in the interpreter whose _PyRuntime this is? */
+enum py_answer pymodule_begun(pid_t pid, uint64_t runtime,
+                              bool (*wanted)(void *context, const struct py_module *module), void *context);
 
 #endif

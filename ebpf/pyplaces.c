@@ -12,11 +12,10 @@
 #include "probes.h"
 #include "symbols/symbols.h"
 
-#define JUMPS    16
-#define LONGEST  4096 /* bytes of a function that are looked through */
-#define JUMP     5
-#define PY_HEX   0x030bu /* 3.11 */
-#define DELETES  1u      /* in a cookie */
+#define JUMPS   16
+#define LONGEST 4096 /* bytes of a function that are looked through */
+#define JUMP    5
+#define PY_HEX  0x030bu /* 3.11 */
 
 struct jumps {
     uint64_t to[JUMPS];
@@ -60,8 +59,21 @@ static bool add(struct py_places *p, struct symbols *s, uint64_t function, bool 
     uint64_t offset, at = probes_best_place(s, function);
     if (p->count == PY_PLACES || !symbols_file_offset(s, at, &offset)) return false;
     p->offsets[p->count] = offset;
-    p->cookies[p->count++] = (p->runtime - at) << 1 | (deletes ? DELETES : 0);
+    p->deletes[p->count] = deletes;
+    p->file.places[p->count++] = at;
     return true;
+}
+
+static void find_types(struct py_places *p, struct symbols *s)
+{
+    static const char *const names[] = {
+#define X(symbol) #symbol,
+        PYTHON_TYPES(X)
+#undef X
+    };
+    struct symbol found;
+    for (unsigned i = 0; i < PYTHON_TYPE_COUNT; i++)
+        if (symbols_address(s, names[i], &found)) p->file.types[i] = found.start;
 }
 
 static bool refuse(struct py_places *p, const char *why)
@@ -78,7 +90,8 @@ static bool find(struct py_places *p, struct symbols *s)
     uint64_t inserts[PY_PLACES];
     uint32_t hex = 0;
     if (!symbols_address(s, "PyDict_SetItem", &set) || set.plt || set.data) return false;
-    bool told = symbols_address(s, "Py_Version", &version) && symbols_bytes(s, version.start, &hex, sizeof hex);
+    bool told =
+        symbols_address(s, "Py_Version", &version) && symbols_bytes(s, version.start, &hex, sizeof hex);
     if (!told) return refuse(p, "it is older than 3.11");
     if (hex >> 16 != PY_HEX) {
         snprintf(p->why, sizeof p->why, "it is %u.%u", hex >> 24, hex >> 16 & 0xff);
@@ -93,7 +106,10 @@ static bool find(struct py_places *p, struct symbols *s)
     jumps_of(s, &set, &of_set);
     jumps_of(s, &hashed, &of_hashed);
     unsigned count = common(&of_set, &of_hashed, inserts, PY_PLACES);
-    p->runtime = runtime.start;
+    p->file.runtime = runtime.start;
+    find_types(p, s);
+    if (!p->file.types[IS_PyUnicode_Type] || !p->file.types[IS_PyCode_Type])
+        return refuse(p, "it lacks symbols");
     if (count != 2) return refuse(p, "its functions are not as we know them");
     if (!add(p, s, inserts[0], false) || !add(p, s, inserts[1], false) || !add(p, s, delete.start, true))
         return refuse(p, "its functions are not where they should be");

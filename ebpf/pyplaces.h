@@ -8,17 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PY_PLACES 3
+#include "record.h"
 
 struct py_places {
-    unsigned long offsets[PY_PLACES]; /* in the file */
-    uint64_t cookies[PY_PLACES];      /* as python.bpf.h wants them */
-    unsigned count;                   /* 0: none, and `why` says it unless the file is no Python */
-    uint64_t runtime;                 /* address of _PyRuntime in the ELF file */
-    char why[96];                     /* "": it is no Python */
+    struct python_file file;
+    unsigned long offsets[PY_PLACES]; /* of file.places in the file */
+    bool deletes[PY_PLACES];
+    unsigned count; /* 0: none, and `why` says why not */
+    char why[96];
 };
 
-/* PATH is, or has in itself, a CPython. */
+/* True: PATH is, or has in itself, a CPython. */
 bool pyplaces_find(struct py_places *p, const char *path);
 
 #endif

@@ -34,23 +34,30 @@ struct { /* code objects that were told */
     __type(value, __u8);
 } py_codes SEC(".maps");
 
+struct { /* by the probes' cookies */
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PYTHONS);
+    __type(key, __u32);
+    __type(value, struct python_file);
+} pythons SEC(".maps");
+
 const volatile struct watched_name watches[WATCHES];
 const volatile __u64 watch_lengths; /* bit n: there is a name of n letters */
 
 enum { /* of 3.11; the first row of py_layouts */
-    TS_FRAME = 8,
-    CODE_FILE = 112,
-    CODE_FIRST_LINE = 72,
-    CODE_LINES = 136,
-    ASCII_TEXT = 48,
-    STR_PLAIN = 0x60, /* STR_STATE: compact, ASCII */
-    TYPE_FLAGS_AT = 168,
-    KEYS_LOG2_SIZE = 8,
-    KEYS_LOG2_BYTES = 9,
-    KEYS_KIND = 10,
-    KEYS_COUNT = 24,
-    KEYS_INDICES = 32,
-    PROBES = 16 /* of a hash table: a key further away is not found */
+       TS_FRAME = 8,
+       CODE_FILE = 112,
+       CODE_FIRST_LINE = 72,
+       CODE_LINES = 136,
+       ASCII_TEXT = 48,
+       STR_PLAIN = 0x60, /* STR_STATE: compact, ASCII */
+       TYPE_FLAGS_AT = 168,
+       KEYS_LOG2_SIZE = 8,
+       KEYS_LOG2_BYTES = 9,
+       KEYS_KIND = 10,
+       KEYS_COUNT = 24,
+       KEYS_INDICES = 32,
+       PROBES = 16 /* of a hash table: a key further away is not found */
 };
 
 static __always_inline __u64 word(__u64 object, __u64 offset)
@@ -67,16 +74,15 @@ static __always_inline __u8 byte(__u64 object, __u64 offset)
     return value;
 }
 
-/* Is that the type's name? (At most 7 letters, as a number.) */
-static __always_inline bool is_a(__u64 object, __u64 type_name, __u32 letters)
+struct python_here { /* the interpreter the probe is in */
+    const struct python_file *file;
+    __u64 bias;
+};
+
+static __always_inline bool is_a(const struct python_here *here, __u64 object, enum python_type type)
 {
-    __u64 text = word(word(object, OB_TYPE), TYPE_NAME), found = 0;
-    if (letters > 7) return false;
-    bpf_probe_read_user(&found, letters + 1, (const void *)text);
-    return found == type_name;
+    return word(object, OB_TYPE) == here->bias + here->file->types[type];
 }
-#define IS_STR(object)  is_a(object, 0x727473, 3)   /* "str" */
-#define IS_CODE(object) is_a(object, 0x65646f63, 4) /* "code" */
 
 /* A plain str of less than NAME_ROOM letters, zero-filled; 0: it is none. */
 static __always_inline __u32 read_name(__u64 str, char name[NAME_ROOM])
@@ -142,10 +148,7 @@ static __always_inline __u64 bound_to(const struct table *t, __u64 hash)
     __u64 mask = (1ull << log2) - 1, i = hash & mask, perturb = hash;
     for (int n = 0; n < PROBES; n++) {
         __u64 raw = word(t->keys, KEYS_INDICES + (i << width));
-        __s64 index = width == 0   ? (__s8)raw
-                      : width == 1 ? (__s16)raw
-                      : width == 2 ? (__s32)raw
-                                   : (__s64)raw;
+        __s64 index = width == 0 ? (__s8)raw : width == 1 ? (__s16)raw : width == 2 ? (__s32)raw : (__s64)raw;
         if (index == -1) return 0;
         if (index >= 0 && word(key_of(t, (__u64)index), STR_HASH) == hash) return value_of(t, (__u64)index);
         perturb >>= 5;
@@ -154,16 +157,24 @@ static __always_inline __u64 bound_to(const struct table *t, __u64 hash)
     return 0;
 }
 
-static __always_inline void copy_object(struct object *o, __u64 address)
+static __always_inline void copy_type(const struct python_here *here, struct object *o, __u64 type)
 {
-    __u64 type = address ? word(address, OB_TYPE) : 0;
+    o->known = 0;
+    for (__u32 i = 0; i < PYTHON_TYPE_COUNT; i++)
+        if (type == here->bias + here->file->types[i]) o->known = i + 1;
+    o->name[0] = 0;
+    o->type = o->known ? 0 : type;
+    o->flags = o->known ? 0 : word(type, TYPE_FLAGS_AT);
+    if (!o->known) bpf_probe_read_user_str(o->name, sizeof o->name, (const void *)word(type, TYPE_NAME));
+}
+
+static __always_inline void copy_object(const struct python_here *here, struct object *o, __u64 address)
+{
     o->address = address;
-    o->flags = type ? word(type, TYPE_FLAGS_AT) : 0;
-    o->size = o->pad = 0;
-    o->type[0] = 0;
+    o->size = 0;
     if (!address) return;
-    bpf_probe_read_user_str(o->type, sizeof o->type, (const void *)word(type, TYPE_NAME));
-    if (o->flags >> 31 & 1) { /* Py_TPFLAGS_TYPE_SUBCLASS: a class, by its name */
+    copy_type(here, o, word(address, OB_TYPE));
+    if (o->known == IS_PyType_Type + 1 || o->flags >> 31 & 1) { /* TYPE_SUBCLASS: a class, by its name */
         o->bytes[0] = 0;
         bpf_probe_read_user_str(o->bytes, NAME_ROOM, (const void *)word(address, TYPE_NAME));
         o->size = NAME_ROOM;
@@ -172,7 +183,9 @@ static __always_inline void copy_object(struct object *o, __u64 address)
     const void *from = (const void *)address;
     if (!bpf_probe_read_user(o->bytes, OBJECT_ROOM, from))
         o->size = OBJECT_ROOM;
-    else if (!bpf_probe_read_user(o->bytes, 64, from)) /* at the end of what is mapped */
+    else if (!bpf_probe_read_user(o->bytes, 128, from)) /* at the end of what is mapped */
+        o->size = 128;
+    else if (!bpf_probe_read_user(o->bytes, 64, from))
         o->size = 64;
     else if (!bpf_probe_read_user(o->bytes, 32, from))
         o->size = 32;
@@ -208,14 +221,14 @@ struct where {
 };
 
 /* Who runs: by the thread state that holds the GIL, as Python itself finds it. */
-static __always_inline void look_at_frame(struct where *w, __u64 dict, __u64 runtime)
+static __always_inline void look_at_frame(const struct python_here *here, struct where *w, __u64 dict)
 {
-    __u64 state = word(runtime, RUNTIME_CURRENT_311);
+    __u64 state = word(here->bias + here->file->runtime, RUNTIME_CURRENT_311);
     __u64 frame = state ? word(word(state, TS_CFRAME_311), CFRAME_FRAME_311) : 0;
     w->interpreter = state ? word(state, TS_INTERP_311) : 0;
     if (w->interpreter && (__u32)word(w->interpreter, INTERP_FINALIZING_311)) w->flags |= BOUND_FINALIZING;
     __u64 code = frame ? word(frame, F_CODE_311) : 0;
-    if (!code || !IS_CODE(code)) return;
+    if (!code || !is_a(here, code, IS_PyCode_Type)) return;
     w->flags |= BOUND_FRAME;
     w->code = code;
     w->instruction = word(frame, F_INSTR_311);
@@ -225,7 +238,8 @@ static __always_inline void look_at_frame(struct where *w, __u64 dict, __u64 run
 }
 
 /* Python runs `deleted` before it has looked whether there is such a name. */
-static __always_inline int tell_bound(__u64 dict, __u64 key, __u64 value, __u64 runtime, bool deleted)
+static __always_inline int tell_bound(const struct python_here *here, __u64 dict, __u64 key, __u64 value,
+                                      bool deleted)
 {
     char name[NAME_ROOM];
     struct table table;
@@ -233,14 +247,14 @@ static __always_inline int tell_bound(__u64 dict, __u64 key, __u64 value, __u64 
     struct dict_key of = {.image = image_now(), .dict = dict, .pid = pid_of(task)};
     __u64 length = word(key, STR_LENGTH);
     if (length >= NAME_ROOM || !(watch_lengths >> length & 1)) return 0;
-    if (!IS_STR(key) || !read_name(key, name) || !is_wanted_name(name)) return 0;
+    if (!is_a(here, key, IS_PyUnicode_Type) || !read_name(key, name) || !is_wanted_name(name)) return 0;
     if (!table_of(dict, &table) || !(of.name_object = name_object(&table))) return 0;
     const __u8 *known = bpf_map_lookup_elem(&py_dicts, &of);
     if (known && !*known) return 0;
     __u64 old = bound_to(&table, word(key, STR_HASH));
     if (deleted && !old) return 0;
     struct where where = {.flags = known ? BOUND_KNOWN : 0};
-    look_at_frame(&where, dict, runtime);
+    look_at_frame(here, &where, dict);
     if (where.code) tell_code(where.code, of.image, tid_of(task), of.pid);
     struct event_bound *e = begin(EVENT_BOUND, tid_of(task), sizeof *e);
     if (!e) return 0;
@@ -254,22 +268,24 @@ static __always_inline int tell_bound(__u64 dict, __u64 key, __u64 value, __u64 
     e->flags = where.flags;
     __builtin_memcpy(e->name, name, sizeof name);
     read_name(of.name_object, e->module);
-    copy_object(&e->value, value);
-    copy_object(&e->old, old);
+    copy_object(here, &e->value, value);
+    copy_object(here, &e->old, old);
     end(e, !known); /* its process is looked at while it is there */
     return 0;
 }
 
-/* The cookie: from the probe to _PyRuntime, << 1; 1: it is PyDict_DelItem. */
 SEC("uprobe")
 int bound(struct pt_regs *context)
 {
     if (!is_watched()) return 0;
-    __s64 cookie = (__s64)bpf_get_attach_cookie(context);
+    __u64 cookie = bpf_get_attach_cookie(context);
+    __u32 file = (__u32)(cookie >> 8), place = cookie >> 1 & 127;
     bool deleted = cookie & 1;
+    struct python_here here = {.file = bpf_map_lookup_elem(&pythons, &file)};
+    if (!here.file || place >= PY_PLACES) return 0;
 #if defined __x86_64__
-    __u64 runtime = context->ip + (__u64)(cookie >> 1);
-    return tell_bound(context->di, context->si, deleted ? 0 : context->cx, runtime, deleted);
+    here.bias = context->ip - here.file->places[place];
+    return tell_bound(&here, context->di, context->si, deleted ? 0 : context->cx, deleted);
 #else
     return 0; /* insertdict is found by its callers' jumps: x86-64's only */
 #endif

@@ -63,7 +63,8 @@ static void wish(struct python_wishes *w, const char *item, size_t length)
     bool any = size == 1 && *name == '*';
     if (w->count == WATCHES || !fits(name, size)) {
         size_t used = strlen(w->unserved);
-        snprintf(w->unserved + used, sizeof w->unserved - used, "%s%.*s", used ? ", " : "", (int)length, item);
+        snprintf(w->unserved + used, sizeof w->unserved - used, "%s%.*s", used ? ", " : "", (int)length,
+                 item);
         return;
     }
     memcpy(w->names[w->count].name, name, size);
@@ -146,7 +147,7 @@ static struct module *judge(struct python *p, const struct event_bound *e)
     uint8_t verdict = 0;
     if (known) return known;
     new = calloc(1, sizeof *new);
-    if (new && is_module(e, &found)) {
+    if (new &&is_module(e, &found)) {
         new->key = key;
         plain_stem(found.file, new->text, sizeof new->text);
         memcpy(new->called, found.name, sizeof new->called);
@@ -163,9 +164,14 @@ static struct module *judge(struct python *p, const struct event_bound *e)
 
 /* --- its names -------------------------------------------------------------------------------- */
 
-static void value_of(const struct object *object, const char *name, struct py_value *value)
+/* A page the process had not touched yet is not read by a probe, but by us. */
+static void value_of(const struct event_bound *e, const struct object *object, const char *name,
+                     struct py_value *value)
 {
-    pyvalue_of(object, value);
+    struct object named = *object;
+    if (object->address && !object->known && !*object->name)
+        pymodule_type((pid_t)e->pid, object->type, named.name, sizeof named.name);
+    pyvalue_of(&named, value);
     if (value->kind > FT_PY_KIND_none && plain_secret(name, strlen(name)))
         *value = (struct py_value){.kind = FT_PY_KIND_secret};
 }
@@ -194,7 +200,7 @@ static bool make_slot(struct output *o, struct name *n, const struct event_bound
     n->text_ref = ft_string(&o->writer, n->text, strlen(n->text), task);
     n->slot = ft_slot_new(&o->writer, task);
     if (!n->slot) return false;
-    value_of(&e->old, n->text, &old);
+    value_of(e, &e->old, n->text, &old);
     n->slot->module = n->module_ref;
     n->slot->name = n->text_ref;
     n->slot->old = pyvalue_bits(&o->writer, &old, task);
@@ -249,14 +255,15 @@ void python_bound(struct output *o, const struct event_bound *e, ft_ref task)
         ft_count_lost(&o->writer, FT_LOST_PYTHON, 1);
         return;
     }
-    value_of(&e->value, n->text, &n->last);
+    value_of(e, &e->value, n->text, &n->last);
     struct write w = {.task = task, .time = write_counter(o, e->head.ns)};
     const char *file = pylines_find(e, &w.line);
     w.file = file ? ft_string(&o->writer, file, strlen(file), task) : 0;
     w.bits = pyvalue_bits(&o->writer, &n->last, task);
     w.flags = e->flags & BOUND_AT_TOP ? FT_PY_BY_MODULE : 0;
     /* at its end an interpreter sets every global to None, from C: no write of the program's */
-    bool teardown = n->last.kind == FT_PY_KIND_none && e->flags & BOUND_FINALIZING && !(e->flags & BOUND_FRAME);
+    bool teardown =
+        n->last.kind == FT_PY_KIND_none && e->flags & BOUND_FINALIZING && !(e->flags & BOUND_FRAME);
     if (teardown) w.flags = FT_PY_TEARDOWN;
     tell_write(o, n, &w);
     if (teardown)
@@ -307,23 +314,28 @@ void python_over(struct output *o, uint32_t pid)
 
 /* --- what is not served ----------------------------------------------------------------------- */
 
-void python_looked(struct output *o, uint32_t pid, ft_ref task, const struct probes_python *found, bool begins)
+static bool is_wanted(void *context, const struct py_module *found)
+{
+    struct module module = {0};
+    plain_stem(*found->file ? found->file : "<string>", module.text, sizeof module.text);
+    memcpy(module.called, found->name, sizeof module.called);
+    return any_listed(context, &module);
+}
+
+void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns,
+                   const struct probes_python *found, bool begins)
 {
     const struct python *p = o->python;
     char text[sizeof found->path + sizeof found->why + 8];
     if (!p) return;
-    if (begins && p->wishes.c_globals) write_note(o, FT_NOTE_KERNEL_C_WATCH, NULL, task);
+    if (begins && p->wishes.c_globals) write_note(o, FT_NOTE_KERNEL_C_WATCH, NULL, task, ns);
     if (!found) return;
     if (*found->why) {
         snprintf(text, sizeof text, "%s: %s", found->path, found->why);
-        write_note(o, FT_NOTE_KERNEL_PYTHON, text, task);
+        write_note(o, FT_NOTE_KERNEL_PYTHON, text, task, ns);
         return;
     }
-    if (*p->wishes.unserved) {
-        snprintf(text, sizeof text, "not %s: longer than %d letters, not ASCII, or more than %d", p->wishes.unserved,
-                 NAME_ROOM - 1, WATCHES);
-        write_note(o, FT_NOTE_KERNEL_PYTHON, text, task);
-    }
-    if (found->fresh && pymodule_runs((pid_t)pid, found->runtime) != PY_NO)
-        write_note(o, FT_NOTE_KERNEL_PYTHON_LATE, NULL, task);
+    if (*p->wishes.unserved) write_note(o, FT_NOTE_KERNEL_NAME, p->wishes.unserved, task, ns);
+    if (found->fresh && pymodule_begun((pid_t)pid, found->runtime, is_wanted, o->python) != PY_NO)
+        write_note(o, FT_NOTE_KERNEL_PYTHON_LATE, NULL, task, ns);
 }

@@ -14,9 +14,9 @@ struct python_wishes {
     const char *list;                   /* "py:app.i;counter"; NULL: nothing is watched */
     struct watched_name names[WATCHES]; /* for the probes */
     unsigned count;
-    uint64_t lengths;      /* bit n: there is a name of n letters */
-    char unserved[256];    /* of Python's globals; "": all are served */
-    bool c_globals;        /* there are some in the list */
+    uint64_t lengths;   /* bit n: there is a name of n letters */
+    char unserved[256]; /* of Python's globals; "": all are served */
+    bool c_globals;     /* there are some in the list */
 };
 void python_wish(struct python_wishes *wishes, const char *list);
 
@@ -31,8 +31,10 @@ void python_bound(struct output *o, const struct event_bound *e, ft_ref task);
 void python_forked(struct output *o, uint32_t parent, uint64_t ns, ft_ref task);
 void python_over(struct output *o, uint32_t pid);
 
-/* A process the library is not in begins; or it has mapped a file that is a Python (where; else NULL). */
+/* At `ns` an image begins that the library is not in, or it has mapped a file: `found` is its Python, if any.
+ */
 struct probes_python;
-void python_looked(struct output *o, uint32_t pid, ft_ref task, const struct probes_python *found, bool begins);
+void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns,
+                   const struct probes_python *found, bool begins);
 
 #endif

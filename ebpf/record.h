@@ -127,18 +127,43 @@ struct event_mapped { /* a file was mapped to run code of it; only where Python'
 
 #define WATCHES     8
 #define NAME_ROOM   64 /* with a NUL */
-#define OBJECT_ROOM 160
+#define OBJECT_ROOM 400 /* a text of 80 letters, four bytes each */
 
 struct watched_name {
     char name[NAME_ROOM]; /* zero-filled */
     __u32 any;            /* every name */
 };
 
+/* clang-format off */
+/* The types that are known by their address. Their names lie in pages that a fork child may not have yet. */
+#define PYTHON_TYPES(X)                                                                          \
+    X(PyLong_Type) X(_PyNone_Type) X(PyBool_Type) X(PyFloat_Type) X(PyUnicode_Type)              \
+    X(PyBytes_Type) X(PyList_Type) X(PyTuple_Type) X(PyDict_Type) X(PySet_Type)                  \
+    X(PyFunction_Type) X(PyCFunction_Type) X(PyType_Type) X(PyModule_Type) X(PyCode_Type)
+enum python_type {
+#define X(symbol) IS_##symbol,
+    PYTHON_TYPES(X)
+#undef X
+    PYTHON_TYPE_COUNT
+};
+/* clang-format on */
+
+#define PYTHONS   32 /* files with one */
+#define PY_PLACES 3
+
+struct python_file { /* addresses in the ELF file; 0: none */
+    __u64 places[PY_PLACES];
+    __u64 runtime; /* _PyRuntime */
+    __u64 types[PYTHON_TYPE_COUNT];
+};
+#define PY_COOKIE(file, place, deletes) ((__u64)(file) << 8 | (place) << 1 | (deletes)) /* of a probe */
+
 struct object { /* the first bytes of a Python object, and of which type it is */
     __u64 address;  /* 0: there is none */
-    __u64 flags;    /* of its type */
-    __u32 size, pad; /* bytes that could be read */
-    char type[40];
+    __u64 type;      /* its address; 0: known */
+    __u64 flags;     /* of the type, if it is not known */
+    __u32 size, known; /* bytes that could be read; enum python_type + 1 */
+    char name[40];     /* of the type, if it is not known; "": it could not be read */
     char bytes[OBJECT_ROOM];
 };
 

@@ -24,14 +24,28 @@
 
 /* --- time ------------------------------------------------------------------------------------- */
 
+#define TRIES      5
+#define FIRST_LINE 5000000    /* ns */
+#define BASE_LINE  200000000u /* ns: a line through two points is as good as they are far apart */
+
+/* The closest of a few: we may be interrupted in between. */
 static struct pair pair_now(const struct output *o)
 {
-    struct pair pair;
-    ft_clock_pair(&o->writer, &pair.counter, &pair.ns);
-    return pair;
+    struct pair best = {0};
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < TRIES; i++) {
+        struct timespec ts;
+        uint64_t first = ft_now(&o->writer);
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        uint64_t last = ft_now(&o->writer);
+        if (last - first >= least) continue;
+        least = last - first;
+        best = (struct pair){first + least / 2, (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec};
+    }
+    return best;
 }
 
-/* Between the last two looks, where events come from; the same line before and after. */
+/* The line through a look some time ago and the last one; the same line before and after. */
 uint64_t write_counter(const struct output *o, uint64_t ns)
 {
     const struct pair *a = &o->before, *b = &o->now;
@@ -44,7 +58,10 @@ void write_tick(struct output *o)
 {
     struct pair pair = pair_now(o);
     if (pair.ns <= o->now.ns) return;
-    o->before = o->now;
+    if (pair.ns - o->middle.ns >= BASE_LINE) {
+        o->before = o->middle;
+        o->middle = pair;
+    }
     o->now = pair;
     if (pair.ns - o->clock_told < CLOCK_EVERY) return;
     struct ft_clock *record = ft_begin(&o->writer, FT_CLOCK, sizeof *record, 0);
@@ -123,19 +140,19 @@ static struct pending take(struct output *o, uint32_t tid, enum ft_kernel_call k
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 /* The library is not in it. What is mapped first: it may be gone when the probes are in. */
-static void look_at(struct output *o, uint64_t image, uint32_t pid, bool runs)
+static void look_at(struct output *o, uint64_t image, uint32_t pid, const char *exe, uint64_t ns, bool runs)
 {
     struct probes_python python;
     stacks_prepare(image, pid);
-    bool found = probes_look_at(o->probes, pid, runs, &python);
-    python_looked(o, pid, task_of(o, pid), found ? &python : NULL, true);
+    bool found = probes_look_at(o->probes, pid, exe, runs, &python);
+    python_looked(o, pid, task_of(o, pid), ns + 1, found ? &python : NULL, true);
 }
 
 static void mapped(struct output *o, const struct event_mapped *e)
 {
     struct probes_python python;
     if (o->probes && probes_look_at_mapped(o->probes, e->pid, e->address, &python))
-        python_looked(o, e->pid, task_of(o, e->pid), &python, false);
+        python_looked(o, e->pid, task_of(o, e->pid), e->head.ns, &python, false);
 }
 
 /* A process that runs already: what it runs, from /proc, as if it began now. */
@@ -153,7 +170,7 @@ static void found(struct output *o, const struct event_task *e, ft_ref by)
     record->argv = arguments;
     record->why = why;
     ft_commit(record);
-    if (why && o->probes) look_at(o, 0, e->pid, true);
+    if (why && o->probes) look_at(o, 0, e->pid, exe, e->head.ns, true);
 }
 
 /* A look around and a birth may tell of the same task: once is enough. */
@@ -181,7 +198,8 @@ static void task(struct output *o, const struct event_task *e)
     ft_commit(record);
     if (e->flags & CLONE_THREAD) return;
     if (e->how == FT_KERNEL_FOUND) found(o, e, k->task);
-    if (e->how == FT_KERNEL_BORN && !(e->flags & CLONE_VM)) python_forked(o, pid_by(o, e->head.tid), e->head.ns, task_of(o, e->head.tid));
+    if (e->how == FT_KERNEL_BORN && !(e->flags & CLONE_VM))
+        python_forked(o, pid_by(o, e->head.tid), e->head.ns, task_of(o, e->head.tid));
     o->alive++;
     o->began = true;
 }
@@ -206,7 +224,7 @@ static void exec(struct output *o, const struct event_exec *e)
     uint8_t yes = 1;
     uint64_t image = e->image; /* the event lies in the ring, which the kernel maps for reading */
     if (!why && o->covered >= 0) bpf_map_update_elem(o->covered, &image, &yes, BPF_ANY);
-    if (why && o->probes) look_at(o, e->image, e->head.tid, false);
+    if (why && o->probes) look_at(o, e->image, e->head.tid, *exe ? exe : e->path, e->head.ns, false);
 }
 
 static void ended(struct output *o, const struct event_exit *e)
@@ -339,10 +357,10 @@ void write_lost(struct output *o, enum ft_lost reason, uint64_t count)
     o->lost += count;
 }
 
-void write_note(struct output *o, enum ft_note_what what, const char *about, ft_ref task)
+void write_note(struct output *o, enum ft_note_what what, const char *about, ft_ref task, uint64_t ns)
 {
     ft_ref name = about ? text(o, about, strlen(about), task) : 0;
-    struct ft_note *record = begin(o, FT_NOTE, sizeof *record, task, pair_now(o).ns);
+    struct ft_note *record = begin(o, FT_NOTE, sizeof *record, task, ns);
     if (!record) return;
     record->what = what;
     record->text = name;
@@ -366,8 +384,8 @@ bool write_begin(struct output *o)
     if (o->known == MAP_FAILED) return false;
     o->writer.interned = o->interned;
     o->before = pair_now(o);
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* for a line through two points */
-    o->now = pair_now(o);
+    nanosleep(&(struct timespec){.tv_nsec = FIRST_LINE}, NULL); /* for a line through two points */
+    o->middle = o->now = pair_now(o);
     view(o, FT_KERNEL_VIEW_BEGIN);
     return true;
 }

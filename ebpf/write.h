@@ -33,14 +33,15 @@ struct pending {
 struct output {
     struct ft_writer writer;
     struct ft_interned interned[FT_INTERNED];
-    struct pair before, now; /* of the last two looks at the ring */
-    uint64_t clock_told;     /* ns: of the last FT_CLOCK */
-    struct known *known;     /* by tid */
-    int covered;             /* the map of images that have the library in them; -1: none */
-    uint64_t alive;          /* processes of the tree that have not ended */
-    bool began;              /* one was seen */
-    uint64_t lost;           /* told so far */
-    struct probes *probes;   /* probes for those the library is not in; NULL: none */
+    struct pair before, middle,
+        now;               /* of looks at the ring: now is the last, before at least BASE_LINE older */
+    uint64_t clock_told;   /* ns: of the last FT_CLOCK */
+    struct known *known;   /* by tid */
+    int covered;           /* the map of images that have the library in them; -1: none */
+    uint64_t alive;        /* processes of the tree that have not ended */
+    bool began;            /* one was seen */
+    uint64_t lost;         /* told so far */
+    struct probes *probes; /* probes for those the library is not in; NULL: none */
     struct pending pending[PENDING];
     struct python *python; /* watched globals of Python; NULL: none */
 };
@@ -58,8 +59,8 @@ void write_event(struct output *o, const void *event, size_t size);
 /* Events the kernel had no room for since the last call. */
 void write_lost(struct output *o, enum ft_lost reason, uint64_t count);
 
-/* About a task, 0: about all of it. text may be NULL. */
-void write_note(struct output *o, enum ft_note_what what, const char *text, ft_ref task);
+/* About a task (0: about all of it) at a moment of CLOCK_MONOTONIC. text may be NULL. */
+void write_note(struct output *o, enum ft_note_what what, const char *text, ft_ref task, uint64_t ns);
 
 /* The records' time for a moment of CLOCK_MONOTONIC. */
 uint64_t write_counter(const struct output *o, uint64_t ns);

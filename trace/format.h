@@ -307,9 +307,10 @@ struct ft_clock { /* head.time and this were read together */
     X(14, GREENLETS_TRACED, "the program set a greenlet.settrace() of its own: switches are not seen from then on") \
     X(15, PYTHON_UNREAD, "forked while another thread was in the middle of Python code: what containers held then is not known") \
     X(20, KERNEL_PROBE, "this kernel did not accept a probe: forktrace-ebpf saw nothing of its kind") \
-    X(21, KERNEL_PYTHON, "in a process the library is not in, writes to the globals of CPython 3.11 on x86-64 are seen only") \
-    X(22, KERNEL_PYTHON_LATE, "its Python ran already when the kernel's probes were on: earlier writes to globals were not seen") \
+    X(21, KERNEL_PYTHON, "probes see writes to globals of CPython 3.11 on x86-64 only") \
+    X(22, KERNEL_PYTHON_LATE, "it had begun when the probes came: earlier writes to globals were not seen") \
     X(23, KERNEL_C_WATCH, "C globals are not watched in a process the library is not in") \
+    X(24, KERNEL_NAME, "not followed by probes, which take 8 names of up to 63 ASCII letters") \
     X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed") \
     X(40, WATCH_MACHINE, "C globals are watched by patching on x86-64 only: not on this machine yet") \
     X(41, WATCH_FINDER, "forktrace-watch, which finds the stores to C globals, cannot be run here: none is watched") \

@@ -50,7 +50,8 @@ static bool about_python(unsigned what)
 /* Of processes only the kernel saw: what it does not see there. */
 static bool about_probes(unsigned what)
 {
-    return what == FT_NOTE_KERNEL_PYTHON || what == FT_NOTE_KERNEL_PYTHON_LATE || what == FT_NOTE_KERNEL_C_WATCH;
+    return what == FT_NOTE_KERNEL_PYTHON || what == FT_NOTE_KERNEL_PYTHON_LATE || what == FT_NOTE_KERNEL_C_WATCH ||
+           what == FT_NOTE_KERNEL_NAME;
 }
 
 /* Written once in an address space: it holds in children forked from there, too (coverage_inherit). */

@@ -27,7 +27,7 @@ event_id event_add(struct build *b, const struct item *it, enum event_type type)
         .child = NONE,
         .image = task->image,
         .type = type,
-        .flags = it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0,
+        .flags = (it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0) | (task->kernel ? EVENT_KERNEL : 0),
     };
     /* What follows a daemon() that returned to its caller; its atfork handlers run before that. */
     if (type != EVENT_ATFORK && type != EVENT_LOCK_HELD) b->threads[task->thread].daemon = NONE;

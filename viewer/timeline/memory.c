@@ -86,7 +86,7 @@ const char *build_string_once(struct build *b, ft_ref ref)
 
 char *build_format(struct build *b, const char *format, ...)
 {
-    char text[256];
+    char text[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
