@@ -166,6 +166,9 @@ int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
     }
     in->knot_at = low;
     const struct ft_pair *a = in->knots + low, *b = in->knots + high;
-    unsigned __int128 part = (unsigned __int128)(counter - a->counter) * (b->monotonic - a->monotonic);
-    return (int64_t)(a->monotonic + (uint64_t)(part / (b->counter - a->counter)));
+    uint64_t ticks = counter - a->counter, ns = b->monotonic - a->monotonic, part;
+    if (!__builtin_mul_overflow(ticks, ns,
+                                &part)) /* knots are close, mostly: the long division costs 10 times this */
+        return (int64_t)(a->monotonic + part / (b->counter - a->counter));
+    return (int64_t)(a->monotonic + (uint64_t)((unsigned __int128)ticks * ns / (b->counter - a->counter)));
 }

@@ -21,9 +21,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define CHUNK 255u /* copies per piece of memory */
+#define CHUNK 63u        /* copies per piece of memory */
+#define LARGE (2u << 20) /* later pieces: what a large page holds */
 
 struct word {
     uint16_t size;
@@ -132,10 +134,13 @@ static struct ft_page *new_page(struct ft_reading *in)
 {
     if (!in->chunk_left) {
         void *chunk = NULL; /* the first page of a chunk only holds the link */
-        if (posix_memalign(&chunk, FT_PAGE, (size_t)(CHUNK + 1) * FT_PAGE)) return NULL;
+        bool large = in->chunks;
+        size_t size = large ? LARGE : (CHUNK + 1) * FT_PAGE;
+        if (posix_memalign(&chunk, large ? LARGE : FT_PAGE, size)) return NULL;
+        if (large) madvise(chunk, size, MADV_HUGEPAGE); /* a page fault for 512 copies: it may say no */
         *(void **)chunk = in->chunks;
         in->chunks = chunk;
-        in->chunk_left = CHUNK;
+        in->chunk_left = (unsigned)(size / FT_PAGE - 1);
     }
     return (struct ft_page *)in->chunks + in->chunk_left--;
 }

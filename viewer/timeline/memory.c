@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "build.h"
 
@@ -15,11 +16,27 @@ struct block {
     _Alignas(16) char bytes[];
 };
 
+#define LARGE ((size_t)8 << 20)
+#define PAGE  ((uintptr_t)4096)
+
+/*
+ * Page faults are much of the time it takes to fill a large array. The kernel may say no. It is all of the
+ * mapping that glibc made for it, to the page: mremap, by which realloc grows it without copying, fails on
+ * part of one.
+ */
+static void use_large_pages(void *array, size_t bytes)
+{
+    uintptr_t start = (uintptr_t)array & -PAGE, end = ((uintptr_t)array + bytes + PAGE - 1) & -PAGE;
+    madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
+
 void *build_grow(struct build *b, void *array, size_t count, size_t size)
 {
     if (count & (count - 1)) return array; /* full only at powers of two */
-    array = reallocarray(array, count ? count * 2 : 1, size);
+    size_t room = count ? count * 2 : 1;
+    array = reallocarray(array, room, size);
     if (!array) longjmp(b->no_memory, 1);
+    if (room * size >= LARGE) use_large_pages(array, room * size);
     return array;
 }
 
