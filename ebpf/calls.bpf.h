@@ -26,18 +26,11 @@ struct {
     __type(value, __u8);
 } covered SEC(".maps");
 
-struct call { /* that has not returned */
-    __u64 since;
-    __u64 old;     /* handler or mask */
-    __u64 address; /* of the futex */
-    __u32 number, argument;
-};
-
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 32768);
     __type(key, __u64); /* pid_tgid */
-    __type(value, struct call);
+    __type(value, struct system_call);
 } calls SEC(".maps");
 
 const volatile __u64 wait_threshold = 100000000; /* ns */
@@ -63,11 +56,13 @@ int BPF_PROG(entered, struct pt_regs *regs, long number)
     if (!is_wanted(number)) return 0;
     const struct task_struct *task = (const void *)bpf_get_current_task();
     if (!is_watched() || IS_FOREIGN_CALL(task)) return 0;
-    struct call call = {.number = (__u32)number};
+    struct system_call call = {.number = (__u32)number};
     if (number == __NR_futex) {
         __u32 operation = ARGUMENT2(regs) & FUTEX_OPERATION;
         if (operation > 31 || !(FUTEX_WAITS >> operation & 1)) return 0;
         call.address = ARGUMENT1(regs);
+        call.timed = ARGUMENT4(regs) != 0;
+        call.tid = tid_of(task);
         call.since = bpf_ktime_get_ns();
     } else if (number == __NR_mmap) {
         if (!(ARGUMENT3(regs) & PROT_EXEC) || (int)ARGUMENT5(regs) < 0) return 0;
@@ -87,7 +82,7 @@ int BPF_PROG(entered, struct pt_regs *regs, long number)
     return 0;
 }
 
-static __always_inline void tell_sigaction(const struct task_struct *task, const struct call *call)
+static __always_inline void tell_sigaction(const struct task_struct *task, const struct system_call *call)
 {
     const struct k_sigaction *action = action_of(task, call->argument);
     __u64 new = (__u64)BPF_CORE_READ(action, sa.sa_handler);
@@ -102,7 +97,7 @@ static __always_inline void tell_sigaction(const struct task_struct *task, const
     end(e, false);
 }
 
-static __always_inline void tell_sigmask(const struct task_struct *task, const struct call *call)
+static __always_inline void tell_sigmask(const struct task_struct *task, const struct system_call *call)
 {
     __u64 new = BPF_CORE_READ(task, blocked.sig[0]);
     if (new == call->old) return;
@@ -115,14 +110,26 @@ static __always_inline void tell_sigmask(const struct task_struct *task, const s
     end(e, false);
 }
 
-static __always_inline void tell_wait(const struct task_struct *task, const struct call *call)
+static __always_inline void tell_wait(const struct task_struct *task, const struct system_call *call, bool unfinished)
 {
     if (bpf_ktime_get_ns() - call->since < wait_threshold) return;
     struct event_wait *e = begin(EVENT_WAIT, tid_of(task), sizeof *e);
     if (!e) return;
     e->since = call->since;
     e->address = call->address;
+    e->timed = call->timed;
+    e->unfinished = unfinished;
     end(e, false);
+}
+
+/* A thread that is killed in a call does not return from it. */
+static __always_inline void forget_call(const struct task_struct *task)
+{
+    __u64 who = bpf_get_current_pid_tgid();
+    const struct system_call *call = bpf_map_lookup_elem(&calls, &who);
+    if (!call) return;
+    if (call->number == __NR_futex) tell_wait(task, call, true);
+    bpf_map_delete_elem(&calls, &who);
 }
 
 static __always_inline void tell_mapped(const struct task_struct *task, long address)
@@ -142,11 +149,11 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(returned, struct pt_regs *regs, long result)
 {
     __u64 who = bpf_get_current_pid_tgid();
-    const struct call *call = bpf_map_lookup_elem(&calls, &who);
+    const struct system_call *call = bpf_map_lookup_elem(&calls, &who);
     if (!call) return 0;
     const struct task_struct *task = (const void *)bpf_get_current_task();
     if (call->number == __NR_futex)
-        tell_wait(task, call);
+        tell_wait(task, call, false);
     else if (call->number == __NR_mmap)
         tell_mapped(task, result);
     else if (!result && call->number == __NR_rt_sigaction)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "probes.h"
@@ -18,7 +19,9 @@
 #include "record.h"
 #include "stacks.h"
 
-#define ROUNDS 64 /* of looking around: each goes one generation further at least */
+#define WAITS      1024       /* looked up at once */
+#define SCAN_EVERY 100000000u /* ns */
+#define ROUNDS     64 /* of looking around: each goes one generation further at least */
 
 static bool talkative;
 
@@ -92,7 +95,7 @@ static int load(struct follow *f, const struct follow_wishes *wishes, const stru
 
 int follow_open(struct follow *f, struct output *output, const struct follow_wishes *wishes)
 {
-    *f = (struct follow){.output = output};
+    *f = (struct follow){.output = output, .wait_ns = wishes->wait_ms * 1000000ull};
     talkative = wishes->verbose;
     libbpf_set_print(speak);
     bool multi = !wishes->one_by_one && probes_multi_here();
@@ -179,11 +182,31 @@ static void tell_lost(struct follow *f)
     }
 }
 
+/* Waits that last, by threads the library is not in: a thread that waits for ever tells of nothing itself. */
+static void look_for_waits(struct follow *f)
+{
+    static uint64_t keys[WAITS];
+    static struct system_call calls[WAITS];
+    uint64_t now = f->output->now.ns;
+    uint32_t at, count, fd = (uint32_t)bpf_map__fd(f->bpf->maps.calls);
+    if (now - f->scanned < SCAN_EVERY) return;
+    f->scanned = now;
+    for (bool first = true, more = true; more; first = false) {
+        count = WAITS;
+        more = !bpf_map_lookup_batch((int)fd, first ? NULL : &at, &at, keys, calls, &count, NULL);
+        if (!more && errno != ENOENT) return;
+        for (uint32_t i = 0; i < count; i++)
+            if (calls[i].number == SYS_futex && now > calls[i].since && now - calls[i].since >= f->wait_ns)
+                write_waiting(f->output, &calls[i]);
+    }
+}
+
 int follow_look(struct follow *f)
 {
     write_tick(f->output);
     int done = ring_buffer__consume(f->ring);
     tell_lost(f);
+    look_for_waits(f);
     return done < 0 ? done : 0;
 }
 

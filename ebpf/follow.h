@@ -17,6 +17,8 @@ struct follow {
     struct python *python;
     struct output *output;
     uint64_t lost[2]; /* told so far, by enum lost_why */
+    uint64_t wait_ns; /* shorter waits are not told */
+    uint64_t scanned; /* ns: when waits that last were looked for */
 };
 
 /* Load and attach: from then on nothing of the tree is missed, once it has a root. */

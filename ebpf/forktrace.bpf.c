@@ -152,6 +152,7 @@ int exited(unsigned long long *context)
     const struct task_struct *task = (const void *)bpf_get_current_task();
     struct member *member = member_of(task);
     if (!member) return 0;
+    forget_call(task);
     struct event_exit *e = begin(EVENT_EXIT, tid_of(task), sizeof *e);
     if (!e) return 0;
     const struct signal_struct *signal = BPF_CORE_READ(task, signal);

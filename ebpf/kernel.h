@@ -117,11 +117,12 @@ struct bpf_iter__task {
 
 #if defined __x86_64__
 struct pt_regs {
-    unsigned long di, si, dx, cx, r8, ip, sp, bp, bx, r12, r13, r14, r15;
+    unsigned long di, si, dx, cx, r8, r10, ip, sp, bp, bx, r12, r13, r14, r15;
 };
 #define ARGUMENT1(regs) BPF_CORE_READ(regs, di)
 #define ARGUMENT2(regs) BPF_CORE_READ(regs, si)
 #define ARGUMENT3(regs) BPF_CORE_READ(regs, dx)
+#define ARGUMENT4(regs) BPF_CORE_READ(regs, r10)
 #define ARGUMENT5(regs) BPF_CORE_READ(regs, r8)
 #define IS_FOREIGN_CALL(task)                                                     \
     (BPF_CORE_READ(task, thread_info.status) & 2) /* TS_COMPAT: of the 32-bit ABI \
@@ -133,6 +134,7 @@ struct pt_regs {
 #define ARGUMENT1(of)         BPF_CORE_READ(of, regs[0])
 #define ARGUMENT2(of)         BPF_CORE_READ(of, regs[1])
 #define ARGUMENT3(of)         BPF_CORE_READ(of, regs[2])
+#define ARGUMENT4(of)         BPF_CORE_READ(of, regs[3])
 #define ARGUMENT5(of)         BPF_CORE_READ(of, regs[4])
 #define IS_FOREIGN_CALL(task) (BPF_CORE_READ(task, thread_info.flags) >> 22 & 1) /* TIF_32BIT */
 #endif

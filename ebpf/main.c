@@ -131,17 +131,28 @@ static void set_signals(bool with_forktrace)
     sigaction(SIGPIPE, &action, NULL);
 }
 
-static void wait_for_end(struct follow *f, const struct request *r)
+/* Told to stop by forktrace. If it is gone, killed, the tree is not: then we stay to the end, like -p. */
+static bool is_told(struct request *r)
+{
+    char byte;
+    ssize_t n = read(r->stop, &byte, 1);
+    if (n) return n == 1;
+    r->stop = -1;
+    set_signals(false);
+    return false;
+}
+
+static void wait_for_end(struct follow *f, struct request *r)
 {
     while (!told_to_stop && !follow_over(f)) {
         struct pollfd fds[] = {{follow_fd(f), POLLIN, 0}, {r->stop, POLLIN, 0}};
         if (poll(fds, 2, LOOK_EVERY) < 0 && errno != EINTR) break;
-        if (follow_look(f) < 0 || fds[1].revents) break;
+        if (follow_look(f) < 0 || (fds[1].revents && is_told(r))) break;
     }
     follow_look(f);
 }
 
-static int follow(const struct request *r)
+static int follow(struct request *r)
 {
     struct follow f;
     int error = follow_open(&f, &output, &r->wishes);

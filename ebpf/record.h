@@ -101,6 +101,16 @@ struct event_sigmask {
 struct event_wait {
     struct event head;
     __u64 since, address;
+    __u32 timed;      /* it has a time limit */
+    __u32 unfinished; /* the thread ends in it */
+};
+
+struct system_call { /* that has not returned: the map `calls` */
+    __u64 since;
+    __u64 old;     /* handler or mask */
+    __u64 address; /* of the futex */
+    __u32 number, argument;
+    __u32 tid, timed;
 };
 
 #define CALL_STACK 8192 /* of the stack that is copied, in pieces: it may end sooner */

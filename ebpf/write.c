@@ -194,7 +194,7 @@ static void task(struct output *o, const struct event_task *e)
     record->origin = call.origin;
     record->function = call.function;
     record->call = call.call;
-    *k = (struct known){ft_ref_of(record), e->pid, e->start};
+    *k = (struct known){.task = ft_ref_of(record), .pid = e->pid, .start = e->start};
     ft_commit(record);
     if (e->flags & CLONE_THREAD) return;
     if (e->how == FT_KERNEL_FOUND) found(o, e, k->task);
@@ -305,13 +305,42 @@ static void blocked(struct output *o, const struct event_sigmask *e)
     ft_commit(record);
 }
 
+/* Shown while it lasts; if its thread ends in it, for ever. */
+void write_waiting(struct output *o, const struct system_call *call)
+{
+    struct known *k = known(o, call->tid);
+    uint64_t since = write_counter(o, call->since);
+    if (!k || !k->task || (k->waiting && k->waiting->address == call->address && k->waiting_since == call->since))
+        return;
+    if (!k->waiting) k->waiting = ft_slot_new(&o->writer, k->task);
+    if (!k->waiting) return;
+    ft_slot_clear(k->waiting);
+    k->waiting->address = call->address;
+    k->waiting->kind = FT_WAIT_futex;
+    k->waiting->timed = call->timed ? FT_TIMED : FT_UNTIMED;
+    k->waiting_since = call->since;
+    ft_slot_set(k->waiting, FT_WAIT_SLOT, k->task, since);
+}
+
 static void waited(struct output *o, const struct event_wait *e)
 {
+    struct known *k = known(o, e->head.tid);
+    if (e->unfinished) {
+        write_waiting(o, &(struct system_call){
+                             .since = e->since, .address = e->address, .tid = e->head.tid, .timed = e->timed});
+        if (k) k->waiting = NULL;
+        return;
+    }
+    if (k && k->waiting) {
+        ft_slot_free(k->waiting);
+        k->waiting = NULL;
+    }
     struct ft_wait *record = begin(o, FT_WAIT, sizeof *record, task_of(o, e->head.tid), e->head.ns);
     if (!record) return;
     record->since = write_counter(o, e->since);
     record->address = e->address;
     record->kind = FT_WAIT_futex;
+    record->timed = e->timed ? FT_TIMED : FT_UNTIMED;
     ft_commit(record);
 }
 

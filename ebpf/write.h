@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "record.h"
 #include "trace/writer.h"
 
 struct pair { /* the counter of the records and CLOCK_MONOTONIC at one moment */
@@ -18,6 +19,8 @@ struct known { /* a task by its tid */
     ft_ref task;
     uint32_t pid;
     uint64_t start;
+    struct ft_wait_slot *waiting; /* NULL: for nothing, or not for long */
+    uint64_t waiting_since;
 };
 
 /* A function that was entered and has not yet become what it asks for. */
@@ -55,6 +58,9 @@ void write_tick(struct output *o);
 
 /* One event (record.h) of the ring; a nonsensical one is left out. */
 void write_event(struct output *o, const void *event, size_t size);
+
+/* A wait for a futex that lasts: its call has not returned. */
+void write_waiting(struct output *o, const struct system_call *call);
 
 /* Events the kernel had no room for since the last call. */
 void write_lost(struct output *o, enum ft_lost reason, uint64_t count);

@@ -85,6 +85,11 @@ int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer,
 
 void ebpf_stop(struct ebpf *e)
 {
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    sigaction(SIGPIPE, &ignore, &before); /* it may be gone */
+    ssize_t n = write(e->stop, "1", 1);   /* without, it takes us for killed, and stays until the tree ends */
+    (void)n;
+    sigaction(SIGPIPE, &before, NULL);
     close(e->stop);
     reap(e);
 }

@@ -34,7 +34,7 @@ static struct event *wait_event(struct build *b, const struct item *it, uint32_t
     e = event_add(b, it, EVENT_LOCK_WAIT);
     struct event *event = &b->t->events[e];
     b->threads[thread].wait = e;
-    event->flags = 0;
+    event->flags &= EVENT_KERNEL;
     event->duration = -1;
     event->child = owner(b, event->process, owner_tid);
     return event;
@@ -54,7 +54,7 @@ void waits_wait(struct build *b, const struct item *it)
 void waits_slot(struct build *b, const struct item *it)
 {
     struct event *event = wait_event(b, it, FT_GET(wait_slot, it->record).owner_tid);
-    event->flags = EVENT_UNFINISHED;
+    event->flags |= EVENT_UNFINISHED;
     event->record = it->record;
 }
 
