@@ -110,7 +110,8 @@ static __always_inline void tell_sigmask(const struct task_struct *task, const s
     end(e, false);
 }
 
-static __always_inline void tell_wait(const struct task_struct *task, const struct system_call *call, bool unfinished)
+static __always_inline void tell_wait(const struct task_struct *task, const struct system_call *call,
+                                      bool unfinished)
 {
     if (bpf_ktime_get_ns() - call->since < wait_threshold) return;
     struct event_wait *e = begin(EVENT_WAIT, tid_of(task), sizeof *e);

@@ -21,7 +21,7 @@
 
 #define WAITS      1024       /* looked up at once */
 #define SCAN_EVERY 100000000u /* ns */
-#define ROUNDS     64 /* of looking around: each goes one generation further at least */
+#define ROUNDS     64         /* of looking around: each goes one generation further at least */
 
 static bool talkative;
 

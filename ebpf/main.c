@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "follow.h"
@@ -67,6 +69,24 @@ static int check_owner(uint32_t pid)
     return 0;
 }
 
+/* Of the two it needs; the older CAP_SYS_ADMIN holds both. "": none. */
+static const char *missing_rights(void)
+{
+    char line[128];
+    unsigned long long rights = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof line, status)) sscanf(line, "CapEff: %llx", &rights);
+    if (status) fclose(status);
+    bool bpf = rights & 1ull << CAP_BPF, perfmon = rights & 1ull << CAP_PERFMON;
+    if (rights & 1ull << CAP_SYS_ADMIN || (bpf && perfmon)) return "";
+    return bpf       ? "CAP_PERFMON is missing"
+           : perfmon ? "CAP_BPF is missing"
+                     : "CAP_BPF and CAP_PERFMON are missing";
+}
+
+/* It was given them, and they do not count: no_new_privs, or mounted nosuid. */
+static bool has_file_rights(const char *self) { return getxattr(self, "security.capability", NULL, 0) > 0; }
+
 static int explain(int error)
 {
     char self[PATH_MAX] = "forktrace-ebpf";
@@ -80,14 +100,23 @@ static int explain(int error)
         return fail("the kernel did not take the probes: %s: --verbose tells more; the preloaded library "
                     "records without them: leave out --ebpf",
                     strerror(-error));
-    if (!geteuid())
+    const char *missing = missing_rights();
+    if (!*missing)
         return fail(
-            "root may not load BPF programs here (a container, or the kernel is locked down): leave out "
-            "--ebpf");
-    return fail(
-        "it may not look into the kernel: run it as root, or once: sudo setcap cap_bpf,cap_perfmon=ep %s; "
-        "or leave out --ebpf",
-        self);
+            "the kernel lets nobody load BPF programs (it is locked down, or this is a container whose "
+            "bpf() is filtered): leave out --ebpf");
+    if (!geteuid())
+        return fail("it may not look into the kernel: %s, though it runs as root: give them to the container "
+                    "(docker run --cap-add BPF --cap-add PERFMON), or leave out --ebpf",
+                    missing);
+    if (has_file_rights(self))
+        return fail(
+            "it may not look into the kernel: %s: those of %s do not all count here (too few, no_new_privs, "
+            "or its file system is mounted nosuid): run it as root, or leave out --ebpf",
+            missing, self);
+    return fail("it may not look into the kernel: %s: run it as root, or once: sudo setcap "
+                "cap_bpf,cap_perfmon=ep %s; or leave out --ebpf",
+                missing, self);
 }
 
 /* Nothing is followed: the tree has no root. */

@@ -201,7 +201,7 @@ static void probe_python(struct probes *c, struct file *file, const char *path)
     if (bpf_map_update_elem(c->pythons, &number, &p->file, BPF_ANY)) /* PYTHONS of them */
         snprintf(p->why, sizeof p->why, "more interpreters than there is room for");
     else if (!attach(c, c->python, path, p->offsets, cookies, p->count))
-        snprintf(p->why, sizeof p->why, "the kernel did not take the probes");
+        snprintf(p->why, sizeof p->why, "the kernel took no probes (before Linux 6.6 they need CAP_SYS_ADMIN)");
     else
         c->python_count++;
 }

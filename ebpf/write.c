@@ -310,7 +310,8 @@ void write_waiting(struct output *o, const struct system_call *call)
 {
     struct known *k = known(o, call->tid);
     uint64_t since = write_counter(o, call->since);
-    if (!k || !k->task || (k->waiting && k->waiting->address == call->address && k->waiting_since == call->since))
+    if (!k || !k->task ||
+        (k->waiting && k->waiting->address == call->address && k->waiting_since == call->since))
         return;
     if (!k->waiting) k->waiting = ft_slot_new(&o->writer, k->task);
     if (!k->waiting) return;
@@ -326,8 +327,9 @@ static void waited(struct output *o, const struct event_wait *e)
 {
     struct known *k = known(o, e->head.tid);
     if (e->unfinished) {
-        write_waiting(o, &(struct system_call){
-                             .since = e->since, .address = e->address, .tid = e->head.tid, .timed = e->timed});
+        write_waiting(o,
+                      &(struct system_call){
+                          .since = e->since, .address = e->address, .tid = e->head.tid, .timed = e->timed});
         if (k) k->waiting = NULL;
         return;
     }

@@ -120,7 +120,7 @@ static void check_btf(void)
     doctor_say(OPINION_GOOD, "BTF", NULL, "this kernel describes itself");
     doctor_say(multi ? OPINION_GOOD : OPINION_HINT, "uprobe_multi",
                multi ? NULL
-                     : "it is there from 6.6 on: without it probes in programs go away slowly, one by one",
+                     : "it is there from 6.6 on: without it probes in programs go away slowly, one by one, and need CAP_SYS_ADMIN",
                multi ? "probes in programs come and go all at once" : "this kernel does not have it");
 }
 
