@@ -12,6 +12,7 @@
 #include <threads.h>
 #include <time.h>
 
+#include "preload/python/python.h"
 #include "waiting.h"
 
 static void begin(enum ft_timed timed, const void *cond, const void *mutex, uint64_t site)
@@ -47,6 +48,13 @@ HOOK(int, pthread_cond_clockwait,
 {
     begin(FT_TIMED, cond, mutex, SITE());
     return end(REAL(pthread_cond_clockwait)(cond, mutex, clock, until), ETIMEDOUT);
+}
+
+/* Default: GLIBC_2.3.2's, as above. */
+HOOK(int, pthread_cond_signal, (pthread_cond_t * cond))
+{
+    python_signals(cond);
+    return REAL(pthread_cond_signal)(cond);
 }
 
 HOOK(int, cnd_wait, (cnd_t * cond, mtx_t *mutex))

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "preload/held.h"
-#include "preload/python/dictwatch.h"
 #include "preload/python/slot.h"
 #include "preload/python/spot.h"
 
@@ -80,7 +79,7 @@ static bool ending(const void *state)
     const void *interpreter = py_read(state, python.layout->ts_interp);
     if (python.finalizing()) return true;
     if (python.layout->version == 0x030b) return py_read32(interpreter, INTERP_FINALIZING_311);
-    return !dictwatch_main(interpreter);
+    return interpreter != python.PyInterpreterState_Main();
 }
 
 /*

@@ -36,7 +36,6 @@ typedef int (*function_callback)(int event, void *function, void *value);
     X(int, PyDict_ClearWatcher, (int watcher))                  \
     X(int, PyDict_Watch, (int watcher, void *dict))             \
     X(int, PyFunction_AddWatcher, (function_callback callback)) \
-    X(void *, PyInterpreterState_Main, (void))                  \
     X(int64_t, PyInterpreterState_GetID, (void *interpreter))   \
     X(void *, PyImport_GetModuleDict, (void))                   \
     X(void *, PyModule_GetDict, (void *module))
@@ -56,11 +55,6 @@ static struct interpreter {
 } interpreters[INTERPRETERS];
 static unsigned interpreter_count;
 const void *dictwatch_met;
-
-bool dictwatch_main(const void *interpreter)
-{
-    return !api.PyInterpreterState_Main || interpreter == api.PyInterpreterState_Main();
-}
 
 static const void *interpreter_now(void) { return py_read(python.current(), python.layout->ts_interp); }
 
@@ -114,6 +108,9 @@ static void meet_modules(void)
 static void ended(void)
 {
     interpreter_count = 0;
+    python.gil = NULL;
+    python_gil_given = NULL;
+    modules_over();
     dictwatch_met = &dictwatch_met; /* not any's address */
 }
 
@@ -159,8 +156,12 @@ static int take_watchers(void)
 static bool shares_gil(const void *state)
 {
     int32_t at = python.layout->interp_gil;
-    const void *main = api.PyInterpreterState_Main();
-    return main && py_read(state, at) == py_read(main, at);
+    const void *main = python.PyInterpreterState_Main();
+    const char *gil = main ? py_read(main, at) : NULL;
+    if (!gil || py_read(state, at) != gil) return false;
+    python.gil = gil;
+    python_gil_given = gil + GIL_CONDITION;
+    return true;
 }
 
 void dictwatch_meet(const void *state)
@@ -183,12 +184,12 @@ void dictwatch_meet(const void *state)
     dictwatch_met = interpreter;
 }
 
-void dictwatch_start(const struct link_map *map)
+bool dictwatch_start(const struct link_map *map)
 {
     /* without MADV_WIPEONFORK (4.14) we could not tell whose a slot is */
     if ((uintptr_t)self_alive & (FT_PAGE - 1)) {
         self_note(FT_NOTE_PYTHON_UNPATCHED, "on Linux before 4.14");
-        return;
+        return false;
     }
     bool all = (api.PyModule_Type = elf_symbol(map, "PyModule_Type")) && value_init(map) && modules_init(map);
 #define X(result, name, parameters) all = (api.name = (result(*) parameters)elf_symbol(map, #name)) && all;
@@ -198,4 +199,5 @@ void dictwatch_start(const struct link_map *map)
         ended();
     else
         self_note(FT_NOTE_PYTHON_UNPATCHED, "built without dict watchers");
+    return all;
 }

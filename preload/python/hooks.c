@@ -48,6 +48,12 @@ void python_delete(const void *dict, const void *key)
 static struct patch_set patches;
 static bool pending;
 
+/* From 3.12 on that costs no more than the last picture. */
+static void unpatched(const char *why)
+{
+    if (python.layout->version == 0x030b) self_note(FT_NOTE_PYTHON_UNPATCHED, why);
+}
+
 /*
  * Nobody else may be in the functions that are patched: no other thread is
  * there, or the GIL keeps them out. Until then nothing is watched.
@@ -57,14 +63,35 @@ void globals_arm(void)
     if (likely(!__atomic_load_n(&pending, __ATOMIC_ACQUIRE)) || self.vforked || self_shared_tls) return;
     bool alone = patch_alone();
     if (!alone && !py_holds_gil()) {
-        self_note(FT_NOTE_PYTHON_UNPATCHED, "not before a thread that holds the GIL calls us");
+        unpatched("not before a thread that holds the GIL calls us");
         return;
     }
     if (!__atomic_exchange_n(&pending, false, __ATOMIC_ACQ_REL)) return;
-    if (!patch_commit(&patches, alone)) self_note(FT_NOTE_PYTHON_UNPATCHED, "its code cannot be written to");
+    if (!patch_commit(&patches, alone)) unpatched("its code cannot be written to");
+}
+
+static void arm_soon(void)
+{
+    __atomic_store_n(&pending, true, __ATOMIC_RELEASE);
+    globals_arm();
 }
 
 #if defined __x86_64__
+static bool prepare_end(const struct patch_object *object, const struct link_map *map)
+{
+    const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx");
+    return finalize &&
+           patch_prepare(&patches, object, finalize, &stub_plain, (void *)python_entry_finalize,
+                         &python_back_finalize);
+}
+
+/* CPython 3.12 and later: nothing but the last picture depends on it. */
+static void start_later(const struct link_map *map, const void *start)
+{
+    struct patch_object object;
+    if (patch_object(&object, map, start) && prepare_end(&object, map)) arm_soon();
+}
+
 static bool prepare(const struct patch_object *object, const struct link_map *map)
 {
     const uint8_t *inserts[4],
@@ -72,10 +99,7 @@ static bool prepare(const struct patch_object *object, const struct link_map *ma
         *delete = elf_symbol(map, "PyDict_DelItem"), *eval = elf_symbol(map, "PyEval_EvalCode");
     if (!set || !hashed || !delete || !eval || patch_tails(object, set, hashed, inserts, 4) != 2)
         return false;
-    const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx"); /* not vital */
-    if (finalize)
-        patch_prepare(&patches, object, finalize, &stub_plain, (void *)python_entry_finalize,
-                      &python_back_finalize);
+    prepare_end(object, map);
     const uint8_t *release = elf_symbol(map, "PyEval_SaveThread");
     if (release)
         patch_prepare(&patches, object, release, &stub_plain, (void *)python_entry_release,
@@ -107,10 +131,10 @@ static void start_311(const struct link_map *map, const void *start)
         self_note(FT_NOTE_PYTHON_UNPATCHED, NULL);
         return;
     }
-    __atomic_store_n(&pending, true, __ATOMIC_RELEASE);
-    globals_arm();
+    arm_soon();
 }
 #else
+static void start_later(const struct link_map *map, const void *start) {}
 static void start_311(const struct link_map *map, const void *start)
 {
     self_note(FT_NOTE_PYTHON_UNPATCHED, "those of CPython 3.11 only on x86-64");
@@ -121,6 +145,6 @@ void globals_start(const struct link_map *map, const void *start)
 {
     if (python.layout->version == 0x030b)
         start_311(map, start);
-    else
-        dictwatch_start(map);
+    else if (dictwatch_start(map))
+        start_later(map, start);
 }

@@ -81,6 +81,9 @@ enum {
     MA_VALUES = 40
 };
 
+/* struct _gil_runtime_state of 3.12 and later */
+enum { GIL_LOCKED = 16, GIL_CONDITION = 32 };
+
 /* The layout of this version, whose _PyRuntime is `runtime` (NULL: not exported); or NULL and *why. */
 const struct py_layout *py_layout_of(uint32_t version, const void *runtime, const char **why);
 

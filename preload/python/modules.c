@@ -20,7 +20,7 @@ bool modules_all;
 uint16_t python_modules[MODULE_BUCKETS];
 static struct module modules[MODULES];
 static unsigned module_count;
-static const void *first_table; /* sys.modules when the first of them was met: the interpreter keeps it */
+static const void *main_table; /* sys.modules of the main interpreter, which keeps it */
 
 static void *(*get_known_hash)(void *dict, void *key, int64_t hash);
 
@@ -111,7 +111,7 @@ void module_gone(const void *dict)
 void modules_each(void (*visit)(struct module *module, ft_ref task), ft_ref task)
 {
     struct dict_entries entries;
-    const void *table = python.current() ? python.PySys_GetObject("modules") : first_table;
+    const void *table = python.current() ? python.PySys_GetObject("modules") : main_table;
     if (!py_is(table, python.PyDict_Type) || !dict_entries_of(py_read(table, MA_KEYS), &entries)) return;
     for (uint32_t i = 0; i < entries.count; i++) {
         const void *object = dict_entry(&entries, i)->value;
@@ -121,6 +121,8 @@ void modules_each(void (*visit)(struct module *module, ft_ref task), ft_ref task
         if (module) visit(module, task);
     }
 }
+
+void modules_over(void) { main_table = NULL; }
 
 void module_renamed(struct module *module, const void *name_object)
 {
@@ -154,7 +156,9 @@ void python_eval(const void *code, const void *globals, const void *locals)
 
 void module_met(const void *globals, const char *file)
 {
-    if (!first_table) first_table = python.PySys_GetObject("modules");
+    if (!main_table &&
+        py_read(python.current(), python.layout->ts_interp) == python.PyInterpreterState_Main())
+        main_table = python.PySys_GetObject("modules");
     uint32_t name_at = dict_find(globals, "__name__");
     if (name_at == DICT_NONE) return; /* exec() in a dict of somebody's own */
     struct module found = {.dict = globals, .name_at = name_at};

@@ -55,6 +55,8 @@ void modules_each(void (*visit)(struct module *module, ft_ref task), ft_ref task
 
 /* __name__ is bound to something else, or unbound (NULL). */
 void module_renamed(struct module *module, const void *name_object);
+/* The interpreter is ending: its sys.modules is no more. */
+void modules_over(void);
 
 /* Its dict is being emptied or freed. */
 void module_gone(const void *dict);

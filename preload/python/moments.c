@@ -4,6 +4,7 @@
  * GIL is never waited for, and a half-changed dict never read.
  */
 #include "preload/python/globals.h"
+#include "preload/python/modules.h"
 #include "preload/python/picture.h"
 
 bool python_over;
@@ -47,4 +48,5 @@ void python_finalize(void)
         python_greenlets_at_exit();
     }
     python_over = true;
+    modules_over();
 }

@@ -1,7 +1,7 @@
 /*
- * patch.c: a jump at the entry of a function. Only whole instructions that do
- * not depend on where they are get moved: pushes, register moves, stack
- * adjustments: what compilers begin a function with. Anything else is refused.
+ * patch.c: a jump at the entry of a function. Only whole instructions get
+ * moved that do not depend on where they are, or can be mended: pushes, moves,
+ * stack adjustments: what compilers begin a function with. Anything else is refused.
  */
 #define _GNU_SOURCE
 #include "preload/python/patch.h"
@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#define JUMP 5 /* bytes of jmp rel32 */
+#define JUMP PATCH_JUMP
 
 static long sys_keep(long r, int saved)
 {
@@ -115,6 +115,9 @@ unsigned patch_tails(const struct patch_object *o, const uint8_t *a, const uint8
 
 /* --- the jump ------------------------------------------------------------------------------- */
 
+/* mov distance(%rip), reg: once its distance is mended. */
+static bool distant(const uint8_t *p) { return *p == 0x48 && p[1] == 0x8b && (p[2] & 0xc7) == 0x05; }
+
 /* The length of an instruction that may be moved, 0 for any other. */
 static unsigned movable(const uint8_t *p)
 {
@@ -128,7 +131,22 @@ static unsigned movable(const uint8_t *p)
     if (*p == 0x48 && p[1] == 0x83 && p[2] == 0xec) return 4;            /* sub $imm8, %rsp */
     if (*p == 0x48 && p[1] == 0x81 && p[2] == 0xec) return 7;            /* sub $imm32, %rsp */
     if (*p >= 0xb8 && *p <= 0xbf) return 5;                              /* mov $imm32, reg32 */
+    if (distant(p)) return 7;
     return 0;
+}
+
+/* False: what it refers to is too far from there. */
+static bool move(uint8_t *to, const uint8_t *from, unsigned length)
+{
+    memcpy(to, from, length);
+    for (unsigned at = 0; at < length; at += movable(from + at)) {
+        int64_t distance = read32(from + at + 3) + (from - to);
+        if (!distant(from + at)) continue;
+        int32_t mended = (int32_t)distance;
+        if (mended != distance) return false;
+        memcpy(to + at + 3, &mended, 4);
+    }
+    return true;
 }
 
 /* A page within 2 GiB of the object, tried outwards from it in steps; writable until patch_commit. */
@@ -202,12 +220,13 @@ bool patch_prepare(struct patch_set *set, const struct patch_object *o, const ui
     const void *words[] = {python_modules, &stub_data, hook};
     memcpy(stub, code->begin, size);
     memcpy(stub, words, sizeof words);
-    memcpy(moved, function, length);
+    if (!move(moved, function, length)) return false;
     make_jump(moved + length, moved + length, function + length);
-    set->patch[set->count++] = (struct patch){.function = (uint8_t *)(uintptr_t)function,
-                                              .entry = stub + (code->entry - code->begin),
-                                              .moved = moved,
-                                              .length = length};
+    struct patch *patch = &set->patch[set->count++];
+    *patch = (struct patch){.function = (uint8_t *)(uintptr_t)function,
+                            .entry = stub + (code->entry - code->begin),
+                            .length = length};
+    memcpy(patch->before, function, sizeof patch->before);
     set->used += (unsigned)(size + length + JUMP + 63) & ~63u;
     *back = moved;
     return true;
@@ -255,7 +274,7 @@ bool patch_commit(struct patch_set *set, bool alone)
         uint8_t jump[JUMP];
         make_jump(jump, p->function, p->entry);
         if (write_text(p->function, jump)) continue;
-        while (i-- > 0) write_text(set->patch[i].function, set->patch[i].moved); /* as it was */
+        while (i-- > 0) write_text(set->patch[i].function, set->patch[i].before);
         return false;
     }
     if (!alone) synchronise();

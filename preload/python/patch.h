@@ -31,15 +31,16 @@ const uint8_t *patch_function_end(const struct patch_object *object, const uint8
 unsigned patch_tails(const struct patch_object *object, const uint8_t *a, const uint8_t *b,
                      const uint8_t **found, unsigned room);
 
-#define PATCHES 8
-struct patch_set { /* all zero: empty */
-    uint8_t *page; /* of stubs */
-    unsigned used; /* bytes of it */
+#define PATCHES    8
+#define PATCH_JUMP 5 /* bytes of jmp rel32 */
+struct patch_set {   /* all zero: empty */
+    uint8_t *page;   /* of stubs */
+    unsigned used;   /* bytes of it */
     unsigned count;
     struct patch {
         uint8_t *function, *entry;
-        uint8_t *moved; /* its first instructions */
-        unsigned length;
+        unsigned length; /* of the moved instructions */
+        uint8_t before[PATCH_JUMP];
     } patch[PATCHES];
 };
 

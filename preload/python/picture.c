@@ -199,6 +199,8 @@ void picture_take(ft_ref task)
     count(begun, ft_now(&ft), task);
 }
 
+const void *python_gil_given;
+
 void python_release(void)
 {
     if (!name_count) return;

@@ -13,9 +13,9 @@
 #include "preload/python/runtime.h"
 
 /*
- * PyEval_SaveThread begins: a picture if the last one is old enough: ten a
- * second at first, at most one a second in the long run, and never more than a
- * hundredth of the time.
+ * The GIL is being given away (3.11: PyEval_SaveThread begins): a picture if
+ * the last one is old enough: ten a second at first, at most one a second in
+ * the long run, and never more than a hundredth of the time.
  */
 void python_release(void) __attribute__((visibility("hidden")));
 

@@ -63,6 +63,17 @@ static inline void python_in_child(void)
 void python_at_exit(bool in_python);
 
 /*
+ * pthread_cond_signal(condition): by that CPython 3.12 and later tells that it has given the GIL away, whose
+ * mutex the caller has; so for the moment nobody can take it.
+ */
+extern const void *python_gil_given; /* that condition variable, or NULL */
+void python_release(void);
+static inline void python_signals(const void *condition)
+{
+    if (unlikely(condition == python_gil_given)) python_release();
+}
+
+/*
  * The greenlets of this thread, which a child forked now has too; and those at an exit. The caller knows that
  * no signal interrupted Python (its call has a Python stack).
  */

@@ -117,7 +117,9 @@ void py_prove(void)
 
 bool py_at_rest(void)
 {
-    return python.holder && thread_known() == 1 && !py_read32(python.runtime, RUNTIME_GIL_LOCKED_311);
+    if (thread_known() != 1 || (!python.gil && !python.holder)) return false;
+    return !(python.gil ? py_read32(python.gil, GIL_LOCKED)
+                        : py_read32(python.runtime, RUNTIME_GIL_LOCKED_311));
 }
 
 static const void *real_frame(const void *frame)

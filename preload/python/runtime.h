@@ -20,6 +20,7 @@
     X(void, PyErr_Fetch, (void **type, void **value, void **traceback))     \
     X(void, PyErr_Restore, (void *type, void *value, void *traceback))      \
     X(void *, PySys_GetObject, (const char *name))                          \
+    X(void *, PyInterpreterState_Main, (void))                              \
     X(void, Py_DecRef, (void *object))
 #define PY_TYPES(X) X(PyCode_Type) X(PyMethod_Type) X(PyFunction_Type) X(PyUnicode_Type) X(PyLong_Type) X(PyDict_Type) X(PyModule_Type)
 /* clang-format on */
@@ -32,6 +33,7 @@ struct python {
     const struct link_map *map;
     const char *runtime;       /* _PyRuntime, or NULL */
     const void *const *holder; /* where 3.11 keeps the thread state that holds the GIL; NULL: not proved */
+    const char *gil;           /* from 3.12 on: the main interpreter's, once that is watched */
     const void *one_digit;     /* the layout's, as a word to compare with */
 #define X(result, name, parameters) result(*name) parameters;
     PY_FUNCTIONS(X)

@@ -109,6 +109,8 @@ int main(void)
     SAME(l->one_digit, ONE_DIGIT);
 #if PY_VERSION_HEX >= 0x030c0000
     SAME(l->interp_gil, offsetof(PyInterpreterState, ceval.gil));
+    SAME(GIL_LOCKED, offsetof(struct _gil_runtime_state, locked));
+    SAME(GIL_CONDITION, offsetof(struct _gil_runtime_state, cond));
     SAME(F_NONE, FRAME_OWNED_BY_FRAME_OBJECT + 1);
 #else
     SAME(TS_INTERP_311, offsetof(PyThreadState, interp));
