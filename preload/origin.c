@@ -149,16 +149,33 @@ struct frames {
     uint64_t site;
     unsigned count;
     bool started, cut, cacheable;
+    uint64_t start, size; /* of the object that the last one lies in */
     uint64_t pc[FRAMES_MAX];
     uint64_t slot[FRAMES_MAX]; /* where on the stack that return address lies */
 };
 
-static uint64_t bottom_start, bottom_size;
-
-void origin_bottom(uint64_t start, uint64_t end)
+/* greenlet.cpython-39-x86_64-linux-gnu.so, _greenlet.cpython-311-x86_64-linux-gnu.so */
+static bool switches_stacks(const struct dl_find_object *object)
 {
-    bottom_start = start;
-    bottom_size = end - start;
+    const char *path = object->dlfo_link_map->l_name, *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    return !strncmp(name + (*name == '_'), "greenlet.", 9);
+}
+
+bool origin_is_bottom(uint64_t pc)
+{
+    struct dl_find_object object;
+    return _dl_find_object && !_dl_find_object((void *)(uintptr_t)pc, &object) && switches_stacks(&object);
+}
+
+/* The same; frames of one object mostly come one after another. */
+static bool is_bottom(struct frames *frames, uint64_t pc)
+{
+    struct dl_find_object object;
+    if (pc - frames->start < frames->size || _dl_find_object((void *)(uintptr_t)pc, &object)) return false;
+    frames->start = (uint64_t)(uintptr_t)object.dlfo_map_start;
+    frames->size = (uint64_t)(uintptr_t)object.dlfo_map_end - frames->start;
+    return switches_stacks(&object);
 }
 
 static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument)
@@ -179,7 +196,7 @@ static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument
 #endif
     frames->pc[frames->count] = pc;
     frames->slot[frames->count++] = slot;
-    return pc - bottom_start < bottom_size ? _URC_NORMAL_STOP : _URC_NO_REASON;
+    return is_bottom(frames, pc) ? _URC_NORMAL_STOP : _URC_NO_REASON;
 }
 
 static ft_ref write_stack(const struct frames *frames)
@@ -293,6 +310,7 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp, bool 
     struct frames frames;
     frames.site = site;
     frames.count = 0;
+    frames.size = 0;
     frames.started = frames.cut = false;
     frames.cacheable = true;
     _Unwind_Backtrace(frame, &frames);

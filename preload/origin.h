@@ -33,10 +33,10 @@ void origin_first(uint64_t site);
 void origin_object(uint64_t address);
 
 /*
- * Beyond code in [start, end) there is nothing to unwind: greenlet switches stacks there, and what lies further
- * out may by now belong to another one.
+ * Beyond code of the greenlet package there is nothing to unwind: it switches stacks there, and what lies
+ * further out may by now belong to another greenlet.
  */
-void origin_bottom(uint64_t start, uint64_t end);
+bool origin_is_bottom(uint64_t pc);
 
 /* Constructor only. */
 void origin_init(void);

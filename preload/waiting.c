@@ -126,7 +126,7 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *argument)
     uint64_t above = _Unwind_GetCFA(context) - search->frame;
     search->interrupted |= in_signal_frame;
     search->found = search->interrupted && pc == search->site && above < 4096;
-    return search->found ? _URC_NORMAL_STOP : _URC_NO_REASON;
+    return search->found || origin_is_bottom(pc) ? _URC_NORMAL_STOP : _URC_NO_REASON;
 }
 
 /*

@@ -14,13 +14,11 @@
 #define _GNU_SOURCE
 #include "preload/python/greenlets.h"
 
-#include <dlfcn.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "preload/origin.h"
 #include "preload/python/attributes.h"
 #include "preload/python/elf.h"
 #include "preload/python/frames.h"
@@ -93,9 +91,6 @@ bool greenlets_loaded(void)
     if (!attribute_is(type, "gr_frame") || !attribute_is(type, "parent") || !attribute_is(type, "dead"))
         return decline("another greenlet");
     api.current = (void *(*)(void))functions[4];
-    struct dl_find_object object;
-    if (!_dl_find_object((void *)(uintptr_t)api.current, &object))
-        origin_bottom((uint64_t)(uintptr_t)object.dlfo_map_start, (uint64_t)(uintptr_t)object.dlfo_map_end);
     api.greenlet = type;
     return true;
 }

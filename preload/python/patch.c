@@ -19,6 +19,8 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include "preload/origin.h"
+
 #define JUMP PATCH_JUMP
 
 static long sys_keep(long r, int saved)
@@ -240,15 +242,29 @@ void patch_drop(struct patch_set *set)
 
 /* --- is anybody inside? --------------------------------------------------------------------- */
 
-/* A frame of this very thread that a signal interrupted in the middle of the moved instructions. */
-static _Unwind_Reason_Code inside(struct _Unwind_Context *context, void *argument)
+struct search {
+    const struct patch_set *set;
+    bool inside, bottom;
+};
+
+static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *argument)
 {
-    const struct patch_set *set = argument;
+    struct search *search = argument;
     const uint8_t *pc = (const uint8_t *)(uintptr_t)_Unwind_GetIP(context);
-    for (unsigned i = 0; i < set->count; i++)
-        if (pc >= set->patch[i].function && pc < set->patch[i].function + set->patch[i].length)
-            return _URC_NORMAL_STOP; /* reads as an end that was not the end of the stack */
-    return _URC_NO_REASON;
+    for (unsigned i = 0; i < search->set->count; i++) {
+        const struct patch *p = &search->set->patch[i];
+        search->inside |= pc >= p->function && pc < p->function + p->length;
+    }
+    search->bottom = origin_is_bottom((uintptr_t)pc);
+    return search->inside || search->bottom ? _URC_NORMAL_STOP : _URC_NO_REASON;
+}
+
+/* No frame of this very thread is one that a signal interrupted in the middle of the moved instructions. */
+static bool outside(const struct patch_set *set)
+{
+    struct search search = {.set = set};
+    _Unwind_Reason_Code end = _Unwind_Backtrace(look, &search);
+    return !search.inside && (search.bottom || end == _URC_END_OF_STACK);
 }
 
 bool patch_alone(void)
@@ -266,7 +282,7 @@ static bool synchronise(void)
 
 bool patch_commit(struct patch_set *set, bool alone)
 {
-    if (_Unwind_Backtrace(inside, set) != _URC_END_OF_STACK) return false;
+    if (!outside(set)) return false;
     if (!alone && !synchronise()) return false;
     if (sys(SYS_mprotect, set->page, FT_PAGE, PROT_READ | PROT_EXEC)) return false;
     for (unsigned i = 0; i < set->count; i++) {

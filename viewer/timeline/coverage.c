@@ -44,7 +44,9 @@ void coverage_born(struct build *b, process_id p)
 static bool about_python(unsigned what)
 {
     return what == FT_NOTE_PYTHON_UNKNOWN || what == FT_NOTE_PYTHON_UNPATCHED ||
-           what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS || what == FT_NOTE_PYTHON_OWN_GIL;
+           what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS ||
+           what == FT_NOTE_PYTHON_OWN_GIL || what == FT_NOTE_GREENLETS_UNKNOWN ||
+           what == FT_NOTE_GREENLETS_TRACED;
 }
 
 /* Of processes only the kernel saw: what it does not see there. */
@@ -63,12 +65,12 @@ void coverage_note(struct build *b, const struct item *it)
     if (!about_python(note.what) && !about_probes(note.what)) return;
     process_id p = process_of(b, it);
     struct process_more *more = &b->processes[p];
-    const char *what = ft_note_text(note.what), *detail = build_string(b, note.text);
-    const char *before = about_probes(note.what) ? more->python : NULL;
+    const char *what = ft_note_text(note.what), *detail = build_string(b, note.text), *before = more->python;
+    const char **reason = &b->t->processes[p].coverage_reason;
     more->python = build_format(b, "%s%s%s: %s%s%s", before ? before : "", before ? "; " : "",
                                 note.what == FT_NOTE_KERNEL_C_WATCH ? "watch" : "python", what,
-                                detail && *detail ? ": " : "", detail && *detail ? detail : "");
-    if (!b->t->processes[p].coverage_reason) b->t->processes[p].coverage_reason = more->python;
+                                detail && *detail ? ": " : "", detail ? detail : "");
+    if (!*reason || *reason == before) *reason = more->python;
 }
 
 void coverage_inherit(struct build *b, process_id child, process_id parent)
