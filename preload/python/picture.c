@@ -13,7 +13,9 @@
 #include "preload/python/slot.h"
 
 enum { MA_VERSION_311 = 24 };
-#define SECOND 1000000000ull
+#define SECOND     1000000000ull
+#define ITEMS_EACH 16 /* a name, on average */
+#define ITEMS_MIN  2000
 
 /* Copied by a fork: what a child compares with is what its parent saw last. */
 static struct {
@@ -22,8 +24,9 @@ static struct {
     uint64_t pause;   /* to the one after that */
     uint64_t last;    /* time of the last one, by the trace's clock */
     uint32_t number;
-    bool fresh; /* at the last fork */
-    bool birth; /* this one is of a child that has done nothing yet */
+    unsigned left; /* items of containers that may be looked at */
+    bool fresh;    /* at the last fork */
+    bool birth;    /* this one is of a child that has done nothing yet */
     struct ft_py_picture *slot;
 } pictures;
 
@@ -91,7 +94,7 @@ static void compare(struct name *n, const void *key, const void *object, ft_ref 
     value_of(object, &value);
     slot_hide(n, &value);
     bool rebound = object != n->object, known = object == n->pictured;
-    uint32_t print = value_is_container(value.kind) ? value_print(object) : 0;
+    uint32_t print = value_is_container(value.kind) ? value_print(object, &pictures.left) : 0;
     bool stirred = known && n->print && print && print != n->print,
          news = !same(n, &value) || stirred || (rebound && identity_counts(value.kind));
     uint64_t bits = n->bits;
@@ -194,6 +197,7 @@ void picture_take(ft_ref task)
     if (!name_count) return;
     uint64_t begun = ft_now(&ft);
     pictures.number++;
+    pictures.left = ITEMS_MIN + ITEMS_EACH * name_count;
     modules_each(look, task);
     for (struct name *n = names; n < names + name_count; n++) look_again(n, task);
     count(begun, ft_now(&ft), task);

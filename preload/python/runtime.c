@@ -154,17 +154,25 @@ uint32_t py_frame_line(const void *frame, const void *code)
 
 /* --- strings and functions ------------------------------------------------------------------ */
 
+const uint8_t *py_characters(const void *string, size_t *length, uint32_t *kind)
+{
+    if (!py_is(string, python.PyUnicode_Type)) return NULL;
+    uint32_t state = py_read32(string, STR_STATE);
+    *kind = state >> 2 & 7;
+    if (!*kind && python.layout->version >= 0x030e) /* there "interned" may have the lower 16 bits alone */
+        *kind = (state >>= 14) >> 2 & 7;
+    bool compact = state >> 5 & 1, ascii = state >> 6 & 1;
+    if (!compact || (*kind != 1 && *kind != 2 && *kind != 4)) return NULL;
+    *length = (size_t)py_read(string, STR_LENGTH);
+    return (const uint8_t *)string + (ascii ? python.layout->str_ascii : python.layout->str_compact);
+}
+
 size_t py_text(const void *string, char *buffer, size_t room)
 {
-    if (!py_is(string, python.PyUnicode_Type)) return 0;
-    uint32_t state = py_read32(string, STR_STATE), kind = state >> 2 & 7;
-    if (!kind && python.layout->version >= 0x030e) /* there "interned" may have the lower 16 bits alone */
-        kind = (state >>= 14) >> 2 & 7;
-    bool compact = state >> 5 & 1, ascii = state >> 6 & 1;
-    if (!compact || (kind != 1 && kind != 2 && kind != 4)) return 0;
-    size_t length = (size_t)py_read(string, STR_LENGTH), used = 0;
-    const uint8_t *data =
-        (const uint8_t *)string + (ascii ? python.layout->str_ascii : python.layout->str_compact);
+    size_t length, used = 0;
+    uint32_t kind;
+    const uint8_t *data = py_characters(string, &length, &kind);
+    if (!data) return 0;
     for (size_t i = 0; i < length && used + 4 <= room; i++) {
         uint32_t c = 0;
         memcpy(&c, data + i * kind, kind);

@@ -93,6 +93,8 @@ void alive_module(const void *bootstrap);
 void alive_tell(uint32_t when);
 extern bool python_over; /* the interpreter is being finalised, or was */
 
+/* The characters of a str, of *kind bytes each; NULL: one that keeps them elsewhere. */
+const uint8_t *py_characters(const void *string, size_t *length, uint32_t *kind);
 /* A str in UTF-8, cut to `room`; returns the length. */
 size_t py_text(const void *string, char *buffer, size_t room);
 /* The same, as an interned FT_STRING. */

@@ -79,9 +79,10 @@ static inline void value_of(const void *object, struct value *value)
 
 /*
  * Stands for what a list or dict holds, so that `stats["hits"] += 1` is noticed: numbers and texts by value,
- * other items by identity, which a fork keeps. 0: of another type, or more than a few items.
+ * other items by identity, which a fork keeps. 0: of another type, more than a few items, or more than may
+ * still be looked at, *left, which becomes less.
  */
-uint32_t value_print(const void *object);
+uint32_t value_print(const void *object, unsigned *left);
 
 /* As a record holds it: the word, or a reference to the text, interned. */
 uint64_t value_bits(const struct value *value);
