@@ -84,7 +84,7 @@ bool greenlets_loaded(void)
     if (!py_is(module, api.PyModule_Type)) return false;
     const void *capsule = py_item(api.PyModule_GetDict(py_own(module)), "_C_API");
     if (!capsule) return false; /* just being imported */
-    if (python.layout->version != 0x030b) return decline("greenlets: CPython 3.11 only");
+    if (python.layout->version != 0x030b) return decline("those of CPython 3.11 only");
     void **functions = api.PyCapsule_GetPointer(py_own(capsule), "greenlet._C_API");
     if (!functions) return decline("greenlet without its C API");
     const void *type = functions[0];

@@ -2,6 +2,7 @@
 import signal
 
 from harness import PYTHON, scenario, wait_until
+from pythons import found
 from test_uwsgi import UWSGI
 
 SCRIPT = """
@@ -120,3 +121,74 @@ def lazy(check):
     check.equal("nothing went apart", [g["name"] for g in trace.json["globals"] if g["diverged"]], [])
     check.equal("findings", sorted(findings(trace)), [])
     check.true("each its own", all(c["changes"] for c in globals_of(trace)["jobs"]["copies"]))
+
+
+MOMENTS = """
+import ctypes, os, signal, time
+grown = []
+def killed():
+    for _ in range(20):
+        grown.append(1)
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)
+def left():
+    grown.extend([5, 6])
+    os._exit(0)
+def main():
+    for fork, child in ((os.fork, killed), (ctypes.CDLL(None).fork, left)):
+        pid = fork()
+        if not pid: child()
+        os.waitpid(pid, 0)
+    grown.append("end")
+main()
+"""
+
+
+@scenario("python containers: the moments they are looked at")
+def moments(check):
+    """Between two events, when the GIL is given away; in the child of a fork without the GIL; at the end."""
+    newer = [path for version, path in sorted(found().items(), key=str) if (3, 12) <= version <= (3, 14) and len(version) == 2]
+    for python in [PYTHON] + newer:
+        name = "Debian's" if python is PYTHON else python.rpartition("/")[2]
+        server = check.server(python, "-c", MOMENTS)
+        check.equal(f"{name}: exit status", server.wait(30), 0)
+        trace = server.trace()
+        root, (one, two) = trace.root, trace.children(trace.root)
+        at = int(lasts(trace, "grown", one)[0].split()[-1])
+        check.true(f"{name}: killed: not long before", 1 < at <= 20, at)
+        check.equal(f"{name}: in the parent, at its end; forked without the GIL", lasts(trace, "grown", root, two),
+                    ["list of 1", "list of 2"])
+        check.equal(f"{name}: nothing left out", [p["coverage_reason"] for p in trace.processes], [None] * 3)
+
+
+LARGE = """
+import os
+small = {"hits": 0}
+for n in range(200):
+    globals()[f"large_{n}"] = {f"key {n} {k}": f"value {n} {k} " * 9 for k in range(63)}
+late, password_file = [], {"password": "a"}
+def main():
+    for _ in range(2):
+        pid = os.fork()
+        if not pid:
+            small["hits"] += 1
+            late.append(1)
+            password_file["password"] = "b"
+            os._exit(0)
+        os.waitpid(pid, 0)
+main()
+"""
+
+
+@scenario("python containers: more in them than is looked at")
+def large(check):
+    server = check.server(PYTHON, "-c", LARGE)
+    check.equal("exit status", server.wait(60), 0)
+    trace = server.trace()
+    names = {g["id"]: g["name"].rpartition(".")[2] for g in trace.json["globals"]}
+    changed = sorted((names[e["global"]], e["process"]) for e in trace.events("change"))
+    one, two = (p["id"] for p in trace.children(trace.root))
+    check.equal("changes: of the first by what it holds, of all by their length", changed,
+                [("late", one), ("late", two), ("small", one), ("small", two)])
+    check.equal("lost records", trace.lost(), 0)
+    check.true("no text of theirs in the trace", b"value 1 1" not in server.trace_path.read_bytes()[:1 << 22])

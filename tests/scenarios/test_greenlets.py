@@ -2,7 +2,8 @@
 import subprocess
 import time
 
-from harness import BUILD, PYTHON, Skip, Trace, scenario
+from harness import BUILD, PYTHON, Skip, Trace, forktrace, scenario
+from pythons import found
 
 
 def need(library):
@@ -168,3 +169,52 @@ def behaviour_switches(check):
     check.true("our trace function was there", shown in server.output())
     notes = [e for e in server.trace().events("note")]
     check.true("that the program's own replaced it is noted", any("settrace" in str(e) for e in notes), notes)
+
+
+# --- without gevent ----------------------------------------------------------------------------------
+
+DEPTHS = """
+import os, threading, greenlet
+def leave(depth):
+    if depth: return leave(depth - 1)
+    while True:
+        pid = os.fork()
+        if not pid: os._exit(0)
+        os.waitpid(pid, 0)
+        t = threading.Thread(target=len, args=("",)); t.start(); t.join()
+        greenlet.getcurrent().parent.switch()
+def enter(depth, all):
+    if depth: return enter(depth - 1, all)
+    for g in all: g.switch()
+all = [greenlet.greenlet(lambda n=n: leave(n)) for n in (1, 9, 30)]
+for depth in (40, 0, 20): enter(depth, all)
+"""
+
+
+@scenario("greenlets: a C stack ends where a greenlet's does")
+def bottom(check):
+    """What lies further out is whatever the thread's own stack holds by then."""
+    need("greenlet")
+    server = check.server(PYTHON, "-c", DEPTHS)
+    check.equal("exit status", server.wait(60), 0)
+    trace = server.trace()
+    made = trace.events("fork") + trace.events("thread-create")
+    check.equal("forks, threads", len(made), 18)
+    outermost = [[f for f in e["stack"] if f["language"] == "c"][-1] for e in made]
+    check.equal("stacks that go on beyond it", [f for f in outermost if "/_greenlet." not in f["object"]], [])
+    check.equal("Python's end there too", {[f["function"] for f in e["stack"] if f["language"] == "python"][-1] for e in made},
+                {"<listcomp>.<lambda>"})
+
+
+@scenario("greenlets: of a kind that is not known")
+def strange(check):
+    code = ("import os, sys, types\nsys.modules['greenlet'] = types.ModuleType('greenlet')\n"
+            "sys.modules['greenlet']._C_API = 'no capsule'\nos.waitpid(os.fork() or os._exit(0), 0)\n")
+    for name, python in [("Debian's", PYTHON)] + [(f"{v[0]}.{v[1]}", p) for v, p in sorted(found().items(), key=str)
+                                                  if (3, 12) <= v <= (3, 14) and len(v) == 2]:
+        server = check.server(python, "-c", code)
+        check.equal(f"{name}: exit status", server.wait(30), 0)
+        trace, text = server.trace(), forktrace("report", server.trace_path).stdout
+        said = "not of a greenlet or CPython that we can read"
+        check.true(f"{name}: the reason", said in (trace.root["coverage_reason"] or ""), trace.root["coverage_reason"])
+        check.true(f"{name}: in the report", said in text, text)
