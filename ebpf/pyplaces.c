@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probes.h"
 #include "symbols/symbols.h"
 
 #define JUMPS   16
 #define LONGEST 4096 /* bytes of a function that are looked through */
 #define JUMP    5
+#define WORD    8
 #define PY_HEX  0x030bu /* 3.11 */
 
 struct jumps {
@@ -54,10 +54,45 @@ static unsigned common(const struct jumps *a, const struct jumps *b, uint64_t *f
     return count;
 }
 
+static bool is_push(const uint8_t *p) { return (*p & 0xf8) == 0x50; }
+
+/* Of an instruction that functions begin with, if it leaves their arguments alone; else 0. */
+static unsigned length(const uint8_t *p)
+{
+    static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    if (!memcmp(p, endbr64, sizeof endbr64)) return sizeof endbr64;
+    if (is_push(p)) return 1;
+    if (*p == 0x41 && is_push(p + 1)) return 2;
+    bool moves = (*p & 0xf8) == 0x48 && p[1] == 0x89 && p[2] >= 0xc0; /* mov reg, reg */
+    unsigned to = (p[2] & 7) | (*p & 1) << 3;
+    return moves && (to == 3 || to == 5 || to >= 12) ? 3 : 0; /* rbx, rbp, r12 to r15 */
+}
+
+/*
+ * The kernel puts a probe into every process that maps the file, steps over
+ * the instruction that the file has there, and puts the file's byte back in
+ * the end. In processes the library is in, these functions begin with a jump
+ * of its own (preload/python/patch.c: 5 bytes, one aligned word), in whose
+ * middle they would then go on. So it belongs behind that, and before a
+ * register with an argument gets another use: at a push, which the kernel need
+ * not single-step. 0: there is none.
+ */
+static uint64_t behind_jump(struct symbols *s, uint64_t function)
+{
+    uint8_t code[40];
+    if (!symbols_bytes(s, function, code, sizeof code)) return 0;
+    for (unsigned at = 0, step; at < sizeof code - 4; at += step) {
+        step = length(code + at);
+        if (!step) return 0;
+        if (at >= WORD && step <= 2) return function + at;
+    }
+    return 0;
+}
+
 static bool add(struct py_places *p, struct symbols *s, uint64_t function, bool deletes)
 {
-    uint64_t offset, at = probes_best_place(s, function);
-    if (p->count == PY_PLACES || !symbols_file_offset(s, at, &offset)) return false;
+    uint64_t offset, at = behind_jump(s, function);
+    if (p->count == PY_PLACES || !at || !symbols_file_offset(s, at, &offset)) return false;
     p->offsets[p->count] = offset;
     p->deletes[p->count] = deletes;
     p->file.places[p->count++] = at;
