@@ -291,11 +291,16 @@ struct ft_wait_slot *trace_waiting(ft_ref by, uint64_t address, uint32_t owner_t
     return slot;
 }
 
-void trace_held(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address)
+void trace_held_of(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address, enum ft_wait_kind kind)
 {
     RECORD(held, HELD, by);
-    r->fork = fork, r->holder = holder, r->address = address, r->kind = FT_WAIT_mutex;
+    r->fork = fork, r->holder = holder, r->address = address, r->kind = kind;
     ft_commit(r);
+}
+
+void trace_held(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address)
+{
+    trace_held_of(by, fork, holder, address, FT_WAIT_mutex);
 }
 
 ft_ref trace_object(ft_ref by, const char *path_, uint64_t start, uint64_t end)
@@ -305,6 +310,82 @@ ft_ref trace_object(ft_ref by, const char *path_, uint64_t start, uint64_t end)
     r->start = r->bias = start, r->end = end, r->path = string;
     ft_commit(r);
     return ref;
+}
+
+/* --- calls that end badly --------------------------------------------------------------------- */
+
+void trace_unsafe_call(ft_ref by, enum ft_unsafe function)
+{
+    RECORD(unsafe_call, UNSAFE_CALL, by);
+    r->function = function;
+    ft_commit(r);
+}
+
+void trace_stdio(ft_ref by, ft_ref fork, uint64_t file, unsigned what)
+{
+    RECORD(stdio, STDIO, by);
+    r->fork = fork, r->fd = 1, r->file = file, r->bytes = 5, r->what = what;
+    ft_commit(r);
+}
+
+void trace_no_child(ft_ref by, int pid, uint64_t site)
+{
+    RECORD(no_child, NO_CHILD, by);
+    r->pid = pid, r->api = FT_REAP_waitpid, r->origin.site = site;
+    ft_commit(r);
+}
+
+void trace_atfork(ft_ref by, uint64_t handler, enum ft_atfork_phase phase, uint64_t ns)
+{
+    RECORD(atfork, ATFORK, by);
+    r->handler = handler, r->phase = phase, r->ns = ns;
+    ft_commit(r);
+}
+
+void trace_fd_use(ft_ref by, struct trace_use use)
+{
+    RECORD(fd_use, FD_USE, by);
+    r->connection = 1, r->fd = 5, r->turn = use.turn;
+    r->before = use.before, r->inside = use.inside, r->held[0] = use.held;
+    r->direction = use.direction, r->flags = use.flags;
+    ft_commit(r);
+}
+
+/* --- Python ----------------------------------------------------------------------------------- */
+
+void trace_py_write(ft_ref by, const char *name, int64_t value, uint16_t held, bool by_module)
+{
+    ft_ref module = text("app", by), string = text(name, by), file = text("/srv/app.py", by);
+    RECORD(py_write, PY_WRITE, by);
+    r->module = module, r->name = string, r->file = file, r->line = by_module ? 3 : 9;
+    r->kind = FT_PY_KIND_int, r->value = (uint64_t)value, r->held[0] = held;
+    r->flags = (uint8_t)(FT_PY_LOCKS | (by_module ? FT_PY_BY_MODULE : 0));
+    ft_commit(r);
+}
+
+void trace_py_value(ft_ref by, ft_ref fork, const char *name, enum ft_py_kind kind, uint64_t bits)
+{
+    ft_ref module = text("app", by), string = text(name, by);
+    RECORD(py_value, PY_VALUE, by);
+    r->fork = fork, r->module = module, r->name = string, r->kind = kind, r->value = bits;
+    ft_commit(r);
+}
+
+void trace_py_global(ft_ref by, const char *name, enum ft_py_kind kind, uint64_t bits)
+{
+    struct ft_py_global *slot = ft_slot_new(&w, by);
+    cr_assert(slot);
+    slot->module = text("app", by), slot->name = text(name, by);
+    slot->kind = (uint8_t)kind, slot->value = bits, slot->writes = 1;
+    ft_slot_set(slot, FT_PY_GLOBAL, by, ft_now(&w));
+}
+
+void trace_py_thread(ft_ref by, ft_ref thread, const char *name)
+{
+    ft_ref string = text(name, by);
+    RECORD(py_thread, PY_THREAD, by);
+    r->thread = thread, r->name = string;
+    ft_commit(r);
 }
 
 /* --- the kernel's word ------------------------------------------------------------------------ */

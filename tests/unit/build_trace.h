@@ -59,7 +59,31 @@ void trace_kill(ft_ref by, enum ft_kill_api api, int64_t target, int signal);
 void trace_wait(ft_ref by, uint64_t since, uint64_t address, uint32_t owner_tid);
 struct ft_wait_slot *trace_waiting(ft_ref by, uint64_t address, uint32_t owner_tid); /* and never done */
 void trace_held(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address);
+void trace_held_of(ft_ref by, ft_ref fork, ft_ref holder, uint64_t address, enum ft_wait_kind kind);
 ft_ref trace_object(ft_ref by, const char *path, uint64_t start, uint64_t end);
+
+/* Calls that end badly. */
+void trace_unsafe_call(ft_ref by, enum ft_unsafe function);
+void trace_stdio(ft_ref by, ft_ref fork, uint64_t file, unsigned what); /* stdout, 5 bytes; FT_STDIO_* */
+void trace_no_child(ft_ref by, int pid, uint64_t site);
+void trace_atfork(ft_ref by, uint64_t handler, enum ft_atfork_phase phase, uint64_t ns);
+
+/* A connection's next turn: the caller says which, and who had it before. held: a sign, 0 none. */
+struct trace_use {
+    enum ft_fd_direction direction;
+    uint32_t turn;
+    ft_ref before, inside;
+    uint16_t held;
+    uint8_t flags;
+};
+void trace_fd_use(ft_ref by, struct trace_use use);
+
+/* Python: a write of an int, by the module itself or by a function; a global's value at a fork. */
+void trace_py_write(ft_ref by, const char *name, int64_t value, uint16_t held, bool by_module);
+void trace_py_value(ft_ref by, ft_ref fork, const char *name, enum ft_py_kind kind, uint64_t bits);
+/* What a global of app is now: the slot. */
+void trace_py_global(ft_ref by, const char *name, enum ft_py_kind kind, uint64_t bits);
+void trace_py_thread(ft_ref by, ft_ref thread, const char *name);
 
 /* The kernel's word. tid == pid: a process. */
 ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags,

@@ -26,9 +26,12 @@ void find_atfork_handler(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_ATFORK, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_ATFORK || !e->record) continue;
+        if (!e->record) continue;
         struct ft_atfork r = FT_GET(atfork, e->record);
         bool slow = r.phase != FT_ATFORK_registered && r.ns > (uint64_t)SLOW,
              bad = is_gone(&r) || is_stuck(t, e);

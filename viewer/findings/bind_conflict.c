@@ -31,26 +31,15 @@ static bool overlap(const struct bound *a, const struct bound *b)
     return !strcmp(a->address, b->address) || (a->port > 0 && (is_any(a->address) || is_any(b->address)));
 }
 
-/* The latest successful bind of the address before (or after) an event, by a process that is still there. */
-static event_id holder(const struct timeline *t, event_id conflict, const struct bound *wanted)
-{
-    int64_t ns = t->events[conflict].ns;
-    for (event_id i = conflict; i-- > 0;) {
-        const struct event *e = &t->events[i];
-        if (e->type != EVENT_BIND || !e->record || process_end_ns(t, e->process) < ns) continue;
-        struct bound b = bound_of(e);
-        if (!b.error && overlap(&b, wanted)) return i;
-    }
-    return NONE;
-}
-
 /* It got what it wanted in the end, by trying again, or by trying another port at once. */
 static bool found_a_way(const struct timeline *t, event_id conflict, const struct bound *wanted)
 {
     const struct event *e = &t->events[conflict];
-    for (event_id i = conflict + 1; i < t->event_count; i++) {
-        const struct event *later = &t->events[i];
-        if (later->type != EVENT_BIND || !later->record || later->process != e->process) continue;
+    size_t count;
+    const event_id *binds = timeline_events_of_type(t, EVENT_BIND, &count);
+    while (count-- > 0 && binds[count] > conflict) {
+        const struct event *later = &t->events[binds[count]];
+        if (!later->record || later->process != e->process) continue;
         struct bound b = bound_of(later);
         if (b.error) continue;
         if (overlap(&b, wanted)) return true;
@@ -69,12 +58,15 @@ static bool related(const struct timeline *t, process_id a, process_id b)
 void find_bind_conflict(struct findings *f)
 {
     const struct timeline *t = f->timeline;
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_BIND, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_BIND || !e->record) continue;
+        if (!e->record) continue;
         struct bound b = bound_of(e);
         if (b.error != EADDRINUSE) continue;
-        event_id has = holder(t, i, &b);
+        event_id has = timeline_bound_before(t, e);
         /* Servers that want 0.0.0.0 and [::] get both with [::]: that is no conflict. */
         bool its_own = has != NONE && t->events[has].process == e->process;
         char subject[NAMES_TEXT];

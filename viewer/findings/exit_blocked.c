@@ -49,18 +49,21 @@ static void add(struct findings *f, event_id i, bool endless)
 
 static bool is_leaving(const struct timeline *t, const struct event *e)
 {
-    if (e->type == EVENT_LOCK_WAIT && e->record) return in_python(t, e, "_shutdown", "threading.py");
-    return e->type == EVENT_EXIT && (e->flags & EVENT_UNFINISHED);
+    if (e->type == EVENT_LOCK_WAIT) return e->record && in_python(t, e, "_shutdown", "threading.py");
+    return e->flags & EVENT_UNFINISHED;
 }
 
 void find_exit_blocked(struct findings *f)
 {
+    static const enum event_type types[] = {EVENT_LOCK_WAIT, EVENT_EXIT};
     const struct timeline *t = f->timeline;
-    for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
-        if ((e->type != EVENT_LOCK_WAIT && e->type != EVENT_EXIT) || e->duration < LONG || !is_leaving(t, e))
-            continue;
-        add(f, i, e->flags & EVENT_UNFINISHED);
+    for (size_t k = 0; k < 2; k++) {
+        size_t count;
+        const event_id *events = timeline_events_of_type(t, types[k], &count);
+        for (size_t i = 0; i < count; i++) {
+            const struct event *e = &t->events[events[i]];
+            if (e->duration >= LONG && is_leaving(t, e)) add(f, events[i], e->flags & EVENT_UNFINISHED);
+        }
     }
 }
 

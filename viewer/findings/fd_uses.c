@@ -32,7 +32,7 @@ struct fd_uses fd_uses_of(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     struct fd_uses u = {0};
-    for (event_id i = 0; i < t->event_count; i++) u.count += t->events[i].type == EVENT_FD_USE;
+    const event_id *events = timeline_events_of_type(t, EVENT_FD_USE, &u.count);
     if (!u.count) return u;
     struct use *uses = malloc(u.count * sizeof *uses);
     u.list = malloc(u.count * sizeof *u.list);
@@ -41,11 +41,9 @@ struct fd_uses fd_uses_of(struct findings *f)
         free(uses), fd_uses_free(&u);
         return u;
     }
-    size_t n = 0;
-    for (event_id i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_FD_USE) uses[n++] = use_of(t, i);
-    qsort(uses, n, sizeof *uses, in_order);
-    for (size_t i = 0; i < n; i++) u.list[i] = uses[i].event;
+    for (size_t i = 0; i < u.count; i++) uses[i] = use_of(t, events[i]);
+    qsort(uses, u.count, sizeof *uses, in_order);
+    for (size_t i = 0; i < u.count; i++) u.list[i] = uses[i].event;
     free(uses);
     return u;
 }

@@ -44,15 +44,20 @@ void find_greenlet_starved(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
-        bool ran = e->type == EVENT_GREENLET_RUN && timeline_greenlets_waiting(t, e);
-        bool waited = e->type == EVENT_LOCK_WAIT && !is_gil(t, e) && have_to_wait(t, e);
-        if (e->duration < LONG || (!ran && !waited) || is_leaving(t, e)) continue;
-        struct finding *x = finding_of(f, RULE_greenlet_starved, what(name, t, e));
-        finding_process(f, x, e->process);
-        if (e->child != NONE && ran) finding_thread(f, x, timeline_greenlet_origin(t, e->child));
-        finding_event(f, x, i);
+    static const enum event_type types[] = {EVENT_GREENLET_RUN, EVENT_LOCK_WAIT};
+    for (size_t k = 0; k < 2; k++) {
+        size_t count;
+        const event_id *events = timeline_events_of_type(t, types[k], &count);
+        for (size_t i = 0; i < count; i++) {
+            const struct event *e = &t->events[events[i]];
+            bool ran = e->type == EVENT_GREENLET_RUN;
+            if (e->duration < LONG || is_leaving(t, e)) continue;
+            if (ran ? !timeline_greenlets_waiting(t, e) : is_gil(t, e) || !have_to_wait(t, e)) continue;
+            struct finding *x = finding_of(f, RULE_greenlet_starved, what(name, t, e));
+            finding_process(f, x, e->process);
+            if (e->child != NONE && ran) finding_thread(f, x, timeline_greenlet_origin(t, e->child));
+            finding_event(f, x, events[i]);
+        }
     }
 }
 

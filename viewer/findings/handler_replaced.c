@@ -61,7 +61,7 @@ static bool restored(const struct timeline *t, const event_id *events, size_t co
 {
     for (size_t i = from + 1; i < count; i++) {
         const struct event *e = &t->events[events[i]];
-        if (e->type != EVENT_SIGACTION || !e->record) continue;
+        if (!e->record) continue;
         struct ft_sigaction r = FT_GET(sigaction, e->record);
         if (r.signal != signal || r.new_handler != handler) continue;
         struct party now = party(t, e, handler);
@@ -115,10 +115,9 @@ void find_handler_replaced(struct findings *f)
     const struct timeline *t = f->timeline;
     for (process_id p = 0; p < t->process_count; p++) {
         size_t count;
-        const event_id *events = timeline_events_of(t, p, &count);
+        const event_id *installs = timeline_installs_of(t, p, &count);
         for (size_t i = 0; i < count; i++)
-            if (t->events[events[i]].type == EVENT_SIGACTION && t->events[events[i]].record)
-                look(f, events, count, i);
+            if (t->events[installs[i]].record) look(f, installs, count, i);
     }
 }
 

@@ -84,9 +84,12 @@ void find_child_deadlock(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_LOCK_WAIT || !e->record) continue;
+        if (!e->record) continue;
         bool endless = is_endless(t, e);
         if (!endless && e->duration < LONG_WAIT) continue;
         if (!t->processes[e->process].image_inherited || e->image) continue;
@@ -188,9 +191,12 @@ void find_lock_held(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_LOCK_HELD, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_LOCK_HELD || !e->record || e->child == NONE || e->child == e->thread) continue;
+        if (!e->record || e->child == NONE || e->child == e->thread) continue;
         struct ft_held held = FT_GET(held, e->record);
         process_id child = child_of(t, held.fork, e->process);
         if (child == NONE || !lives_on(t, child) || !is_ghost(t, child, e->child)) continue;

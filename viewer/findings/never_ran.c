@@ -11,9 +11,12 @@ void find_never_ran(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_LOCK_WAIT || !e->record || e->duration < LONG) continue;
+        if (!e->record || e->duration < LONG) continue;
         const struct thread *th = &t->threads[e->thread];
         if (th->is_main || !is_gil(t, e)) continue;
         struct finding *x = finding_of(f, RULE_never_ran, word_thread(name, t, e->thread));

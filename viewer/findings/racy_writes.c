@@ -118,10 +118,12 @@ static bool look(const struct timeline *t, struct rows *rows)
         rows->row[c].first = (int64_t)v.bits;
         rows->row[c].setter = NONE;
     }
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_WRITE, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_WRITE || !e->record || e->record->type != FT_PY_WRITE || e->child == NONE)
-            continue;
+        if (!e->record || e->record->type != FT_PY_WRITE || e->child == NONE) continue;
         copy_id copy = timeline_copy(t, e->child, e->process);
         if (copy != NONE) write_of(t, rows, copy, i);
     }

@@ -28,9 +28,12 @@ void find_reaped_by_stranger(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT], place[NAMES_TEXT], subject[2 * NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_NO_CHILD, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_NO_CHILD || e->child == NONE) continue;
+        if (e->child == NONE) continue;
         const struct process *child = &t->processes[e->child];
         if (child->parent != e->process) continue; /* not its to wait for */
         event_id by =

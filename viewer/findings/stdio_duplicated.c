@@ -48,9 +48,12 @@ void find_stdio_duplicated(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT], file[NAMES_TEXT], subject[2 * NAMES_TEXT];
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_STDIO, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_STDIO || !e->record) continue;
+        if (!e->record) continue;
         struct ft_stdio r = FT_GET(stdio, e->record);
         event_id before = r.what == FT_STDIO_WRITTEN ? pending(t, e) : NONE;
         if (before == NONE || !parent_writes(t, t->events[before].process)) continue;

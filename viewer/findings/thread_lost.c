@@ -38,21 +38,19 @@ static bool is_looked_after(const struct timeline *t, thread_id lost)
     if (th->python_name || th->python.name) return false;
     const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
     size_t count;
-    const event_id *events = timeline_events_of(t, th->process, &count);
+    const event_id *events = timeline_events_of_type(t, EVENT_ATFORK, &count);
     for (size_t i = 0; (o || !th->start_routine) && i < count; i++) {
         const struct event *e = &t->events[events[i]];
-        if (e->type == EVENT_ATFORK && e->record && is_prepared(t, e, o)) return true;
+        if (e->process == th->process && e->record && is_prepared(t, e, o)) return true;
     }
     return false;
 }
 
 static bool was_signalled(const struct timeline *t, process_id p)
 {
-    for (event_id i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_KILL && t->events[i].child == p &&
-            !timeline_kill_thread(&t->events[i]))
-            return true;
-    return false;
+    size_t count;
+    timeline_kills_of(t, p, &count);
+    return count > 0;
 }
 
 /*

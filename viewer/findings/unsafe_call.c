@@ -50,9 +50,12 @@ static enum severity severity_of(const struct timeline *t, const struct event *e
 void find_unsafe_call(struct findings *f)
 {
     const struct timeline *t = f->timeline;
-    for (event_id i = 0; i < t->event_count; i++) {
+    size_t count;
+    const event_id *events = timeline_events_of_type(t, EVENT_UNSAFE_CALL, &count);
+    for (size_t k = 0; k < count; k++) {
+        event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (e->type != EVENT_UNSAFE_CALL || !e->record || !t->processes[e->process].ghost_count) continue;
+        if (!e->record || !t->processes[e->process].ghost_count) continue;
         const struct family *family = family_of(e);
         if (!family) continue; /* of a newer version */
         struct finding *x = finding_of(f, RULE_unsafe_call, family->name);

@@ -68,11 +68,13 @@ static bool lives_on(const struct timeline *t, process_id p, int64_t ns)
 
 void binds_finish(struct build *b)
 {
-    for (size_t i = 0; i < b->t->event_count; i++) {
-        const struct event *e = &b->t->events[i];
-        if (e->type != EVENT_BIND || !e->record || FT_GET(bind, e->record).error) continue;
+    size_t count;
+    const event_id *binds = timeline_events_of_type(b->t, EVENT_BIND, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct event *e = &b->t->events[binds[i]];
+        if (!e->record || FT_GET(bind, e->record).error) continue;
         b->bound = build_grow(b, b->bound, b->bound_count, sizeof *b->bound);
-        b->bound[b->bound_count++] = (event_id)i;
+        b->bound[b->bound_count++] = binds[i];
     }
 }
 

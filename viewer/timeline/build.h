@@ -80,8 +80,6 @@ struct process_more {
     int64_t looked;               /* at all its globals, last; NEVER: never */
     bool unread;                  /* what its containers held at its birth could not be read */
     int64_t last_record;          /* when anything of it was written last; set at the end */
-    uint64_t first_event;         /* in by_process */
-    size_t event_count;
 };
 
 struct told { /* a global's value at a fork */
@@ -124,6 +122,12 @@ struct mapped { /* an ELF object, whose it is, since when */
     int64_t ns;
 };
 
+struct event_index { /* list[first[k]] to list[first[k + 1]]: those of key k */
+    event_id *list;
+    uint64_t *first;
+    size_t keys;
+};
+
 struct build {
     struct timeline *t;
     jmp_buf no_memory;
@@ -147,7 +151,7 @@ struct build {
     struct thread_more *threads;
     struct mapped *objects;
     size_t object_count;
-    event_id *by_process;
+    struct event_index by_process, by_type, installs, kills;
     size_t in_order; /* events after these were added late */
     uint32_t family_count;
     uint64_t ghost_count;
@@ -218,7 +222,11 @@ void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 /* events.c */
 event_id event_add(struct build *b, const struct item *it, enum event_type type);
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type);
-void events_finish(struct build *b); /* order, per-process lists, durations */
+void events_finish(struct build *b); /* order, indexes, durations */
+
+/* indexes.c */
+void indexes_finish(struct build *b);
+void indexes_free(struct build *b);
 
 /* coverage.c */
 void coverage_note(struct build *b, const struct item *it);

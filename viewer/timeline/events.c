@@ -130,34 +130,9 @@ static void set_durations(struct timeline *t)
     }
 }
 
-static void list_by_process(struct build *b)
-{
-    struct timeline *t = b->t;
-    b->by_process = malloc((t->event_count + 1) * sizeof *b->by_process);
-    if (!b->by_process) longjmp(b->no_memory, 1);
-    for (size_t i = 0; i < t->event_count; i++) b->processes[t->events[i].process].event_count++;
-    uint64_t at = 0;
-    for (size_t i = 0; i < t->process_count; i++) {
-        b->processes[i].first_event = at;
-        at += b->processes[i].event_count;
-        b->processes[i].event_count = 0;
-    }
-    for (size_t i = 0; i < t->event_count; i++) {
-        struct process_more *p = &b->processes[t->events[i].process];
-        b->by_process[p->first_event + p->event_count++] = (event_id)i;
-    }
-}
-
 void events_finish(struct build *b)
 {
     merge_late(b);
     set_durations(b->t);
-    list_by_process(b);
-}
-
-const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count)
-{
-    const struct process_more *p = &build_of(t)->processes[process];
-    *count = p->event_count;
-    return build_of(t)->by_process + p->first_event;
+    indexes_finish(b);
 }

@@ -136,7 +136,7 @@ void build_free(struct build *b)
     for (size_t i = 0; i < b->text_count; i++) free(b->texts[i]);
     free(b->texts), map_free(&b->strings), map_free(&b->starts), map_free(&b->early_names);
     map_free(&b->early_blind), map_free(&b->by_greenlet), map_free(&b->early_runs);
-    free(b->processes), free(b->threads), free(b->objects), free(b->by_process);
+    free(b->processes), free(b->threads), free(b->objects), indexes_free(b);
     map_free(&b->by_task), map_free(&b->by_pid), map_free(&b->by_tid);
     map_free(&b->by_pthread), map_free(&b->by_site);
     globals_free(b);

@@ -146,10 +146,18 @@ void signals_kill(struct build *b, const struct item *it)
 static event_id install(const struct timeline *t, process_id process, unsigned image, int signal, int64_t ns)
 {
     size_t count;
-    const event_id *of = timeline_events_of(t, process, &count);
+    const event_id *of = timeline_installs_of(t, process, &count);
+    size_t low = 0;
+    while (low < count) { /* those after `ns` */
+        size_t middle = low + (count - low) / 2;
+        if (t->events[of[middle]].ns > ns)
+            count = middle;
+        else
+            low = middle + 1;
+    }
     for (size_t i = count; i-- > 0;) {
         const struct event *e = &t->events[of[i]];
-        if (e->ns > ns || e->type != EVENT_SIGACTION || e->image != image || !e->record) continue;
+        if (e->image != image || !e->record) continue;
         if (FT_GET(sigaction, e->record).signal == signal) return of[i];
     }
     return NONE;
