@@ -154,6 +154,8 @@ def reloader(check):
     first = found[0]
     check.equal("the first finding", (first["rule"], first["severity"], first["subject"]),
                 ("bind-conflict", "error", f"127.0.0.1:{fixed}"))
+    check.true("it says which of the two processes", "`server` of reloader.py (reloaded) could not bind" in first["title"]
+               and "of reloader.py (reloader) has it" in first["title"], first["title"])
     (twice,) = by_rule(found, "duplicate-thread")
     check.equal("the thread that runs twice", (twice["subject"], twice["severity"]), ("server", "warning"))
     check_evidence(check, server, found)

@@ -100,8 +100,8 @@ void tell_duplicate_thread(const struct timeline *t, struct finding *x, struct s
     if (!x->threads.count) return;
     const struct thread *th = &t->threads[x->threads.list[0]];
     word_place(place, t, th->create);
-    say(title, "The same thread `%s`%s%s runs in ", word_thread(name, t, x->threads.list[0]),
-        *place ? ", started at " : "", place);
+    say(title, "The same thread `%s`%s%s%s runs in ", word_thread(name, t, x->threads.list[0]),
+        *place ? ", started at " : "", place, *place ? "," : "");
     if (*place) say(title, "each of ");
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, ".");
