@@ -22,7 +22,7 @@
 static uint64_t address_of(const struct sigaction *action) { return (uint64_t)(uintptr_t)action->sa_handler; }
 
 static void installed(enum ft_sigaction_api api, int signal_number, uint64_t old, uint64_t new,
-                      uint32_t flags, uint64_t mask, uint64_t site)
+                      uint32_t flags, uint64_t mask, enum ft_asked asked, uint64_t site)
 {
     ft_ref task = me();
     if (!task) return;
@@ -40,6 +40,8 @@ static void installed(enum ft_sigaction_api api, int signal_number, uint64_t old
     record->flags = flags & ~RESTORER;
     record->signal = (uint8_t)signal_number;
     record->api = (uint8_t)api;
+    record->asked =
+        py_stack ? FT_ASKED_UNKNOWN : (uint16_t)asked; /* CPython asks for all, and tells the program */
     if (mask || py_stack || py_handler) record->mask = mask;
     if (py_stack) record->py_stack = py_stack;
     if (py_handler) record->py_handler = py_handler;
@@ -61,6 +63,21 @@ static int change(trap_sigaction_function *real, int signal_number, const struct
                                 : real(signal_number, action, old);
 }
 
+/* Who asked last what is installed for a signal: a call that installs nothing. */
+static uint64_t asked_at[NSIG];
+
+/* The same code, as far as an address tells, asked in this call or before it. */
+static enum ft_asked has_asked(int signal_number, const struct sigaction *old, uint64_t site)
+{
+    uint64_t distance = site - asked_at[signal_number];
+    return old || distance + 0x10000 < 0x20000 ? FT_ASKED : FT_NOT_ASKED;
+}
+
+static inline void note_question(int signal_number, const struct sigaction *old, uint64_t site)
+{
+    if (old && may_install(signal_number) && ft_writer_on(&ft)) asked_at[signal_number] = site;
+}
+
 /*
  * The new action is read before the call: `action` and `old` may be the same
  * struct. The old one is asked for where the caller wants it, so that he finds
@@ -69,13 +86,15 @@ static int change(trap_sigaction_function *real, int signal_number, const struct
 #define SIGACTION(name)                                                                                     \
     HOOK(int, name, (int signal_number, const struct sigaction *action, struct sigaction *old))             \
     {                                                                                                       \
+        if (!action) note_question(signal_number, old, SITE());                                             \
         if (!action || !may_install(signal_number)) return change(&REAL(name), signal_number, action, old); \
         struct sigaction ours, *before = old ? old : &ours;                                                 \
         uint64_t new = address_of(action), mask = mask_word(&action->sa_mask);                              \
         uint32_t flags = (uint32_t)action->sa_flags;                                                        \
         int result = change(&REAL(name), signal_number, action, before);                                    \
         if (!result)                                                                                        \
-            installed(FT_SIGACTION_sigaction, signal_number, address_of(before), new, flags, mask, SITE()); \
+            installed(FT_SIGACTION_sigaction, signal_number, address_of(before), new, flags, mask,          \
+                      has_asked(signal_number, old, SITE()), SITE());                                       \
         return result;                                                                                      \
     }
 
@@ -99,7 +118,8 @@ static void installed_by(enum ft_sigaction_api api, int signal_number, uint64_t 
 {
     if (!me()) return;
     struct sigaction now = ask(signal_number);
-    installed(api, signal_number, old, new, (uint32_t)now.sa_flags, mask_word(&now.sa_mask), site);
+    installed(api, signal_number, old, new, (uint32_t)now.sa_flags, mask_word(&now.sa_mask), FT_ASKED_UNKNOWN,
+              site);
 }
 
 /* What libc makes of it: signal() restarts calls, System V's forgets the handler when it has run. */
@@ -147,7 +167,7 @@ HOOK(int, siginterrupt, (int signal_number, int interrupt))
     if (result || !me()) return result;
     struct sigaction now = ask(signal_number);
     installed(FT_SIGACTION_siginterrupt, signal_number, address_of(&now), address_of(&now),
-              (uint32_t)now.sa_flags, mask_word(&now.sa_mask), SITE());
+              (uint32_t)now.sa_flags, mask_word(&now.sa_mask), FT_ASKED_UNKNOWN, SITE());
     return result;
 }
 

@@ -606,13 +606,17 @@ struct ft_held { /* at a fork: a lock some thread of the process holds */
 
 /* --- signals -------------------------------------------------------------------------------- */
 
+/* Did who installs a handler ask for the one before? Then he may call it. An older writer did not say; nor does
+ * signal(), which tells everybody, or Python. */
+enum ft_asked { FT_ASKED_UNKNOWN, FT_NOT_ASKED, FT_ASKED };
+
 struct ft_sigaction { /* a successful install; the tail is there if not zero */
     struct ft_head head;
     uint64_t site;
     uint64_t old_handler, new_handler;
     uint32_t flags;
     uint8_t signal, api;
-    uint16_t pad;
+    uint16_t asked; /* enum ft_asked */
     uint64_t mask;
     ft_ref py_stack;
     ft_ref py_handler; /* FT_PY_FUNCTION */

@@ -46,6 +46,13 @@ struct named names_at(const struct timeline *t, process_id process, int64_t ns, 
     return find(t, process, ns, address, address);
 }
 
+bool names_has_section(const struct timeline *t, process_id process, int64_t ns, uint64_t address,
+                       const char *section)
+{
+    struct symbols *s = symbols_of(timeline_object(t, process, ns, address));
+    return s && symbols_section(s, section);
+}
+
 struct named names_frame(const struct timeline *t, process_id process, int64_t ns, uint64_t pc)
 {
     return find(t, process, ns, pc, pc ? pc - 1 : 0);

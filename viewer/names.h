@@ -26,6 +26,9 @@ extern bool names_symbols;
 
 /* The thing at this address: a handler, a start routine, a lock. */
 struct named names_at(const struct timeline *t, process_id process, int64_t ns, uint64_t address);
+/* Has the object at this address such a section? */
+bool names_has_section(const struct timeline *t, process_id process, int64_t ns, uint64_t address,
+                       const char *section);
 /* The function a return address lies in: that of the call before it. */
 struct named names_frame(const struct timeline *t, process_id process, int64_t ns, uint64_t pc);
 
@@ -44,8 +47,8 @@ bool names_python_caller(const struct timeline *t, const struct event *e, struct
  */
 const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
 
-/* The handler that took a signal (SIGNAL), Python's where Python has it; "" none: the default action. Escaped,
- * returns buffer. */
+/* The handler that took a signal (SIGNAL), Python's where Python has it; "" none: the default action.
+ * Escaped, returns buffer. */
 const char *names_taken_by(char *buffer, size_t size, const struct timeline *t, const struct event *e);
 
 /* What CPython means by waiting for this address: "the GIL", ...; NULL: not one we know. */
@@ -55,7 +58,8 @@ const char *names_python_lock(const struct named *n);
  * (Python) or the store (C); "" unknown. Escaped, returns buffer. */
 const char *names_written(char *buffer, size_t size, const struct timeline *t, const struct copy *c);
 /* value_format; a pointer with what it points to. Not escaped; returns buffer. */
-const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c, struct value v);
+const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c,
+                        struct value v);
 
 /* The source line of a frame, if there is DWARF. */
 bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64_t pc, const char **file,

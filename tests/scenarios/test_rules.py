@@ -116,6 +116,21 @@ def shared_after_fork(check):
         check.equal(f"one that is {healthy}", about_connections(connection(check, healthy)), [])
 
 
+@scenario("rules: handler-replaced, told of the one before or not")
+def handlers(check):
+    for how, severity, words in (("not", "warning", "that one is not called any more."), ("asked", "note", "can call it"),
+                                 ("first", "note", "can call it"), ("always", "warning", "unless the new one does it")):
+        lost = by_rule(fixture(check, "handler_over", how), "handler-replaced")
+        check.equal(f"{how}: who lost it", [(x["severity"], x["subject"]) for x in lost], [(severity, "SIGUSR1 own (handler_over)")])
+        check.true(f"{how}: it says what is known", lost and words in lost[0]["title"], lost)
+
+
+@scenario("rules: handler-replaced, without SA_ONSTACK where Go is")
+def signal_stack(check):
+    pair(check, "handler-replaced", fixture(check, "go_stack", "without"), fixture(check, "go_stack", "with"),
+         "SIGUSR1 XML_ExpatVersion (libexpat.so.1) without SA_ONSTACK")
+
+
 @scenario("rules: unseen-child")
 def unseen(check):
     needs = subprocess.run(["ldd", "/sbin/ldconfig"], capture_output=True, text=True)

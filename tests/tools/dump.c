@@ -209,6 +209,7 @@ static void print_signal(const struct ft_head *head)
         printf(" api=%s signal=%u old=%" PRIx64 " new=%" PRIx64 " flags=%x mask=%" PRIx64 " site=%" PRIx64,
                NAME_OF(FT_SIGACTION_APIS, s.api), s.signal, s.old_handler, s.new_handler, s.flags, s.mask,
                s.site);
+        if (s.asked) printf(" asked=%s", s.asked == FT_ASKED ? "yes" : "no");
         if (s.py_stack) printf(" py_stack=%x", s.py_stack);
         if (s.py_handler) printf(" py_handler=%x", s.py_handler);
         break;

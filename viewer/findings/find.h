@@ -93,6 +93,9 @@ event_id at_fork_next(const struct timeline *t, struct at_fork *a, enum event_ty
 bool lives_on(const struct timeline *t, process_id p);
 int64_t process_end_ns(const struct timeline *t, process_id p); /* now, if it runs */
 bool is_ancestor(const struct timeline *t, process_id ancestor, process_id p);
+/* signal_stack.c: a part of handler-replaced; telling: false: the finding is not about that. */
+void find_signal_stack(struct findings *f, process_id p);
+bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *title, struct say *why);
 /* Made by Python's own library for itself (multiprocessing, concurrent.futures, ...): no consumer misses it.
  */
 bool is_internal_thread(const struct timeline *t, thread_id thread);

@@ -191,7 +191,9 @@ void tell_global_diverged(const struct timeline *t, struct finding *x, struct sa
         say(title, "`%s`", x->subject);
         title_of_one(title, t, writer, old, silent, count);
     } else {
-        say(title, writers == 1 ? "`%s`: %zu process writes its own copy." : "`%s`: %zu processes write each its own copy.",
+        say(title,
+            writers == 1 ? "`%s`: %zu process writes its own copy."
+                         : "`%s`: %zu processes write each its own copy.",
             x->subject, writers);
     }
     for (size_t i = 0; i < g->count && told < 4; i++) {

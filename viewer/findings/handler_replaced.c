@@ -5,6 +5,9 @@
  * Parties, not functions: a server that replaces its own handlers in its
  * workers takes nothing from anybody. In Python all handlers are one C
  * function; whose a handler is, says the file of the Python function.
+ *
+ * Whether a handler calls the one before it nobody can see. But who did not
+ * ask sigaction() for that one cannot; who did most likely does: a note.
  */
 #include <signal.h>
 #include <string.h>
@@ -104,6 +107,8 @@ static void look(struct findings *f, const event_id *events, size_t count, size_
     text_signal(signal, r.signal);
     snprintf(subject, sizeof subject, "%s %.180s", signal, old.function);
     struct finding *x = finding_of(f, RULE_handler_replaced, subject);
+    if (!x->processes.count) x->severity = SEVERITY_NOTE;
+    if (r.asked != FT_ASKED) finding_worse(x, SEVERITY_WARNING);
     finding_process(f, x, e->process);
     finding_thread(f, x, e->thread);
     finding_event(f, x, before.event);
@@ -118,13 +123,14 @@ void find_handler_replaced(struct findings *f)
         const event_id *installs = timeline_installs_of(t, p, &count);
         for (size_t i = 0; i < count; i++)
             if (t->events[installs[i]].record) look(f, installs, count, i);
+        find_signal_stack(f, p);
     }
 }
 
 void tell_handler_replaced(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
     char signal[TEXT_SHORT], place[NAMES_TEXT], name[NAMES_TEXT];
-    if (x->evidence.count < 2) return;
+    if (x->evidence.count < 2 || tell_signal_stack(t, x, title, why)) return;
     event_id first = x->evidence.list[0], last = x->evidence.list[x->evidence.count - 1];
     const struct event *was = &t->events[first], *is = &t->events[last];
     struct ft_sigaction r = FT_GET(sigaction, is->record);
@@ -132,13 +138,16 @@ void tell_handler_replaced(const struct timeline *t, struct finding *x, struct s
                  new = party(t, is, r.new_handler);
     say(title, "In ");
     say_processes(title, t, x->processes.list, x->processes.count);
-    say(title,
-        " %s replaced %s as the handler of %s: that one is not called any more, unless the new one does it.",
-        new.function, old.function, text_signal(signal, r.signal));
+    say(title, " %s replaced %s as the handler of %s: ", new.function, old.function,
+        text_signal(signal, r.signal));
+    say(title, r.asked == FT_ASKED       ? "it was told of that one, and can call it."
+               : r.asked == FT_NOT_ASKED ? "that one is not called any more."
+                                         : "that one is not called any more, unless the new one does it.");
     say(why, "It was installed");
     if (*word_place(place, t, first)) say(why, " at %s", place);
     say(why, " in %s", word_process(name, t, was->process));
     say(why, " and replaced");
     if (*word_place(place, t, last)) say(why, " from %s", place);
     say(why, " in %s.", word_process(name, t, is->process));
+    if (r.asked == FT_NOT_ASKED) say(why, " Who installed it did not ask sigaction() for the one before.");
 }

@@ -21,10 +21,10 @@ static bool sent_kill(const struct timeline *t, const struct event *e, process_i
 
 static bool somebody_did(const struct timeline *t, process_id p)
 {
-    for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
-        if (e->type == EVENT_KILL && e->record && sent_kill(t, e, p)) return true;
-    }
+    size_t count;
+    const event_id *kills = timeline_events_of_type(t, EVENT_KILL, &count);
+    for (size_t i = 0; i < count; i++)
+        if (t->events[kills[i]].record && sent_kill(t, &t->events[kills[i]], p)) return true;
     return false;
 }
 

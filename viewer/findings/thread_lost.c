@@ -49,7 +49,7 @@ static bool is_looked_after(const struct timeline *t, thread_id lost)
 static bool was_signalled(const struct timeline *t, process_id p)
 {
     size_t count;
-    timeline_kills_of(t, p, &count);
+    timeline_signals_to(t, p, &count);
     return count > 0;
 }
 

@@ -68,16 +68,14 @@ const char *word_sender(char *buffer, const struct timeline *t, event_id i)
 
 event_id sent_to(const struct timeline *t, process_id p, uint64_t signals, int64_t ns)
 {
-    event_id last = NONE;
-    for (event_id i = 0; i < t->event_count && t->events[i].ns <= ns; i++) {
-        const struct event *e = &t->events[i];
-        bool sent = e->type == EVENT_KILL && e->child == p && !timeline_kill_thread(e),
-             taken = e->type == EVENT_SIGNAL && e->process == p && e->child == NONE;
-        if (!sent && !taken) continue;
-        int signal = signal_of(t, i);
-        if (signal > 0 && signal <= 64 && signals >> (signal - 1) & 1) last = i;
+    size_t count;
+    const event_id *sent = timeline_signals_to(t, p, &count);
+    while (count-- > 0) {
+        int signal = signal_of(t, sent[count]);
+        bool wanted = signal > 0 && signal <= 64 && signals >> (signal - 1) & 1;
+        if (wanted && t->events[sent[count]].ns <= ns) return sent[count];
     }
-    return last;
+    return NONE;
 }
 
 /* --- processes, in groups ---------------------------------------------------------------------- */

@@ -151,7 +151,7 @@ struct build {
     struct thread_more *threads;
     struct mapped *objects;
     size_t object_count;
-    struct event_index by_process, by_type, installs, kills;
+    struct event_index by_process, by_type, installs, signals;
     size_t in_order; /* events after these were added late */
     uint32_t family_count;
     uint64_t ghost_count;

@@ -13,8 +13,9 @@ typedef uint32_t key_of(const struct event *e);
 static uint32_t its_process(const struct event *e) { return e->process; }
 static uint32_t its_type(const struct event *e) { return e->type; }
 static uint32_t installed_in(const struct event *e) { return e->type == EVENT_SIGACTION ? e->process : NONE; }
-static uint32_t sent_to(const struct event *e)
+static uint32_t signalled(const struct event *e)
 {
+    if (e->type == EVENT_SIGNAL && e->child == NONE) return e->process; /* nobody in the run sent it */
     return e->type == EVENT_KILL && e->record && !timeline_kill_thread(e) ? e->child : NONE;
 }
 
@@ -48,14 +49,14 @@ void indexes_finish(struct build *b)
     file(b, &b->by_process, b->t->process_count, its_process);
     file(b, &b->by_type, EVENT_TYPE_COUNT, its_type);
     file(b, &b->installs, b->t->process_count, installed_in);
-    file(b, &b->kills, b->t->process_count, sent_to);
+    file(b, &b->signals, b->t->process_count, signalled);
 }
 
 static void release(struct event_index *x) { free(x->list), free(x->first); }
 
 void indexes_free(struct build *b)
 {
-    release(&b->by_process), release(&b->by_type), release(&b->installs), release(&b->kills);
+    release(&b->by_process), release(&b->by_type), release(&b->installs), release(&b->signals);
 }
 
 const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count)
@@ -73,7 +74,7 @@ const event_id *timeline_installs_of(const struct timeline *t, process_id proces
     return of(&build_of(t)->installs, process, count);
 }
 
-const event_id *timeline_kills_of(const struct timeline *t, process_id target, size_t *count)
+const event_id *timeline_signals_to(const struct timeline *t, process_id target, size_t *count)
 {
-    return of(&build_of(t)->kills, target, count);
+    return of(&build_of(t)->signals, target, count);
 }

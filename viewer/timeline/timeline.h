@@ -362,8 +362,8 @@ const event_id *timeline_events_of(const struct timeline *t, process_id process,
 const event_id *timeline_events_of_type(const struct timeline *t, enum event_type type, size_t *count);
 /* The SIGACTIONs of a process. */
 const event_id *timeline_installs_of(const struct timeline *t, process_id process, size_t *count);
-/* The KILLs aimed at a process, not at a thread of it. */
-const event_id *timeline_kills_of(const struct timeline *t, process_id target, size_t *count);
+/* The KILLs aimed at a process, not at a thread of it, and the SIGNALs it took that none of the run sent. */
+const event_id *timeline_signals_to(const struct timeline *t, process_id target, size_t *count);
 /* The return address of the call, 0 unknown. */
 uint64_t timeline_site(const struct event *e);
 /* LOCK_WAIT: whether the owner is a thread of the waiting process, alive when the wait began. */

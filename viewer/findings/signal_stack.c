@@ -1,0 +1,90 @@
+/*
+ * signal_stack.c: the other half of handler-replaced: a handler installed
+ * without SA_ONSTACK in a process with Go in it. Go runs its code on small
+ * stacks of its own; its runtime gives each thread a signal stack and sets the
+ * flag on what it finds installed, but what comes later it only notices when
+ * the signal does, and then ends the program.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <string.h>
+
+#include "find.h"
+
+#define SUBJECT " without SA_ONSTACK"
+
+static bool is_gos(const struct timeline *t, const struct event *e, uint64_t address)
+{
+    return names_has_section(t, e->process, e->ns, address, ".note.go.buildid");
+}
+
+/* The first event that shows Go in a process, or in the one it was forked from: it handles signals, or has
+ * threads. */
+static event_id go_in(const struct timeline *t, process_id p)
+{
+    size_t count;
+    for (size_t guard = 0; p != NONE && guard < t->process_count; guard++) {
+        const event_id *installs = timeline_installs_of(t, p, &count);
+        for (size_t i = 0; i < count; i++) {
+            const struct event *e = &t->events[installs[i]];
+            if (e->record && is_gos(t, e, FT_GET(sigaction, e->record).new_handler)) return installs[i];
+        }
+        for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i)) {
+            const struct thread *th = &t->threads[i];
+            if (th->create != NONE && is_gos(t, &t->events[th->create], th->start_routine)) return th->create;
+        }
+        p = t->processes[p].image_inherited && t->processes[p].image_count < 2 ? t->processes[p].parent
+                                                                               : NONE;
+    }
+    return NONE;
+}
+
+void find_signal_stack(struct findings *f, process_id p)
+{
+    const struct timeline *t = f->timeline;
+    char signal[TEXT_SHORT], handler[NAMES_TEXT], subject[NAMES_TEXT];
+    size_t count;
+    const event_id *installs = timeline_installs_of(t, p, &count);
+    event_id go = count ? go_in(t, p) : NONE;
+    for (size_t i = 0; i < count && go != NONE; i++) {
+        const struct event *e = &t->events[installs[i]];
+        if (!e->record || installs[i] < go) continue;
+        struct ft_sigaction r = FT_GET(sigaction, e->record);
+        bool real =
+            r.new_handler != (uint64_t)(uintptr_t)SIG_DFL && r.new_handler != (uint64_t)(uintptr_t)SIG_IGN;
+        if (!real || r.flags & SA_ONSTACK || is_gos(t, e, r.new_handler)) continue;
+        struct named n = names_at(t, e->process, e->ns, r.new_handler);
+        names_function(handler, sizeof handler, &n);
+        snprintf(subject, sizeof subject, "%s %.180s" SUBJECT, text_signal(signal, r.signal), handler);
+        struct finding *x = finding_of(f, RULE_handler_replaced, subject);
+        x->fix = "Set SA_ONSTACK in sa_flags of every handler of a program that has Go in it (os/signal: Go "
+                 "programs "
+                 "that use non-Go code); signal() cannot: use sigaction().";
+        finding_process(f, x, p);
+        finding_thread(f, x, e->thread);
+        finding_event(f, x, go);
+        finding_event(f, x, installs[i]);
+    }
+}
+
+bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
+{
+    char place[NAMES_TEXT], go[NAMES_TEXT] = "";
+    size_t length = strlen(x->subject), suffix = strlen(SUBJECT);
+    if (length < suffix || strcmp(x->subject + length - suffix, SUBJECT)) return false;
+    event_id shows = x->evidence.list[0], last = x->evidence.list[x->evidence.count - 1];
+    const struct event *e = &t->events[shows];
+    uint64_t address = e->type == EVENT_SIGACTION ? FT_GET(sigaction, e->record).new_handler
+                       : e->child != NONE         ? t->threads[e->child].start_routine
+                                                  : 0;
+    struct named n = names_at(t, e->process, e->ns, address);
+    if (n.object) text_escape(go, sizeof go, n.object, strlen(n.object));
+    say(title, "In ");
+    say_processes(title, t, x->processes.list, x->processes.count);
+    say(title, " %s was installed, and %s brings Go, whose threads have small stacks.", x->subject, go);
+    if (*word_place(place, t, last)) say(why, "It was installed at %s. ", place);
+    say(why,
+        "If the signal meets a thread that runs Go code, Go's runtime ends the program (\"non-Go code set up "
+        "signal handler without SA_ONSTACK flag\"), or the handler overruns that stack.");
+    return true;
+}
