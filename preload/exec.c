@@ -14,6 +14,7 @@
 
 #include "blind.h"
 #include "env.h"
+#include "memory.h"
 #include "origin.h"
 #include "readable.h"
 #include "watch/trap.h"
@@ -35,6 +36,7 @@ static struct coming about_to(const char *path, enum ft_blind_why why, uint64_t 
     if (image.task) {
         struct ft_origin origin = origin_full(site);
         watch_at_end();
+        memory_at_exec(image.task);
         image.path = readable(path) ? ft_string(&ft, path, strlen(path), image.task) : 0;
         struct ft_exec *record = ft_begin(&ft, FT_EXEC, sizeof *record, image.task);
         if (record) {

@@ -10,6 +10,7 @@
 
 #include "fork.h"
 #include "init.h"
+#include "memory.h"
 #include "origin.h"
 #include "python/python.h"
 #include "pending.h"
@@ -23,6 +24,7 @@ HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
     if (!task) return;
     if (api != FT_EXIT_exit) pending_at_end(task, api == FT_EXIT_end);
     watch_at_end();
+    if (api != FT_EXIT_exit) memory_at_end(task);
     struct ft_origin origin = {.site = site};
     if (site) {
         origin = origin_full(site);

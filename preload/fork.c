@@ -15,6 +15,7 @@
 #include "fork.h"
 #include "init.h"
 #include "inventory.h"
+#include "memory.h"
 #include "origin.h"
 #include "python/python.h"
 #include "pending.h"
@@ -30,9 +31,15 @@ extern void *__dso_handle;
 
 /* The fork this thread is in, and when this process was forked. */
 static __thread struct fork_call call __attribute__((tls_model("initial-exec")));
-static __thread uint64_t born __attribute__((tls_model("initial-exec")));
+static __thread struct {
+    uint64_t time;
+    uint32_t parent, number;
+} born __attribute__((tls_model("initial-exec")));
 
-uint64_t fork_born(void) { return born; }
+uint64_t fork_born(void) { return born.time; }
+uint32_t fork_parent(void) { return born.parent; }
+uint32_t fork_number(void) { return born.number; }
+bool fork_used(void) { return call.number; }
 
 struct ft_fork *fork_record(enum ft_fork_api api, uint64_t site)
 {
@@ -70,6 +77,8 @@ static void prepare(void)
     call.record = fork_record(self.fork_api ? self.fork_api : FT_FORK_fork, call.site ? call.site : SITE());
     if (!call.record) return;
     call.time = call.record->head.time;
+    call.parent = self.pid;
+    call.number++;
     self.child = ft_ref_of(call.record);
     inventory_at_fork(self.task, self.child);
     pending_at_fork(self.child);
@@ -78,6 +87,7 @@ static void prepare(void)
     python_at_fork(self.child, call.record->origin.py_stack);
     if (call.record->origin.py_stack) python_greenlets_at_fork(self.child);
     watch_at_fork(self.child);
+    memory_at_fork(self.child);
     call.error = error;
     call.armed = true;
     call.errno_at = &errno;
@@ -119,7 +129,10 @@ HOT static void in_child(void)
     call.armed = false;
     if (!call.record) born_late();
     call.record = NULL; /* the parent completes it */
-    born = call.time;
+    born.time = call.time;
+    born.parent = call.parent;
+    born.number = call.number;
+    call.number = 0;
     self.vforked = 0;                              /* forked by a vfork child: this memory is its own */
     if (self.child) self_become_child(self.child); /* 0: a signal handler was faster */
     self.child = 0;
@@ -145,6 +158,7 @@ HOT void fork_leave(struct fork_call *outer, pid_t pid)
 {
     if (pid > 0) fork_result(call.record, pid);
     if (pid == 0) outer->record = NULL, outer->child = 0; /* its parent's; see born_late */
+    outer->number = call.number;
     self.fork_api = outer->api;
     self.child = outer->child;
     call = *outer;

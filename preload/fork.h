@@ -27,6 +27,8 @@ struct fork_call {
     uint64_t site;
     struct ft_fork *record; /* NULL: nobody waits for its result */
     uint64_t time;          /* of the record */
+    uint32_t parent;        /* its pid */
+    uint32_t number;        /* forks of this thread, with this one */
     ft_ref child;
     int *errno_at; /* finding it costs the child a page fault */
     int error;     /* the program's errno */
@@ -39,5 +41,9 @@ void fork_leave(struct fork_call *outer, pid_t pid);
 
 /* When this process was forked, in units of the trace's clock; 0: it was not, or out of our sight. */
 uint64_t fork_born(void);
+/* By which process; and it was the how manieth fork of that thread, from 1. */
+uint32_t fork_parent(void), fork_number(void);
+/* Has this thread forked since its process was born? */
+bool fork_used(void);
 
 #endif

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "preload/init.h"
+#include "preload/memory.h"
 #include "preload/origin.h"
 #include "preload/python/python.h"
 #include "preload/secret.h"
@@ -212,6 +213,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
             fork_init();
             thread_init();
             exit_init();
+            memory_init(setting(envp, "FORKTRACE_C"));
             watch_init(setting(envp, "FORKTRACE_WATCH"));
         } else if (setting(envp, "FORKTRACE_DEBUG"))
             dprintf(2, "forktrace: not recording: %s: %s\n", run ? run : "cannot create the trace",

@@ -336,3 +336,35 @@ void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *na
     snprintf(name, room, "%s+%llu/%llu", *w->symbol ? w->symbol : w->name,
              (unsigned long long)(*w->symbol ? in_symbol : offset), (unsigned long long)size);
 }
+
+bool watch_at(struct symbols *s, uint64_t address, char *name, size_t room, struct watch_type *type,
+              uint64_t *start, uint64_t *whole)
+{
+    struct symbol found;
+    Dwarf_Die variable;
+    if (!symbols_find(s, address, &found) || !found.data || !found.name || !found.size ||
+        address - found.start >= found.size)
+        return false;
+    uint64_t offset = address - found.start;
+    bool typed = types_variable(s, found.name, found.start, &variable);
+    *whole = found.start;
+    for (uint64_t size = 8; typed && size; size /= 2) {
+        Dwarf_Die die = variable;
+        uint64_t from = offset / size * size;
+        snprintf(name, room, "%s", found.name);
+        if (!types_at(&die, from, size, name, room)) continue;
+        *type = (struct watch_type){0};
+        types_describe(&die, type);
+        *start = found.start + from;
+        return true;
+    }
+    bool scalar = found.size == 1 || found.size == 2 || found.size == 4 || found.size == 8;
+    uint64_t size = scalar ? found.size : 4, from = scalar ? 0 : offset / 4 * 4;
+    *start = found.start + from;
+    guess_type(type, size);
+    if (scalar)
+        snprintf(name, room, "%s", found.name);
+    else
+        snprintf(name, room, "%s+%llu/%llu", found.name, (unsigned long long)from, (unsigned long long)size);
+    return true;
+}

@@ -139,6 +139,8 @@ struct ft_header {
     uint64_t pad1[7];
     uint64_t lost[FT_LOST_ROOM]; /* atomic, by enum ft_lost */
     uint64_t lineage_pages;      /* atomic: pages of class FT_LINEAGE now in the file */
+    uint64_t picture_bytes;      /* atomic: of FT_C_BLOCK and FT_C_PICTURE so far */
+    uint64_t pictured[32];       /* atomic: bit pid % 2048: a child of that process left a picture */
 };
 static_assert(sizeof(struct ft_header) <= FT_PAGE, "the header is page 0");
 static_assert(__builtin_offsetof(struct ft_header, next) == 512, "layout");
@@ -241,7 +243,9 @@ struct ft_origin {
     X(124, C_VALUE, c_value, LINEAGE)        \
     X(125, C_WATCH, c_watch, LINEAGE)        \
     X(130, C_TRAP, c_trap, EVENTS)           \
-    X(131, C_HARDWARE, c_hardware, LINEAGE)
+    X(131, C_HARDWARE, c_hardware, LINEAGE)  \
+    X(134, C_BLOCK, c_block, LINEAGE)        \
+    X(135, C_PICTURE, c_picture, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -318,7 +322,10 @@ struct ft_clock { /* head.time and this were read together */
     X(43, WATCH_FULL, "more stores to watched C globals than can be followed: the others are not") \
     X(44, WATCH_LOADER, "this loader does not tell what it loads later: stores in it are not seen") \
     X(48, WATCH_TRAP_BLOCKED, "SIGTRAP was sent to a thread that blocks it: what hardware watches would see of this thread is not complete from then on") \
-    X(49, WATCH_CLOSED, "the program closed the descriptors of the hardware watches behind our back: they saw nothing from then on")
+    X(49, WATCH_CLOSED, "the program closed the descriptors of the hardware watches behind our back: they saw nothing from then on") \
+    X(53, MEMORY_CUT, "more writable memory of the program's own objects than is compared when processes end: the rest is not") \
+    X(54, MEMORY_ENOUGH, "the C globals of so many ends of processes were kept that those of others are not: FORKTRACE_MAX_SIZE sets how many") \
+    X(55, MEMORY_UNREADABLE, "/proc/self/pagemap cannot be read here: C globals are not compared when processes end")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -1034,6 +1041,39 @@ struct ft_c_value {
     ft_ref fork;   /* FT_FORK, or 0 */
     uint64_t value;
 };
+
+/*
+ * Half a page of the program's own writable data: its 8-byte words that are not
+ * 0, as FT_C_PICTUREs refer to it. Numbers and addresses are kept as they are.
+ * What may be text or a key is not: FT_C_MASKED and 20 bits of a hash, enough to
+ * tell that two differ.
+ */
+#define FT_C_BLOCK_SIZE 2048u
+struct ft_c_block {
+    struct ft_head head;
+    uint64_t address;
+    uint64_t used[FT_C_BLOCK_SIZE / 512]; /* bit n: word n is in word[] */
+    uint64_t word[];
+};
+#define FT_C_MASKED       0x8001ull << 48
+#define FT_C_IS_MASKED(w) ((w) >> 48 == 0x8001)
+
+/*
+ * The C globals of an object at the end of a process, or at a fork. What is not
+ * among the blocks of [start, end) was never written since the image was loaded.
+ */
+struct ft_c_picture {
+    struct ft_head head;
+    ft_ref fork; /* FT_FORK, or 0: at an end */
+    uint32_t count;
+    uint64_t start, end;
+    struct ft_c_part {
+        ft_ref block; /* 0: could not be written */
+        uint32_t at;  /* number of the half page, from start, << 1 | FT_C_ALONE */
+    } part[];
+};
+/* No other process has this page: it, or one that shared it, wrote there since they were forked. */
+#define FT_C_ALONE 1u
 
 /* What became of one WATCH in one image. */
 /* clang-format off */

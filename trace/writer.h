@@ -119,6 +119,14 @@ void ft_slot_set(void *slot, enum ft_type type, ft_ref task, uint64_t time);
 void ft_slot_clear(void *slot);
 void ft_slot_free(void *slot);
 
+/*
+ * Pictures of C memory (FT_C_PICTURE). May so many bytes more be written of them? They are counted then.
+ * A child has left one; and has one of this process's children, or of one whose pid is much like it?
+ */
+bool ft_picture_room(struct ft_writer *w, uint64_t bytes);
+void ft_picture_left(struct ft_writer *w, uint32_t parent);
+bool ft_picture_expected(const struct ft_writer *w, uint32_t pid);
+
 /* Give the file to uid/gid (-1: leave it), if it is still at its path and ours. 0 or -errno. */
 int ft_writer_chown(struct ft_writer *w, unsigned uid, unsigned gid);
 

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "load.h"
+#include "names.h"
 #include "text.h"
 
 static void hex_without_dashes(const char *text, uint8_t bytes[16])
@@ -71,7 +72,7 @@ int load(struct loaded *l, const char *path, bool partial)
         char buffer[512];
         return command_error(path, "%s", ft_reader_message(error, &l->reader, buffer, sizeof buffer));
     }
-    l->timeline = timeline_build(&l->reader, load_alive, &l->reader);
+    l->timeline = timeline_build(&l->reader, load_alive, &l->reader, &names_files);
     if (l->timeline) return 0;
     ft_reader_close(&l->reader);
     return command_error(path, "not enough memory for this trace: use a machine with more, or record less");

@@ -3,10 +3,12 @@
  */
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
 #include "symbols/symbols.h"
+#include "symbols/watch.h"
 #include "text.h"
 
 bool names_symbols = true;
@@ -124,6 +126,27 @@ const char *names_value(char *buffer, size_t size, const struct timeline *t, con
     if (n.symbol) snprintf(buffer + used, size - (size_t)used, " %s", names_text(text, sizeof text, &n));
     return buffer;
 }
+
+/* --- what files say, for the timeline ----------------------------------------------------------- */
+
+static bool variable(const struct object *o, uint64_t address, struct timeline_variable *v)
+{
+    struct watch_type type;
+    struct symbols *s = symbols_of(o);
+    if (!s || !watch_at(s, address, v->name, sizeof v->name, &type, &v->start, &v->whole)) return false;
+    v->size = type.size;
+    v->kind = type.kind;
+    free(type.names);
+    return type.size && type.size <= 8 && v->start <= address && address - v->start < type.size;
+}
+
+static bool bytes(const struct object *o, uint64_t address, void *to, size_t size)
+{
+    struct symbols *s = symbols_of(o);
+    return s && symbols_bytes(s, address, to, size);
+}
+
+const struct timeline_files names_files = {variable, bytes};
 
 /* --- Python ------------------------------------------------------------------------------------- */
 

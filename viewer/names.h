@@ -61,6 +61,9 @@ const char *names_written(char *buffer, size_t size, const struct timeline *t, c
 const char *names_value(char *buffer, size_t size, const struct timeline *t, const struct copy *c,
                         struct value v);
 
+/* For timeline_build. */
+extern const struct timeline_files names_files;
+
 /* The source line of a frame, if there is DWARF. */
 bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64_t pc, const char **file,
                 int *line);

@@ -119,7 +119,7 @@ static bool look_again(struct tui *tui, struct loaded *l)
     static int idle;
     size_t fresh = 0;
     ft_reader_new(&l->reader, count, &fresh);
-    struct timeline *t = fresh || ++idle >= 4 ? timeline_build(&l->reader, load_alive, &l->reader) : NULL;
+    struct timeline *t = fresh || ++idle >= 4 ? timeline_build(&l->reader, load_alive, &l->reader, &names_files) : NULL;
     if (t) { /* else: go on with what there is */
         struct timeline *old = l->timeline;
         l->timeline = t;

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ftruncate(file, 0) || pwrite(file, data, size, 0) != (ssize_t)size) return 0;
     struct ft_reader r;
     if (ft_reader_open(&r, path, true)) return 0;
-    struct timeline *t = timeline_build(&r, half_of_them, NULL);
+    struct timeline *t = timeline_build(&r, half_of_them, NULL, NULL);
     if (t) {
         look(t);
         timeline_free(t);

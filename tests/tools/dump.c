@@ -520,6 +520,20 @@ static void print_c(const struct ft_head *head)
         printf(" slots=%u/%u error=%d flags=%x", c.slots, c.needed, c.error, c.flags);
         break;
     }
+    case FT_C_BLOCK: {
+        struct ft_c_block block = FT_GET(c_block, head);
+        ft_tail(head, sizeof block, &length);
+        printf(" %" PRIx64 " words=%zu", block.address, length / 8);
+        break;
+    }
+    case FT_C_PICTURE: {
+        struct ft_c_picture p = FT_GET(c_picture, head);
+        const struct ft_c_part *part = ft_tail(head, sizeof p, &length);
+        printf(" %" PRIx64 "-%" PRIx64 " fork=%x", p.start, p.end, p.fork);
+        for (size_t i = 0; i < p.count && i < length / sizeof *part; i++)
+            printf(" %u%s:%x", part[i].at >> 1, part[i].at & FT_C_ALONE ? "!" : "", part[i].block);
+        break;
+    }
     case FT_C_WATCH: {
         struct ft_c_watch c = FT_GET(c_watch, head);
         print_string("watch", c.watch);

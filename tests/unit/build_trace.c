@@ -452,7 +452,7 @@ static bool is_alive(void *context, uint32_t pid, uint64_t start_ticks)
 struct timeline *trace_timeline(const uint32_t *alive)
 {
     cr_assert_eq(ft_reader_open(&reader, path, false), FT_READ_OK);
-    timeline = timeline_build(&reader, is_alive, (void *)(uintptr_t)alive);
+    timeline = timeline_build(&reader, is_alive, (void *)(uintptr_t)alive, NULL);
     cr_assert(timeline);
     return timeline;
 }

@@ -24,7 +24,7 @@ static cJSON *document(bool (*format)(FILE *, const struct loaded *))
     static struct loaded l;
     l.path = trace_path();
     cr_assert_eq(ft_reader_open(&l.reader, l.path, false), FT_READ_OK);
-    l.timeline = timeline_build(&l.reader, NULL, NULL);
+    l.timeline = timeline_build(&l.reader, NULL, NULL, NULL);
     cr_assert(l.timeline);
     size_t size;
     FILE *out = open_memstream(&text, &size);

@@ -431,7 +431,7 @@ Test(tui, random_keys_on_damaged_traces, .init = utf8, .timeout = 120)
         close(fd);
         struct ft_reader reader;
         if (ft_reader_open(&reader, path, true) == FT_READ_OK) {
-            struct timeline *t = timeline_build(&reader, NULL, NULL);
+            struct timeline *t = timeline_build(&reader, NULL, NULL, NULL);
             cr_assert(t);
             play(t, 100);
             played++;
@@ -448,7 +448,7 @@ Test(tui_values, what_holds_at_a_time_is_what_was_written_last)
 {
     struct ft_reader reader;
     cr_assert_eq(ft_reader_open(&reader, "tests/golden/values.ftrace", true), FT_READ_OK);
-    struct timeline *t = timeline_build(&reader, NULL, NULL);
+    struct timeline *t = timeline_build(&reader, NULL, NULL, NULL);
     struct values v;
     struct point point;
     cr_assert(t && values_build(&v, t));

@@ -96,7 +96,8 @@ static void look(struct findings *f, global_id id)
 
 void find_global_diverged(struct findings *f)
 {
-    for (global_id g = 0; g < f->timeline->global_count && f->timeline->globals[g].diverged; g++) look(f, g);
+    for (global_id g = 0; g < f->timeline->global_count && f->timeline->globals[g].diverged; g++)
+        if (!f->timeline->globals[g].found) look(f, g);
 }
 
 static void say_value(struct say *s, struct value v)

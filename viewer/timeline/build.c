@@ -103,6 +103,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_C_WATCH] = watched_watch,
     [FT_C_TRAP] = watched_trap,
     [FT_C_HARDWARE] = watched_hardware,
+    [FT_C_PICTURE] = discovered_picture,
     [FT_BLIND] = coverage_blind,
     [FT_STDIO] = processes_stdio,
     [FT_UNSAFE_CALL] = unsafe_call,
@@ -166,11 +167,11 @@ static void conclude(struct build *b)
     b->in_order = b->t->event_count;
     ends_finish(b);
     kernel_finish(b);
+    objects_finish(b);
     globals_finish(b);
     locks_finish(b);
     events_finish(b);
     binds_finish(b);
-    objects_finish(b);
     roles_assign(b);
     b->t->complete = is_complete(b);
     order_free(b);
@@ -189,7 +190,8 @@ static bool build(struct build *b)
     return true;
 }
 
-struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context)
+struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context,
+                                const struct timeline_files *files)
 {
     struct build *b = calloc(1, sizeof *b);
     struct timeline *t = calloc(1, sizeof *t);
@@ -201,6 +203,7 @@ struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive,
     b->t = t;
     b->is_alive = alive;
     b->context = context;
+    b->files = files;
     if (build(b)) return t;
     build_free(b);
     return NULL;

@@ -103,6 +103,16 @@ struct defined { /* an FT_C_GLOBAL */
     int64_t ns;
 };
 
+struct pictured { /* an FT_C_PICTURE */
+    struct ft_c_picture record;
+    const struct ft_c_part *part; /* record.count of them are there */
+    const struct ft_head *fork;   /* NULL: at an end */
+    process_id process;
+    uint32_t family;
+    uint16_t image;
+    int64_t ns;
+};
+
 struct hidden { /* a system() or popen() */
     event_id event;
     uint32_t older;
@@ -133,6 +143,7 @@ struct build {
     jmp_buf no_memory;
     timeline_alive *is_alive;
     void *context;
+    const struct timeline_files *files; /* NULL: nobody knows them */
 
     struct order *order; /* order.c */
     struct task *tasks;
@@ -171,6 +182,8 @@ struct build {
     size_t defined_count;
     struct ft_c_site *sites;
     size_t site_count;
+    struct pictured *pictured;
+    size_t picture_count;
     struct sent *sent;
     size_t sent_count;
     struct map by_sent;     /* (process, signal) -> the last of sent */
@@ -363,7 +376,13 @@ struct value watched_value(struct build *b, const struct defined *d, uint64_t of
 const uint64_t *watched_store(const struct timeline *t, const struct event *e);
 struct value watched_looked(const struct timeline *t, const struct event *e);
 struct value watched_written(const struct timeline *t, const struct event *e);
+/* The C global of this name in the object at `path`; made, unwatched, if there is none. */
+global_id watched_named(struct build *b, const char *path, bool library, const char *name);
 void watched_free(struct build *b);
+
+/* discovered.c: C globals nobody named */
+void discovered_picture(struct build *b, const struct item *it);
+void discovered_finish(struct build *b);
 
 /* binds.c */
 void binds_finish(struct build *b); /* after events_finish */

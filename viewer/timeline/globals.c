@@ -336,6 +336,7 @@ static bool went_apart(const struct build *b, const struct copy *copy)
 static int by_interest(const void *x, const void *y)
 {
     const struct global *a = x, *b = y;
+    if (a->found != b->found) return a->found ? 1 : -1;
     if (a->diverged != b->diverged) return a->diverged ? -1 : 1;
     int order = strcmp(a->module, b->module);
     return order ? order : strcmp(a->name, b->name);
@@ -452,6 +453,7 @@ void globals_finish(struct build *b)
         copy->end = memory_end(t, &t->processes[copy->process], copy->born);
         if (went_apart(b, copy)) t->globals[copy->global].diverged = true;
     }
+    discovered_finish(b);
     arrange(b);
     count_writers(b);
 }
@@ -502,7 +504,7 @@ int global_format(const struct global *g, char *buffer, size_t size)
 void globals_free(struct build *b)
 {
     for (copy_id c = 0; c < b->t->copy_count; c++) free(b->t->copies[c].writers);
-    free(b->t->globals), free(b->t->copies), free(b->told);
+    free(b->t->globals), free(b->t->copies), free(b->told), free(b->pictured);
     map_free(&b->by_name), map_free(&b->by_copy), map_free(&b->by_writer);
     watched_free(b);
 }

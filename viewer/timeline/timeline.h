@@ -208,6 +208,8 @@ struct global {
     size_t count;
     bool diverged; /* copies related by fork, a write after the fork, last values differ */
     bool watched;  /* every write is an event */
+    bool found; /* C: nobody asked for it: its copies were not the same when their processes ended */
+    uint32_t others; /* found: so many other parts of the same variable were not, too */
 };
 
 /* Event types, in JSON spelling. One table: enum, names, one-character marks on lanes. */
@@ -313,6 +315,7 @@ struct timeline {
     enum kernel_view kernel_view;
     struct watch_result *watches; /* C, by time */
     size_t watch_count;
+    uint64_t nameless; /* words of C memory that were not the same in related processes, and have no name */
     bool complete; /* nothing lost, torn, truncated, and every process covered */
     void *private;
 };
@@ -323,8 +326,27 @@ struct timeline {
  */
 typedef bool timeline_alive(void *context, uint32_t pid, uint64_t start_ticks);
 
-/* Build from an open reader, which must outlive the timeline. NULL: out of memory. */
-struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context);
+/*
+ * What the ELF files of traced objects say, answered by the caller too. Addresses are those of the file. The
+ * variable, or the part of at most 8 bytes of one, that a byte belongs to; and what the file holds at an address.
+ */
+struct timeline_variable {
+    char name[200];
+    uint64_t start, whole; /* of this part, of the variable */
+    uint64_t size;
+    uint8_t kind; /* enum ft_c_kind */
+};
+struct timeline_files {
+    bool (*variable)(const struct object *o, uint64_t address, struct timeline_variable *v);
+    bool (*bytes)(const struct object *o, uint64_t address, void *bytes, size_t size);
+};
+
+/*
+ * Build from an open reader, which must outlive the timeline. Without `files` C globals that nobody watched have no
+ * names, and are left out. NULL: out of memory.
+ */
+struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context,
+                                const struct timeline_files *files);
 void timeline_free(struct timeline *t);
 
 /* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number.

@@ -20,11 +20,9 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path ? path : "?";
 }
 
-/* The global of this name in that object; made if it is new. */
-static global_id global_named(struct build *b, const struct defined *d, const char *name)
+global_id watched_named(struct build *b, const char *path, bool library, const char *name)
 {
     uint64_t h = 0xcbf29ce484222325u;
-    const char *path = d->path ? d->path : "?";
     for (const char *c = path; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
     h *= 0x100000001b3u; /* a Python module's names have no such byte between them */
     for (const char *c = name; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
@@ -33,15 +31,22 @@ static global_id global_named(struct build *b, const struct defined *d, const ch
     struct timeline *t = b->t;
     t->globals = build_grow(b, t->globals, t->global_count, sizeof *t->globals);
     t->globals[t->global_count] = (struct global){.c = true,
-                                                  .library = !(d->record.flags & FT_C_PROGRAM),
-                                                  .shared = d->record.flags & FT_C_SHARED,
-                                                  .path = d->path,
-                                                  .module = last_part(d->path),
+                                                  .library = library,
+                                                  .path = path,
+                                                  .module = last_part(path),
                                                   .name = name,
-                                                  .first = NONE,
-                                                  .watched = true};
+                                                  .first = NONE};
     build_map_put(b, &b->by_name, h, 1, (uint32_t)t->global_count);
     return (global_id)t->global_count++;
+}
+
+/* The watched one of this name in that object. */
+static global_id global_named(struct build *b, const struct defined *d, const char *name)
+{
+    global_id id = watched_named(b, d->path ? d->path : "?", !(d->record.flags & FT_C_PROGRAM), name);
+    b->t->globals[id].watched = true;
+    b->t->globals[id].shared |= d->record.flags & FT_C_SHARED;
+    return id;
 }
 
 static bool is_piecemeal(const struct defined *d) { return d->record.size > 8; }
