@@ -337,7 +337,7 @@ void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *na
              (unsigned long long)(*w->symbol ? in_symbol : offset), (unsigned long long)size);
 }
 
-bool watch_at(struct symbols *s, uint64_t address, char *name, size_t room, struct watch_type *type,
+bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, size_t room, struct watch_type *type,
               uint64_t *start, uint64_t *whole)
 {
     struct symbol found;
@@ -359,7 +359,7 @@ bool watch_at(struct symbols *s, uint64_t address, char *name, size_t room, stru
         return true;
     }
     bool scalar = found.size == 1 || found.size == 2 || found.size == 4 || found.size == 8;
-    uint64_t size = scalar ? found.size : 4, from = scalar ? 0 : offset / 4 * 4;
+    uint64_t size = scalar ? found.size : guess, from = scalar ? 0 : offset / guess * guess;
     *start = found.start + from;
     guess_type(type, size);
     if (scalar)

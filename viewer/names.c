@@ -129,11 +129,11 @@ const char *names_value(char *buffer, size_t size, const struct timeline *t, con
 
 /* --- what files say, for the timeline ----------------------------------------------------------- */
 
-static bool variable(const struct object *o, uint64_t address, struct timeline_variable *v)
+static bool variable(const struct object *o, uint64_t address, unsigned guess, struct timeline_variable *v)
 {
     struct watch_type type;
     struct symbols *s = symbols_of(o);
-    if (!s || !watch_at(s, address, v->name, sizeof v->name, &type, &v->start, &v->whole)) return false;
+    if (!s || !watch_at(s, address, guess, v->name, sizeof v->name, &type, &v->start, &v->whole)) return false;
     v->size = type.size;
     v->kind = type.kind;
     free(type.names);

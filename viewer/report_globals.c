@@ -91,6 +91,83 @@ static void watches(FILE *out, const struct timeline *t)
     }
 }
 
+/* --- nobody asked for ------------------------------------------------------------------------- */
+
+#define FOUND_SHOWN  16
+#define FOUND_OF_ONE 8 /* parts of one variable */
+#define VALUES_SHOWN 4
+
+static bool same_value(const struct copy *a, const struct copy *b)
+{
+    return a->last.kind == b->last.kind && a->last.bits == b->last.bits;
+}
+
+/* Its copies' values, each once: 0 in uwsgi master (p0), 1 in uwsgi worker 1 (p1). */
+static size_t values(FILE *out, const struct timeline *t, const struct global *g)
+{
+    char name[128];
+    size_t groups = 0;
+    const struct copy *copy = &t->copies[g->first];
+    for (size_t i = 0; i < g->count; i++) {
+        size_t same = 0, before = 0;
+        for (size_t k = 0; k < g->count; k++) same += same_value(&copy[i], &copy[k]);
+        for (size_t k = 0; k < i; k++) before += same_value(&copy[i], &copy[k]);
+        if (before || groups++ >= VALUES_SHOWN || !out) continue;
+        fputs(groups > 1 ? ", " : "", out);
+        put_value(out, t, &copy[i], copy[i].last);
+        fprintf(out, " in %s", tree_process(name, sizeof name, t, copy[i].process));
+        if (same > 1) fprintf(out, " and %zu more", same - 1);
+    }
+    if (out && groups > VALUES_SHOWN) fprintf(out, ", and %zu more values", groups - VALUES_SHOWN);
+    return groups;
+}
+
+/* The higher the more a person makes of it: another number in each process, of a variable with a name of its own. */
+static int telling(const struct timeline *t, const struct global *g)
+{
+    const struct copy *copy = &t->copies[g->first];
+    bool number = true;
+    for (size_t i = 0; i < g->count; i++)
+        number &= copy[i].last.kind != FT_C_KIND_pointer && copy[i].last.kind != FT_PY_KIND_secret;
+    return number * 4 + (values(NULL, t, g) == g->count) * 2 + !strpbrk(g->name, "+[");
+}
+
+/* So many before it are parts of the same variable. */
+static size_t of_the_same(const struct timeline *t, const global_id *list, size_t count, global_id id)
+{
+    const struct global *g = &t->globals[id];
+    size_t length = strcspn(g->name, "+.["), same = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct global *other = &t->globals[list[i]];
+        same += !strcmp(other->path, g->path) && strcspn(other->name, "+.[") == length &&
+                !memcmp(other->name, g->name, length);
+    }
+    return same;
+}
+
+static void found(FILE *out, const struct timeline *t)
+{
+    char name[512];
+    global_id list[FOUND_SHOWN];
+    size_t shown = 0, count = 0;
+    for (global_id i = 0; i < t->global_count; i++) count += t->globals[i].found;
+    if (!count) return;
+    report_heading(out, "C globals that are not the same in all processes (compared when they ended)");
+    for (int rank = 7; rank >= 0; rank--)
+        for (global_id i = 0; i < t->global_count && shown < FOUND_SHOWN; i++) {
+            const struct global *g = &t->globals[i];
+            if (!g->found || telling(t, g) != rank || of_the_same(t, list, shown, i) >= FOUND_OF_ONE) continue;
+            global_format(g, name, sizeof name);
+            fputs("  ", out);
+            text_put(out, name);
+            fputs(": ", out);
+            values(out, t, g);
+            fputc('\n', out);
+            list[shown++] = i;
+        }
+    if (count > shown) fprintf(out, "  ... and %zu more: forktrace export --format json has all\n", count - shown);
+}
+
 void report_globals(FILE *out, const struct timeline *t)
 {
     watches(out, t);
@@ -98,11 +175,12 @@ void report_globals(FILE *out, const struct timeline *t)
         size_t count = 0;
         for (global_id i = 0; i < t->global_count; i++) {
             const struct global *g = &t->globals[i];
-            if (g->diverged != apart || (!apart && !lively(t, g))) continue;
+            if (g->found || g->diverged != apart || (!apart && !lively(t, g))) continue;
             if (!count++)
                 report_heading(out, apart ? "Globals that went their own way" : "Other globals written");
             if (count <= REPORT_MANY) one(out, t, g);
         }
         if (count > REPORT_MANY) fprintf(out, "  ... and %zu more\n", count - REPORT_MANY);
     }
+    found(out, t);
 }

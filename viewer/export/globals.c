@@ -80,6 +80,7 @@ cJSON *json_global(const struct timeline *t, global_id id)
     json_string(object, "file", g->count ? t->copies[g->first].file : NULL);
     json_bool(object, "shared", g->shared);
     json_bool(object, "diverged", g->diverged);
+    json_bool(object, "discovered", g->found);
     cJSON *copies = cJSON_AddArrayToObject(object, "copies");
     for (size_t i = 0; i < g->count; i++) cJSON_AddItemToArray(copies, put_copy(t, g->first + (copy_id)i));
     return object;

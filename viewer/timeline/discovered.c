@@ -16,7 +16,7 @@
 #define HALVES_MOST 512 /* of one picture; the library's have fewer */
 #define HOLDERS     64  /* processes that are compared with each other */
 #define WORDS       (FT_C_BLOCK_SIZE / 8)
-#define PARTS_EACH  4       /* of one variable */
+#define PARTS_EACH  64      /* of one variable */
 #define FOUND_MOST  1000    /* in all */
 #define WORK_MOST   50000000 /* half pages to compare: a hostile file names absurdly many */
 
@@ -114,6 +114,9 @@ static bool decode(const struct build *b, ft_ref ref, const struct object *o, ui
 
 /* --- values ----------------------------------------------------------------------------------- */
 
+/* As memory.c keeps them; what may be two small numbers side by side is not taken for one. */
+static bool is_address(uint64_t word) { return word >> 47 == 0 && word >> 40 && (uint32_t)word >> 24; }
+
 static struct value value_of(struct build *b, uint64_t word, const struct timeline_variable *v)
 {
     unsigned shift = (unsigned)(v->start & 7) * 8, size = (unsigned)v->size;
@@ -127,7 +130,7 @@ static struct value value_of(struct build *b, uint64_t word, const struct timeli
     uint64_t bits = word >> shift;
     if (size < 8) bits &= (1ull << size * 8) - 1;
     /* without a type: what looks like one is an address */
-    if (size == 8 && v->kind == FT_C_KIND_signed && bits >> 47 == 0 && bits >> 40) like.kind = FT_C_KIND_pointer;
+    if (size == 8 && v->kind == FT_C_KIND_signed && is_address(bits)) like.kind = FT_C_KIND_pointer;
     struct defined d = {.record = like};
     return watched_value(b, &d, 0, size, bits);
 }
@@ -224,18 +227,37 @@ static uint64_t mask_of(const struct timeline_variable *v)
     return v->size >= 8 ? ~0ull : ((1ull << v->size * 8) - 1) << (v->start & 7) * 8;
 }
 
+static bool is_masked(const struct comparison *c, unsigned word)
+{
+    for (size_t i = 0; i < c->holders; i++)
+        if (c->known[i] && FT_C_IS_MASKED(c->word[i][word])) return true;
+    return false;
+}
+
+static bool has_address(const struct comparison *c, unsigned word)
+{
+    for (size_t i = 0; i < c->holders; i++)
+        if (c->known[i] && is_address(c->word[i][word])) return true;
+    return false;
+}
+
 /* Names each part of a word that is not the same everywhere. */
 static void name_word(struct comparison *c, const struct object *o, uint64_t address, unsigned word, uint64_t half)
 {
+    unsigned guess = has_address(c, word) ? 8 : 4;
     for (uint64_t at = address - o->bias, end = at + 8; at < end;) {
         struct timeline_variable v;
-        if (!c->b->files->variable(o, at, &v)) {
+        if (!c->b->files->variable(o, at, guess, &v)) {
             c->b->t->nameless += at + 8 == end;
             at++;
             continue;
         }
         at = v.start + v.size;
         if (!differ(c, word, mask_of(&v))) continue;
+        if (is_masked(c, word)) { /* one for all of a text */
+            v.name[strcspn(v.name, "[")] = 0;
+            at = end;
+        }
         if (v.whole != c->whole) c->parts = 0;
         c->whole = v.whole;
         if (c->parts < PARTS_EACH && c->found < FOUND_MOST)

@@ -328,7 +328,8 @@ typedef bool timeline_alive(void *context, uint32_t pid, uint64_t start_ticks);
 
 /*
  * What the ELF files of traced objects say, answered by the caller too. Addresses are those of the file. The
- * variable, or the part of at most 8 bytes of one, that a byte belongs to; and what the file holds at an address.
+ * variable, or the part of at most 8 bytes of one (`guess` bytes if its type is not known), that a byte belongs to;
+ * and what the file holds at an address.
  */
 struct timeline_variable {
     char name[200];
@@ -337,7 +338,7 @@ struct timeline_variable {
     uint8_t kind; /* enum ft_c_kind */
 };
 struct timeline_files {
-    bool (*variable)(const struct object *o, uint64_t address, struct timeline_variable *v);
+    bool (*variable)(const struct object *o, uint64_t address, unsigned guess, struct timeline_variable *v);
     bool (*bytes)(const struct object *o, uint64_t address, void *bytes, size_t size);
 };
 

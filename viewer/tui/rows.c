@@ -39,7 +39,7 @@ static bool notable(const struct timeline *t, const struct copy *copy)
     const struct global *g = &t->globals[copy->global];
     unsigned kind = copy->last.kind;
     bool code = kind == FT_PY_KIND_function || kind == FT_PY_KIND_module || kind == FT_PY_KIND_type;
-    return g->diverged || (g->watched && !code);
+    return (g->diverged && !g->found) || (g->watched && !code);
 }
 
 static bool shown(const struct rows *rows, const struct timeline *t, copy_id c)
