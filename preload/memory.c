@@ -161,7 +161,10 @@ static ft_ref block_of(const volatile uint64_t *word, ft_ref task)
 
 /* --- pictures ------------------------------------------------------------------------------- */
 
-static bool is_written(uint64_t entry) { return (entry & (MAP_PRESENT | MAP_SWAPPED)) && !(entry & MAP_FILE); }
+static bool is_written(uint64_t entry)
+{
+    return (entry & (MAP_PRESENT | MAP_SWAPPED)) && !(entry & MAP_FILE);
+}
 
 /* The pages of one record. False: enough, or nobody can read this. */
 static bool picture(int pagemap, uintptr_t start, uintptr_t end, ft_ref task, ft_ref fork)
@@ -240,5 +243,6 @@ HOT void memory_at_end(ft_ref task)
 /* Its children went on with its memory: how it was when it left it. */
 void memory_at_exec(ft_ref task)
 {
-    if (!self.vforked && range_count && fork_used() && ft_picture_expected(&ft, self.pid)) memory_look(task, 0);
+    if (!self.vforked && range_count && fork_used() && ft_picture_expected(&ft, self.pid))
+        memory_look(task, 0);
 }

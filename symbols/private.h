@@ -38,6 +38,11 @@ struct symbols {
     struct range *ranges; /* of functions, by start; see bounds.c */
     size_t range_count, range_room;
     bool ranges_read;
+    struct { /* the variable that was asked about last: walking through DWARF takes long */
+        bool known, typed;
+        uint64_t start;
+        Dwarf_Die type;
+    } last;
 };
 
 /* Open PATH if it is an ELF file with that build-id (size 0: any). */

@@ -341,15 +341,18 @@ bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, s
               uint64_t *start, uint64_t *whole)
 {
     struct symbol found;
-    Dwarf_Die variable;
     if (!symbols_find(s, address, &found) || !found.data || !found.name || !found.size ||
         address - found.start >= found.size)
         return false;
     uint64_t offset = address - found.start;
-    bool typed = types_variable(s, found.name, found.start, &variable);
+    if (!s->last.known || s->last.start != found.start) {
+        s->last.known = true;
+        s->last.start = found.start;
+        s->last.typed = types_variable(s, found.name, found.start, &s->last.type);
+    }
     *whole = found.start;
-    for (uint64_t size = 8; typed && size; size /= 2) {
-        Dwarf_Die die = variable;
+    for (uint64_t size = 8; s->last.typed && size; size /= 2) {
+        Dwarf_Die die = s->last.type;
         uint64_t from = offset / size * size;
         snprintf(name, room, "%s", found.name);
         if (!types_at(&die, from, size, name, room)) continue;

@@ -16,8 +16,8 @@
 #define HALVES_MOST 512 /* of one picture; the library's have fewer */
 #define HOLDERS     64  /* processes that are compared with each other */
 #define WORDS       (FT_C_BLOCK_SIZE / 8)
-#define PARTS_EACH  64      /* of one variable */
-#define FOUND_MOST  1000    /* in all */
+#define PARTS_EACH  64       /* of one variable */
+#define FOUND_MOST  1000     /* in all */
 #define WORK_MOST   50000000 /* half pages to compare: a hostile file names absurdly many */
 
 /* --- collecting ------------------------------------------------------------------------------- */
@@ -28,7 +28,8 @@ void discovered_picture(struct build *b, const struct item *it)
     struct pictured p = {.record = FT_GET(c_picture, it->record), .ns = it->ns};
     p.part = ft_tail(it->record, sizeof p.record, &length);
     if (p.record.count > length / sizeof *p.part) p.record.count = (uint32_t)(length / sizeof *p.part);
-    if (p.record.start >= p.record.end || p.record.end - p.record.start > HALVES_MOST * FT_C_BLOCK_SIZE) return;
+    if (p.record.start >= p.record.end || p.record.end - p.record.start > HALVES_MOST * FT_C_BLOCK_SIZE)
+        return;
     const struct task *task = task_of(b, it);
     p.process = b->t->threads[task->thread].process;
     p.image = task->image;
@@ -92,7 +93,8 @@ static void spread(const struct pictured *p, ft_ref *block, bool *alone)
 }
 
 /* The words of a half page. False: they are not known. */
-static bool decode(const struct build *b, ft_ref ref, const struct object *o, uint64_t address, uint64_t *word)
+static bool decode(const struct build *b, ft_ref ref, const struct object *o, uint64_t address,
+                   uint64_t *word)
 {
     memset(word, 0, FT_C_BLOCK_SIZE);
     if (ref == LOST) return false;
@@ -155,7 +157,8 @@ static void born(struct build *b, struct copy *copy, const struct pictured *p)
     const struct process *process = &b->t->processes[p->process];
     bool forked = process->image_inherited && !p->image;
     copy->birth = forked ? COPY_BY_FORK : p->image ? COPY_BY_EXEC : COPY_BY_LOAD;
-    copy->born = p->image < process->image_count && !forked ? process->images[p->image].start : process->start;
+    copy->born =
+        p->image < process->image_count && !forked ? process->images[p->image].start : process->start;
 }
 
 static void add_copy(struct comparison *c, size_t index, global_id global, unsigned word,
@@ -210,7 +213,8 @@ static void add_global(struct comparison *c, const struct object *o, const struc
     const struct process *process = &t->processes[p->process];
     const char *exe = p->image < process->image_count ? process->images[p->image].exe : NULL;
     size_t before = t->global_count;
-    global_id id = watched_named(b, o->path, exe && strcmp(exe, o->path), build_text(b, v->name, strlen(v->name)));
+    global_id id =
+        watched_named(b, o->path, exe && strcmp(exe, o->path), build_text(b, v->name, strlen(v->name)));
     if (t->global_count == before) return; /* watched: more is known of it */
     t->globals[id].found = t->globals[id].diverged = true;
     for (size_t i = 0; i < c->holders; i++)
@@ -242,7 +246,8 @@ static bool has_address(const struct comparison *c, unsigned word)
 }
 
 /* Names each part of a word that is not the same everywhere. */
-static void name_word(struct comparison *c, const struct object *o, uint64_t address, unsigned word, uint64_t half)
+static void name_word(struct comparison *c, const struct object *o, uint64_t address, unsigned word,
+                      uint64_t half)
 {
     unsigned guess = has_address(c, word) ? 8 : 4;
     for (uint64_t at = address - o->bias, end = at + 8; at < end;) {
@@ -287,8 +292,8 @@ static bool all_alike(const struct comparison *c, uint64_t half)
 }
 
 /* The picture its parent took at the fork that made it. */
-static const struct pictured *at_birth(const struct build *b, const struct pictured *p, const struct pictured *group,
-                                       size_t count)
+static const struct pictured *at_birth(const struct build *b, const struct pictured *p,
+                                       const struct pictured *group, size_t count)
 {
     const struct process *process = &b->t->processes[p->process];
     if (!process->image_inherited || p->image || process->fork == NONE) return NULL;
@@ -309,7 +314,8 @@ static void compare(struct comparison *c, const struct pictured *group, size_t c
     struct build *b = c->b;
     c->holders = 0;
     for (size_t i = 0; i < count && c->holders < HOLDERS; i++) {
-        bool last = i + 1 == count || group[i + 1].process != group[i].process || group[i + 1].image != group[i].image;
+        bool last = i + 1 == count || group[i + 1].process != group[i].process ||
+                    group[i + 1].image != group[i].image;
         if (!last || group[i].fork) continue; /* the last, if it is that of its end */
         struct holder *h = &c->holder[c->holders++];
         *h = (struct holder){.last = &group[i], .born = at_birth(b, &group[i], group, count)};
