@@ -22,7 +22,7 @@ struct ft_writer ft;
 __thread struct self self __attribute__((tls_model("initial-exec")));
 static uint32_t always_alive[2] = {1};
 volatile uint32_t *self_alive = always_alive;
-bool self_shared_tls;
+bool self_shared_tls, self_slow;
 
 /* --- real functions ------------------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ void self_register_tid(uint32_t tid, ft_ref task)
         for (unsigned i = 0; i < sizeof shared / sizeof *shared; i++) {
             if (!take_entry(i, tid, pass)) continue;
             __atomic_store_n(&shared[i].task, task, __ATOMIC_RELEASE);
-            self_shared_tls = true;
+            self_shared_tls = self_slow = true;
             return;
         }
 }
@@ -147,6 +147,13 @@ ft_ref self_identify(void)
         task = self.task;
     }
     self.busy--;
+    return task;
+}
+
+ft_ref self_slowly(void)
+{
+    ft_ref task = self_identify();
+    if (task && watching) watch_sample();
     return task;
 }
 

@@ -51,12 +51,13 @@ extern struct ft_writer ft;
  */
 extern volatile uint32_t *self_alive;
 extern bool self_shared_tls; /* a clone() child runs on its parent's thread pointer */
+extern bool self_slow;       /* that, or there are watched globals to look at: me() has more to do */
 
 /* A clone() child without a thread pointer of its own: from now on identity goes by gettid. */
 void self_register_tid(uint32_t tid, ft_ref task);
 
-/* The slow half of me(). */
-ft_ref self_identify(void);
+/* The slow half of me(); and without looking at what is watched, for those who record what they wrote to it. */
+ft_ref self_slowly(void), self_identify(void);
 
 /*
  * The task to record as, 0: do not record. Notices a fork nobody told us of
@@ -65,8 +66,8 @@ ft_ref self_identify(void);
  */
 static inline ft_ref me(void)
 {
-    if (likely(ft.header && *self_alive && self.task && !self_shared_tls)) return self.busy ? 0 : self.task;
-    return self_identify();
+    if (likely(ft.header && *self_alive && self.task && !self_slow)) return self.busy ? 0 : self.task;
+    return self_slowly();
 }
 
 /*

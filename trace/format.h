@@ -245,7 +245,8 @@ struct ft_origin {
     X(130, C_TRAP, c_trap, EVENTS)           \
     X(131, C_HARDWARE, c_hardware, LINEAGE)  \
     X(134, C_BLOCK, c_block, LINEAGE)        \
-    X(135, C_PICTURE, c_picture, LINEAGE)
+    X(135, C_PICTURE, c_picture, LINEAGE)    \
+    X(136, C_SAMPLE, c_sample, EVENTS)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,
@@ -1036,11 +1037,21 @@ static_assert(sizeof(struct ft_c_write) == 32, "a write");
 
 /* What an object was when looked at: at a fork, in the parent; at the end of a process. */
 struct ft_c_value {
-    struct ft_head head;
-    ft_ref global; /* FT_C_GLOBAL */
-    ft_ref fork;   /* FT_FORK, or 0 */
+    struct ft_head head; /* time: before it was read */
+    ft_ref global;       /* FT_C_GLOBAL */
+    ft_ref fork;         /* FT_FORK, or 0 */
     uint64_t value;
+    uint64_t until; /* by then it was read; 0: not known */
 };
+
+/* The same, at any event that was recorded: it was another value than at the look before. */
+struct ft_c_sample {
+    struct ft_head head;
+    ft_ref global;
+    ft_ref pad; /* as in ft_c_value */
+    uint64_t value, until;
+};
+static_assert(sizeof(struct ft_c_sample) == sizeof(struct ft_c_value), "alike");
 
 /*
  * Half a page of the program's own writable data: its 8-byte words that are not

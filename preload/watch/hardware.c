@@ -321,7 +321,7 @@ bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late)
         told_already((unsigned)slot);
         return true;
     }
-    ft_ref task = me();
+    ft_ref task = self_identify();
     if (!task) task = self.task;
     if (!task) {
         ft_count_lost(&ft, FT_LOST_WATCH, 1);

@@ -27,25 +27,18 @@ bool watching;
 #include "preload/watch/hardware.h"
 #include "preload/watch/patch.h"
 #include "preload/watch/plan.h"
+#include "preload/watch/sample.h"
 #include "trace/syscall.h"
 
-#define GLOBALS 1024 /* whose values are told at forks and ends */
+#define GLOBALS 1024 /* of one answer */
 
 /* For entry.S: the state components to save, and the room they take. 0: no xsave, fxsave. */
 uint32_t watch_state_mask __attribute__((visibility("hidden")));
 uint32_t watch_state_size __attribute__((visibility("hidden"))) = 512;
 
 static const char *watched; /* FORKTRACE_WATCH */
+static bool started;        /* what is loaded from now on may be unloaded again */
 static uint32_t *next_id;   /* of a site; in memory shared by all processes forked from this image */
-
-static struct told {
-    const void *address;
-    ft_ref global;
-    uint8_t size; /* 0: it was unloaded */
-    bool library; /* which may be unloaded at any moment */
-    uint64_t value;
-} told[GLOBALS];
-static uint32_t told_count;
 
 /* --- saving vector registers ---------------------------------------------------------------- */
 
@@ -72,41 +65,24 @@ static ft_ref text(const struct plan_answer *plan, uint32_t offset)
     return offset ? ft_string(&ft, string, strlen(string), self.task) : 0;
 }
 
-static uint64_t value_at(const void *address, size_t size)
-{
-    uint64_t value = 0;
-    memcpy(&value, address, size < 8 ? size : 8);
-    return value;
-}
-
 static void describe_global(const struct plan_answer *plan, const struct plan_global *g, ft_ref *ref)
 {
     ft_ref name = text(plan, g->name), object = text(plan, g->object);
     ft_ref names = g->names ? ft_string(&ft, plan_at(plan, g->names), g->names_length, self.task) : 0;
     struct ft_c_global *record = ft_begin(&ft, FT_C_GLOBAL, sizeof *record, self.task);
     const void *address = (const void *)(uintptr_t)g->address;
-    uint64_t value = readable(address) ? value_at(address, g->size) : 0;
     if (!record) return;
     *ref = ft_ref_of(record);
     record->name = name;
     record->object = object;
     record->names = names;
     record->address = g->address;
-    record->value = value;
+    record->value = readable(address) ? sample_add(g->address, g->size, *ref, !started) : 0;
     record->size = (uint32_t)g->size;
     record->element = g->element;
     record->kind = g->kind;
     record->flags = g->flags;
     ft_commit(record);
-    for (uint32_t i = 0; i < told_count; i++)
-        if (told[i].address == address && told[i].size == (g->size < 8 ? g->size : 8)) return;
-    if (told_count == GLOBALS || !readable(address)) return;
-    told[told_count] = (struct told){.address = address,
-                                     .global = *ref,
-                                     .size = (uint8_t)(g->size < 8 ? g->size : 8),
-                                     .library = !(g->flags & FT_C_PROGRAM),
-                                     .value = value};
-    told_count++;
 }
 
 static void describe_watches(const struct plan_answer *plan, const uint32_t missed[PATCH_WATCHES])
@@ -185,13 +161,6 @@ static void carry_out(const struct plan_answer *plan, int hardware_error)
 
 /* --- when ----------------------------------------------------------------------------------- */
 
-/* What was unloaded has no value any more. */
-static void forget_unloaded(void)
-{
-    for (uint32_t i = 0; i < told_count; i++)
-        if (told[i].size && !ask_is_loaded((uint64_t)(uintptr_t)told[i].address)) told[i].size = 0;
-}
-
 static void look(void)
 {
     size_t size;
@@ -206,7 +175,7 @@ static void look(void)
         .entry = (uint64_t)(uintptr_t)watch_entry,
     };
     const struct plan_answer *plan = ask(&question, watched, &size);
-    forget_unloaded();
+    sample_forget(ask_is_loaded); /* what was unloaded has no value any more */
     if (!plan) return;
     if (plan != ASK_NOTHING_NEW) {
         carry_out(plan, hardware_error);
@@ -249,29 +218,12 @@ void watch_init(const char *list)
     next_id = memory;
     *next_id = 1;
     watched = list;
-    watching = true;
+    watching = self_slow = true;
     find_state();
     look();
+    started = true;
     if (!patch_function((uint8_t *)(uintptr_t)_r_debug.r_brk, objects_changed))
         self_note(FT_NOTE_WATCH_LOADER, NULL);
-}
-
-/* --- values --------------------------------------------------------------------------------- */
-
-void watch_tell(ft_ref fork)
-{
-    hardware_check();
-    for (uint32_t i = 0; i < told_count; i++) {
-        if (!told[i].size || (told[i].library && !readable(told[i].address))) continue;
-        uint64_t value = value_at(told[i].address, told[i].size);
-        if (value == told[i].value) continue;
-        struct ft_c_value *record = ft_begin(&ft, FT_C_VALUE, sizeof *record, self.task);
-        if (!record) return;
-        record->global = told[i].global;
-        record->fork = fork;
-        record->value = told[i].value = value;
-        ft_commit(record);
-    }
 }
 
 #else
@@ -281,6 +233,5 @@ void watch_init(const char *list)
     for (; list && *list; list += strcspn(list, ";"), list += *list == ';')
         if (strncmp(list, "py:", 3)) self_note(FT_NOTE_WATCH_MACHINE, NULL);
 }
-void watch_tell(ft_ref fork) {}
 
 #endif

@@ -19,6 +19,9 @@ extern bool watching; /* set once, by the constructor */
  */
 void watch_init(const char *list);
 
+/* The same at an event that is about to be recorded: me() asks for it. */
+void watch_sample(void);
+
 /* The values as they are, where they changed since they were told last. Async-signal-safe. */
 void watch_tell(ft_ref fork);
 static inline void watch_at_fork(ft_ref fork)

@@ -57,7 +57,7 @@ static bool write_to_page(ft_ref task, uint64_t value, uint64_t what)
 void watch_write(uint64_t value, uint64_t what) __attribute__((visibility("hidden")));
 void watch_write(uint64_t value, uint64_t what)
 {
-    ft_ref task = me();
+    ft_ref task = self_identify();
     if (!task) task = self.task; /* a signal handler in the middle of our own code */
     bool full = (place.cursor & (FT_PAGE - 1)) < WATCH_FIRST || !(place.cursor >> 12);
     if (full) place.cursor = 0;

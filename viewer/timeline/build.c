@@ -104,6 +104,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_C_TRAP] = watched_trap,
     [FT_C_HARDWARE] = watched_hardware,
     [FT_C_PICTURE] = discovered_picture,
+    [FT_C_SAMPLE] = watched_told,
     [FT_BLIND] = coverage_blind,
     [FT_STDIO] = processes_stdio,
     [FT_UNSAFE_CALL] = unsafe_call,

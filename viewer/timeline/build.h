@@ -89,7 +89,7 @@ struct told { /* a global's value at a fork */
     uint16_t image;
     const struct ft_head *record; /* C: it */
     const struct ft_head *fork;
-    int64_t ns;
+    int64_t ns, until; /* C: it was read between the two */
     struct value value;
     uint64_t writes;
 };
@@ -355,6 +355,8 @@ void globals_picture(struct build *b, const struct item *it);
 void globals_note(struct build *b, const struct item *it);
 /* The copy of an image, made if there is none. */
 copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image);
+/* Whose copy that is, as by_copy has it. */
+uint64_t globals_owner(const struct timeline *t, global_id global, process_id process, unsigned image);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
 
@@ -379,6 +381,9 @@ struct value watched_written(const struct timeline *t, const struct event *e);
 /* The C global of this name in the object at `path`; made, unwatched, if there is none. */
 global_id watched_named(struct build *b, const char *path, bool library, const char *name);
 void watched_free(struct build *b);
+
+/* samples.c: changes of C globals that no write explains */
+void samples_finish(struct build *b);
 
 /* discovered.c: C globals nobody named */
 void discovered_picture(struct build *b, const struct item *it);

@@ -128,7 +128,7 @@ static global_id global_of(struct build *b, ft_ref module, ft_ref name)
  * Each image of a process has its own copy; of a shared global all have the
  * same; a vfork child writes to its parent's until it executes.
  */
-static uint64_t whose(const struct timeline *t, global_id global, process_id process, unsigned image)
+uint64_t globals_owner(const struct timeline *t, global_id global, process_id process, unsigned image)
 {
     if (t->globals[global].shared) return NONE;
     while (process < t->process_count && !image && t->processes[process].origin == ORIGIN_VFORK &&
@@ -142,7 +142,7 @@ static uint64_t whose(const struct timeline *t, global_id global, process_id pro
 copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image)
 {
     struct timeline *t = b->t;
-    uint64_t owner = whose(t, global, process, image);
+    uint64_t owner = globals_owner(t, global, process, image);
     uint32_t *known = map_get(&b->by_copy, global, owner);
     if (known) return *known;
     if (!t->globals[global].shared) process = (process_id)owner, image = (unsigned)(owner >> 32);
@@ -311,7 +311,7 @@ static void inherit_all(struct build *b)
         for (global_id g = 0; g < t->global_count; g++) {
             uint32_t *from = t->globals[g].shared
                                  ? NULL
-                                 : map_get(&b->by_copy, g, whose(t, g, child->parent, fork.image));
+                                 : map_get(&b->by_copy, g, globals_owner(t, g, child->parent, fork.image));
             if (!from) continue;
             const struct copy *parent = &t->copies[*from];
             bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, fork.image, &fork) ||
@@ -373,7 +373,7 @@ static void arrange(struct build *b)
         global->count++;
         now[t->copies[c].id] = c;
         const struct copy *copy = &t->copies[c];
-        build_map_put(b, &b->by_copy, copy->global, whose(t, copy->global, copy->process, copy->image), c);
+        build_map_put(b, &b->by_copy, copy->global, globals_owner(t, copy->global, copy->process, copy->image), c);
     }
     for (copy_id c = 0; c < t->copy_count; c++)
         if (t->copies[c].parent != NONE) t->copies[c].parent = now[t->copies[c].parent];
@@ -414,42 +414,18 @@ static void count_writers(struct build *b)
     }
 }
 
-/* What was looked at after the last write that was seen, and is something else: somebody wrote unseen. */
-static void sample(struct build *b)
-{
-    struct timeline *t = b->t;
-    for (size_t i = 0; i < b->told_count; i++) {
-        const struct told *told = &b->told[i];
-        uint32_t *id = t->globals[told->global].c
-                           ? map_get(&b->by_copy, told->global, whose(t, told->global, told->process, told->image))
-                           : NULL;
-        struct copy *copy = id ? &t->copies[*id] : NULL;
-        if (!copy || copy->written > told->ns || same(copy->last, told->value)) continue;
-        copy->last = told->value;
-        copy->changed = told->ns;
-        copy->changes++;
-        event_id e = event_infer(b, told->ns, told->thread, EVENT_CHANGE);
-        t->events[e] = (struct event){.ns = told->ns,
-                                      .record = told->record,
-                                      .process = told->process,
-                                      .thread = told->thread,
-                                      .child = told->global,
-                                      .image = told->image,
-                                      .type = EVENT_CHANGE};
-    }
-}
-
 void globals_finish(struct build *b)
 {
     struct timeline *t = b->t;
     if (b->told_count) qsort(b->told, b->told_count, sizeof *b->told, by_place);
     inherit_all(b);
-    sample(b);
+    samples_finish(b);
     for (copy_id c = 0; c < t->copy_count; c++) {
         struct copy *copy = &t->copies[c];
         if (copy->born == NEVER) copy->born = copy->written == NEVER ? 0 : t->processes[copy->process].start;
         int64_t looked = b->processes[copy->process].looked;
-        copy->sampled = looked > copy->written ? looked : copy->written;
+        if (looked > copy->sampled) copy->sampled = looked;
+        if (copy->written > copy->sampled) copy->sampled = copy->written;
         copy->end = memory_end(t, &t->processes[copy->process], copy->born);
         if (went_apart(b, copy)) t->globals[copy->global].diverged = true;
     }
@@ -463,7 +439,7 @@ copy_id timeline_copy(const struct timeline *t, global_id global, process_id pro
     uint32_t *known = NULL;
     unsigned images = process < t->process_count ? (unsigned)t->processes[process].image_count : 0;
     for (unsigned image = 0; !known && image <= images; image++)
-        known = map_get(&build_of(t)->by_copy, global, whose(t, global, process, image));
+        known = map_get(&build_of(t)->by_copy, global, globals_owner(t, global, process, image));
     return known ? *known : NONE;
 }
 
@@ -471,14 +447,14 @@ copy_id timeline_copy_written(const struct timeline *t, const struct event *e)
 {
     bool about = e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN;
     if (!about || e->child >= t->global_count) return NONE;
-    uint32_t *known = map_get(&build_of(t)->by_copy, e->child, whose(t, e->child, e->process, e->image));
+    uint32_t *known = map_get(&build_of(t)->by_copy, e->child, globals_owner(t, e->child, e->process, e->image));
     return known ? *known : NONE;
 }
 
 struct value timeline_written(const struct timeline *t, const struct event *e)
 {
     if (e->record && e->type == EVENT_CHANGE) {
-        if (e->record->type == FT_C_VALUE) return watched_looked(t, e);
+        if (e->record->type == FT_C_VALUE || e->record->type == FT_C_SAMPLE) return watched_looked(t, e);
         struct ft_py_change c = FT_GET(py_change, e->record);
         return value(build_of(t), c.kind, c.value);
     }

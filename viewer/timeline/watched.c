@@ -337,7 +337,10 @@ void watched_told(struct build *b, const struct item *it)
                         .record = it->record,
                         .fork = ft_reader_find(b->t->reader, v.fork, FT_FORK),
                         .ns = it->ns,
+                        .until = it->ns,
                         .value = watched_value(b, d, 0, d->record.size, v.value)};
+    int64_t until = v.until ? ft_reader_ns(b->t->reader, v.until) - ft_reader_ns(b->t->reader, it->record->time) : 0;
+    if (until > 0) told.until += until;
     b->told = build_grow(b, b->told, b->told_count, sizeof told);
     b->told[b->told_count++] = told;
 }
