@@ -99,6 +99,7 @@ class Server:
         self.directory.chmod(0o755)  # for servers that change their user
         shutil.copytree(HERE / "apps", self.directory, dirs_exist_ok=True)
         programs = ["libforktrace.so"] + (["forktrace"] if record is not None else []) + (["forktrace-ebpf"] if ebpf else [])
+        programs += ["forktrace-watch"] if env and "FORKTRACE_WATCH" in env else []
         for program in programs:
             shutil.copy(BUILD / program, self.directory)
         self.port, self.trace_path = free_port(), self.directory / "run.ftrace"
