@@ -1,9 +1,8 @@
 /*
  * signal_stack.c: the other half of handler-replaced: a handler installed
- * without SA_ONSTACK in a process with Go in it. Go runs its code on small
- * stacks of its own; its runtime gives each thread a signal stack and sets the
- * flag on what it finds installed, but what comes later it only notices when
- * the signal does, and then ends the program.
+ * without SA_ONSTACK in a process with Go in it. Go runs its code on stacks of
+ * a few kilobytes and gives each thread another one for signals. Its runtime
+ * sets the flag on the handlers it finds when it starts, not on later ones.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -69,7 +68,7 @@ void find_signal_stack(struct findings *f, process_id p)
 
 bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
-    char place[NAMES_TEXT], go[NAMES_TEXT] = "";
+    char place[NAMES_TEXT], name[NAMES_TEXT], signal[TEXT_SHORT], go[NAMES_TEXT] = "";
     size_t length = strlen(x->subject), suffix = strlen(SUBJECT);
     if (length < suffix || strcmp(x->subject + length - suffix, SUBJECT)) return false;
     event_id shows = x->evidence.list[0], last = x->evidence.list[x->evidence.count - 1];
@@ -79,12 +78,17 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
                                                   : 0;
     struct named n = names_at(t, e->process, e->ns, address);
     if (n.object) text_escape(go, sizeof go, n.object, strlen(n.object));
+    const struct event *is = &t->events[last];
+    struct ft_sigaction r = FT_GET(sigaction, is->record);
+    struct named handler = names_at(t, is->process, is->ns, r.new_handler);
     say(title, "In ");
     say_processes(title, t, x->processes.list, x->processes.count);
-    say(title, " %s was installed, and %s brings Go, whose threads have small stacks.", x->subject, go);
+    say(title,
+        " the handler %s of %s was installed without SA_ONSTACK, and %s brings Go, whose stacks are small.",
+        names_function(name, sizeof name, &handler), text_signal(signal, r.signal), go);
     if (*word_place(place, t, last)) say(why, "It was installed at %s. ", place);
-    say(why,
-        "If the signal meets a thread that runs Go code, Go's runtime ends the program (\"non-Go code set up "
-        "signal handler without SA_ONSTACK flag\"), or the handler overruns that stack.");
+    say(why, "If the signal meets a thread that runs Go code, the handler runs on that stack of a few "
+             "kilobytes, and "
+             "overruns it; if it hands the signal on to Go's handler, Go ends the program.");
     return true;
 }
