@@ -60,7 +60,7 @@
       "Have Python told about the fork (uWSGI: --py-call-osafterfork), and start the thread in the child.")    \
     X(handler_replaced, "handler-replaced", WARNING,                                                           \
       "A signal has one handler a process. A handler was installed over that of somebody else, who is not "    \
-      "called any more.",                                                                                      \
+      "called any more. (Told, too: one without SA_ONSTACK in a process that has Go in it.)",                  \
       "Install yours later (gunicorn: post_worker_init; uWSGI: @postfork), use the server's own hooks, or "    \
       "call the handler that signal.signal() or sigaction() returned from yours.")                             \
     X(lock_held, "lock-held-at-fork", WARNING,                                                                 \

@@ -17,6 +17,15 @@ static bool is_gos(const struct timeline *t, const struct event *e, uint64_t add
     return names_has_section(t, e->process, e->ns, address, ".note.go.buildid");
 }
 
+/* It installs a handler that runs on the stack of whatever the signal meets. */
+static bool lacks_it(const struct event *e)
+{
+    if (e->type != EVENT_SIGACTION || !e->record) return false;
+    struct ft_sigaction r = FT_GET(sigaction, e->record);
+    return r.new_handler != (uint64_t)(uintptr_t)SIG_DFL && r.new_handler != (uint64_t)(uintptr_t)SIG_IGN &&
+           !(r.flags & SA_ONSTACK);
+}
+
 /* The first event that shows Go in a process, or in the one it was forked from: it handles signals, or has
  * threads. */
 static event_id go_in(const struct timeline *t, process_id p)
@@ -26,11 +35,15 @@ static event_id go_in(const struct timeline *t, process_id p)
         const event_id *installs = timeline_installs_of(t, p, &count);
         for (size_t i = 0; i < count; i++) {
             const struct event *e = &t->events[installs[i]];
-            if (e->record && is_gos(t, e, FT_GET(sigaction, e->record).new_handler)) return installs[i];
+            struct ft_sigaction r = FT_GET(sigaction, e->record);
+            if (r.flags & SA_ONSTACK && is_gos(t, e, r.new_handler)) return installs[i]; /* its own have it */
         }
+        uint64_t last = 0;
         for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i)) {
             const struct thread *th = &t->threads[i];
-            if (th->create != NONE && is_gos(t, &t->events[th->create], th->start_routine)) return th->create;
+            bool another = th->create != NONE && th->start_routine != last;
+            last = th->start_routine;
+            if (another && is_gos(t, &t->events[th->create], th->start_routine)) return th->create;
         }
         p = t->processes[p].image_inherited && t->processes[p].image_count < 2 ? t->processes[p].parent
                                                                                : NONE;
@@ -44,21 +57,20 @@ void find_signal_stack(struct findings *f, process_id p)
     char signal[TEXT_SHORT], handler[NAMES_TEXT], subject[NAMES_TEXT];
     size_t count;
     const event_id *installs = timeline_installs_of(t, p, &count);
-    event_id go = count ? go_in(t, p) : NONE;
-    for (size_t i = 0; i < count && go != NONE; i++) {
+    size_t first = 0;
+    while (first < count && !lacks_it(&t->events[installs[first]])) first++;
+    event_id go = first < count ? go_in(t, p) : NONE;
+    for (size_t i = first; i < count && go != NONE; i++) {
         const struct event *e = &t->events[installs[i]];
-        if (!e->record || installs[i] < go) continue;
+        if (installs[i] < go || !lacks_it(e)) continue;
         struct ft_sigaction r = FT_GET(sigaction, e->record);
-        bool real =
-            r.new_handler != (uint64_t)(uintptr_t)SIG_DFL && r.new_handler != (uint64_t)(uintptr_t)SIG_IGN;
-        if (!real || r.flags & SA_ONSTACK || is_gos(t, e, r.new_handler)) continue;
+        if (is_gos(t, e, r.new_handler)) continue;
         struct named n = names_at(t, e->process, e->ns, r.new_handler);
         names_function(handler, sizeof handler, &n);
         snprintf(subject, sizeof subject, "%s %.180s" SUBJECT, text_signal(signal, r.signal), handler);
         struct finding *x = finding_of(f, RULE_handler_replaced, subject);
         x->fix = "Set SA_ONSTACK in sa_flags of every handler of a program that has Go in it (os/signal: Go "
-                 "programs "
-                 "that use non-Go code); signal() cannot: use sigaction().";
+                 "programs that use non-Go code); signal() cannot: use sigaction().";
         finding_process(f, x, p);
         finding_thread(f, x, e->thread);
         finding_event(f, x, go);
@@ -71,7 +83,10 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
     char place[NAMES_TEXT], name[NAMES_TEXT], signal[TEXT_SHORT], go[NAMES_TEXT] = "";
     size_t length = strlen(x->subject), suffix = strlen(SUBJECT);
     if (length < suffix || strcmp(x->subject + length - suffix, SUBJECT)) return false;
-    event_id shows = x->evidence.list[0], last = x->evidence.list[x->evidence.count - 1];
+    event_id shows = x->evidence.list[0], last = NONE;
+    for (size_t i = 0; i < x->evidence.count; i++)
+        if (lacks_it(&t->events[x->evidence.list[i]])) last = x->evidence.list[i];
+    if (last == NONE) return true;
     const struct event *e = &t->events[shows];
     uint64_t address = e->type == EVENT_SIGACTION ? FT_GET(sigaction, e->record).new_handler
                        : e->child != NONE         ? t->threads[e->child].start_routine
@@ -88,7 +103,6 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
         names_function(name, sizeof name, &handler), text_signal(signal, r.signal), go);
     if (*word_place(place, t, last)) say(why, "It was installed at %s. ", place);
     say(why, "If the signal meets a thread that runs Go code, the handler runs on that stack of a few "
-             "kilobytes, and "
-             "overruns it; if it hands the signal on to Go's handler, Go ends the program.");
+             "kilobytes, and overruns it; if it hands the signal on to Go's handler, Go ends the program.");
     return true;
 }

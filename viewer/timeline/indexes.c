@@ -12,7 +12,10 @@ typedef uint32_t key_of(const struct event *e);
 
 static uint32_t its_process(const struct event *e) { return e->process; }
 static uint32_t its_type(const struct event *e) { return e->type; }
-static uint32_t installed_in(const struct event *e) { return e->type == EVENT_SIGACTION ? e->process : NONE; }
+static uint32_t installed_in(const struct event *e)
+{
+    return e->type == EVENT_SIGACTION && e->record ? e->process : NONE;
+}
 static uint32_t signalled(const struct event *e)
 {
     if (e->type == EVENT_SIGNAL && e->child == NONE) return e->process; /* nobody in the run sent it */
