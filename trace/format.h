@@ -707,7 +707,7 @@ struct ft_py_stack {
     struct ft_py_frame frame[]; /* innermost first */
 };
 
-struct ft_py_thread { /* what Python calls a thread it is about to create */
+struct ft_py_thread { /* what Python calls a thread it is about to create; again: it has another name since */
     struct ft_head head;
     ft_ref thread;   /* its FT_THREAD_CREATE */
     ft_ref name;     /* threading.Thread.name */

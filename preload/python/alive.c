@@ -34,6 +34,15 @@ void alive_module(const void *bootstrap)
     py_prove();
 }
 
+const void *alive_active(void)
+{
+    struct dict_entries entries;
+    if (!module || !dict_entry_is(module, active_at, "_active") ||
+        !dict_entries_of(py_read(module, MA_KEYS), &entries))
+        return NULL;
+    return dict_entry(&entries, active_at)->value;
+}
+
 static bool try(const void *pointer) { return pointer && !((uintptr_t)pointer & 7) && readable(pointer); }
 
 /* The int behind a key, 0 if it is none: a pthread_t has at most 3 digits of 30 bits. */

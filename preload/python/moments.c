@@ -22,7 +22,10 @@ static bool in_order(bool in_python)
 
 void python_at_fork(ft_ref fork, bool in_python)
 {
-    if (python_found) picture_at_fork(fork, in_order(in_python));
+    if (!python_found) return;
+    bool well = in_order(in_python);
+    if (well && py_holds_gil()) renames_look();
+    picture_at_fork(fork, well);
 }
 
 void python_born(void)
@@ -38,7 +41,9 @@ void python_at_exit(bool in_python)
     if (!python_found || python_over || self.vforked || !py_here() || python.finalizing()) return;
     /* of a signal handler too: alive.c tries its pointers first */
     if (py_holds_gil() || py_at_rest()) alive_tell(FT_PY_AT_EXIT);
-    if (in_order(in_python)) picture_take(self.task);
+    if (!in_order(in_python)) return;
+    if (py_holds_gil()) renames_look();
+    picture_take(self.task);
 }
 
 void python_finalize(void)

@@ -76,13 +76,7 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
         alive_module(py_read(callable, METHOD_FUNCTION));
         name = py_thread_name(object, &callable);
     }
-    ft_ref function = py_function(callable);
-    struct ft_py_thread *record = ft_begin(&ft, FT_PY_THREAD, sizeof *record, self.task);
-    if (!record) return;
-    record->thread = thread;
-    record->name = name;
-    record->function = function;
-    ft_commit(record);
+    renames_told(object, thread, name, py_function(callable));
 }
 
 /*

@@ -213,6 +213,7 @@ void python_release(void)
     if (now < pictures.next && !first) return;
     ft_ref task = me();
     if (!task || self.vforked || python.finalizing()) return;
+    if (py_holds_gil()) renames_look(); /* from 3.12 on it is just gone */
     picture_take(task);
     uint64_t took = coarse() - now;
     pictures.pause = first ? SECOND / 10 : pictures.pause * 2 < SECOND ? pictures.pause * 2 : SECOND;

@@ -91,6 +91,12 @@ void alive_module(const void *bootstrap);
 /* Which threads Python believes to be alive, if that is known. Pointers are tried before they are followed.
  */
 void alive_tell(uint32_t when);
+/* The dict threading._active, NULL if it is not known. GIL held. */
+const void *alive_active(void);
+/* What Python calls a thread: FT_PY_THREAD. `object`: its threading.Thread, or NULL. */
+void renames_told(const void *object, ft_ref thread, ft_ref name, ft_ref function);
+/* Again, of those whose name has changed. GIL held, by a thread the interpreter is in order for. */
+void renames_look(void);
 extern bool python_over; /* the interpreter is being finalised, or was */
 
 /* The characters of a str, of *kind bytes each; NULL: one that keeps them elsewhere. */

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import PYTHON, forktrace, free_port, scenario, wait_until
+from pythons import found
 
 UWSGI = ("/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:PORT", "--master",
          "--callable", "app")
@@ -376,6 +377,38 @@ def limits(check):
                 for e in trace.events("lock-wait")), [("", False, True), ("limited", True, True)])
     check.equal("the report says so", [" with a time limit" in line for line in text.splitlines() if " waited " in line
                                        and "(limited)" in line], [True])
+
+
+RENAMED = """
+import os, threading
+go = threading.Event()
+def work():
+    threading.current_thread().name = "worker 1"
+    here.set()
+    go.wait()
+for _ in range(2):
+    here = threading.Event()
+    thread = threading.Thread(target=work, name="starting")
+    thread.start()
+    here.wait()
+    pid = os.fork()
+    if not pid:
+        thread.name = "a name of the child's"
+        os._exit(0)
+    os.waitpid(pid, 0)
+thread.name = "worker 2"
+go.set()
+"""
+
+
+@scenario("python truth: threads that are given another name")
+def renamed(check):
+    for python in [PYTHON] + [p for v, p in sorted(found().items(), key=str) if (3, 12) <= v <= (3, 14) and len(v) == 2]:
+        server = check.server(python, "-W", "ignore", "-c", RENAMED)
+        check.equal(f"{os.path.basename(python)}: exit status", server.wait(30), 0)
+        trace = server.trace()
+        check.equal(f"{os.path.basename(python)}: their names, targets", [(t["python_name"], t["start_routine"]["python"])
+                    for t in trace.threads if t["start_routine"]], [("worker 1", "work (<string>:4)"), ("worker 2", "work (<string>:4)")])
 
 
 # --- forktrace record -w ------------------------------------------------------------------------------
