@@ -39,6 +39,7 @@ bool held_pop_deeper(struct lane *lane, const void *address)
     uint32_t i = find(lane, address);
     if (i == HELD_MAX) return false;
     drop(lane, i);
+    watch_locks();
     return true;
 }
 

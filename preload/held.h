@@ -13,6 +13,7 @@
 #define HELD_H
 
 #include "self.h"
+#include "watch/watch.h"
 
 /* What the inline functions leave to do: no lane yet, the stack is full, not the newest lock. */
 void held_push_slowly(const void *address, enum ft_wait_kind kind);
@@ -28,6 +29,7 @@ static inline bool held_push_here(struct lane *lane, const void *address, enum f
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     lane->lock[n].address = address;
     lane->lock[n].kind = kind;
+    watch_locks();
     return true;
 }
 
@@ -49,6 +51,7 @@ static inline bool held_pop(const void *address)
     if (!n) return false;
     if (unlikely(lane->lock[n - 1].address != address)) return held_pop_deeper(lane, address);
     __atomic_store_n(&lane->held, n - 1, __ATOMIC_RELAXED);
+    watch_locks();
     return true;
 }
 

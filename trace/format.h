@@ -997,6 +997,9 @@ enum {
     FT_C_BY_KERNEL = 8,   /* the same, seen by forktrace-ebpf */
     FT_C_BY_UPROBE = 16,  /* a probe behind the store, by forktrace-ebpf */
     FT_C_LATE = 32,    /* told when its thread let signals in again: the instruction is not known */
+    /* of a site: */
+    FT_C_ATOMIC = 64, /* the instruction reads and writes in one go: nobody gets between */
+    FT_C_UP = 128,    /* it adds one to what is there */
 };
 struct ft_c_sites {
     struct ft_head head;
@@ -1019,9 +1022,11 @@ struct ft_c_entry {
 #define FT_C_STAMP_BITS            52 /* of a counter that a stamp holds */
 #define FT_C_STAMP_COUNTER(stamp)  ((stamp) >> 16 << 4)
 #define FT_C_ENTRIES               ((FT_PAGE - 128) / sizeof(struct ft_c_entry))
+#define FT_C_HELD 0xffffu /* the site of an entry that is no write: value: signs of the locks held from here on */
 struct ft_c_writes {
     struct ft_head head;
-    uint64_t reserved[6]; /* entries begin 128 bytes into a page: by its low bits a full page is recognised */
+    uint64_t flags; /* FT_C_LOCKS: entries tell of locks; none are held before the first of them */
+    uint64_t reserved[5]; /* entries begin 128 bytes into a page: by its low bits a full page is recognised */
     struct ft_c_entry entry[FT_C_ENTRIES];
 };
 static_assert(sizeof(struct ft_c_writes) == FT_PAGE_ROOM, "a page full");
@@ -1031,9 +1036,11 @@ struct ft_c_write { /* one write, exact in time */
     uint64_t value;
     uint32_t offset; /* in the object, if its site says FT_C_OFFSET */
     uint16_t site;
-    uint16_t pad;
+    uint16_t flags; /* FT_C_LOCKS */
+    uint64_t held;  /* three signs of locks, 16 bits each (held_signs) */
 };
-static_assert(sizeof(struct ft_c_write) == 32, "a write");
+static_assert(sizeof(struct ft_c_write) == 40, "a write; without locks 32");
+enum { FT_C_LOCKS = 1 };
 
 /* What an object was when looked at: at a fork, in the parent; at the end of a process. */
 struct ft_c_value {

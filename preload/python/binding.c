@@ -105,9 +105,9 @@ static struct name *name_of(const void *dict, const void *key, int64_t hash, con
 {
     struct module *module = module_of(dict);
     char text[128];
-    uint16_t *place;
+    uint16_t *known_at;
     if (!module) return NULL;
-    struct name *n = name_find(dict, hash, &place);
+    struct name *n = name_find(dict, hash, &known_at);
     if (!n) {
         size_t length = py_text(key, text, sizeof text);
         if (!length) return NULL;
@@ -116,7 +116,7 @@ static struct name *name_of(const void *dict, const void *key, int64_t hash, con
         if (length > 2 && text[0] == '_' && text[1] == '_') return NULL;
         /* def, class, import */
         if (value_is_definition(value->kind) && !name_watched(module, text, length)) return NULL;
-        n = name_add(module, hash, text, length, place);
+        n = name_add(module, hash, text, length, known_at);
         if (!n) return NULL;
     }
     if (!python.holder) py_prove();

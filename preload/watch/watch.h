@@ -41,9 +41,18 @@ struct place {
     uint64_t cursor;
     struct ft_c_writes *page; /* that cursor is in, or was */
     uint32_t count;           /* writes before there was a page */
+    uint64_t held, before;    /* signs of the locks held, as the page has them; before its last entry */
+    uint64_t pending;         /* the cursor behind that entry: no write has followed if it is still there; 0: none */
 };
 #define WATCH_FIRST 128
 extern __thread struct place place __attribute__((tls_model("initial-exec")));
+
+/* This thread took or released a lock: for who has a page (held.h). Async-signal-safe. */
+void watch_held(void);
+static inline void watch_locks(void)
+{
+    if (unlikely(place.cursor >> 12)) watch_held();
+}
 
 /* What follows is not this task's any more: a child after a fork, a thread at its end, a vfork child. */
 void watch_leave(bool ours);

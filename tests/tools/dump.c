@@ -492,7 +492,7 @@ static void print_c(const struct ft_head *head)
     }
     case FT_C_WRITE: {
         struct ft_c_write c = FT_GET(c_write, head);
-        printf(" site=%u value=%" PRIx64 " offset=%u", c.site, c.value, c.offset);
+        printf(" site=%u value=%" PRIx64 " offset=%u held=%" PRIx64, c.site, c.value, c.offset, c.held);
         break;
     }
     case FT_C_WRITES: {

@@ -1,6 +1,6 @@
 /*
  * racy_writes.c: racy-writes: threads that write a watched global in turn, with
- * no lock in common.
+ * no lock in common. Here Python's; those of C: racy_stores.c.
  *
  * What is known: every write, in order (Python's are made under the GIL), and
  * the locks its thread held. Not known: what a thread had read before. So a
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "find.h"
+#include "racy_stores.h"
 
 #define ENOUGH 10 /* writes, before their values are taken for a count */
 #define SHOWN  12 /* of them as evidence */
@@ -155,6 +155,7 @@ void find_racy_writes(struct findings *f)
     for (copy_id c = 0; !f->failed && c < f->timeline->copy_count; c++)
         if (rows.row[c].back) add(f, c, &rows.row[c], rows.ring[c]);
     free(rows.row), free(rows.ring);
+    racy_stores_find(f);
 }
 
 void tell_racy_writes(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
@@ -162,6 +163,10 @@ void tell_racy_writes(const struct timeline *t, struct finding *x, struct say *t
     char name[NAMES_TEXT], file[NAMES_TEXT];
     struct rows rows = {0};
     copy_id copy = NONE;
+    if (t->globals[x->globals.list[0]].c) {
+        racy_stores_tell(t, x, title, why);
+        return;
+    }
     if (look(t, &rows)) /* of several processes the one with the most to tell */
         for (copy_id c = 0; c < t->copy_count; c++)
             if (t->copies[c].global == x->globals.list[0] && rows.row[c].back &&

@@ -424,6 +424,10 @@ bool value_is_container(struct value value);
 uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact);
 /* By which means it was seen: "patch", "hardware", "hardware-ebpf", "uprobe"; NULL: it is Python's. */
 const char *timeline_engine(const struct timeline *t, const struct event *e);
+/* The same: signs of the locks its thread held, 0 where there were fewer. False: not known. */
+bool timeline_held(const struct timeline *t, const struct event *e, uint16_t signs[3]);
+/* The same: what the instruction does (FT_C_ATOMIC, FT_C_UP). */
+unsigned timeline_store_flags(const struct timeline *t, const struct event *e);
 /* The copy of a global a process has (the first, if it has executed several images), or NONE. */
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
 /* The copy of a global that is or was bound to the Python lock (Lock, RLock) at this address, of the process or

@@ -220,6 +220,11 @@ static bool decode_trap(const struct build *b, const struct ft_head *record, str
     return w->size && w->offset < w->defined->record.size;
 }
 
+/* Which entry of a page an event is, and which entry before it tells of the locks held: 1 + its index; 0: none. */
+#define ENTRY(write, locks) ((uint64_t)(locks) << 32 | (write))
+#define ENTRY_WRITE(e)      ((uint32_t)(e))
+#define ENTRY_LOCKS(e)      ((e) >> 32)
+
 static bool decode_event(const struct build *b, const struct event *e, struct write *w)
 {
     if (!e->record) return false;
@@ -230,11 +235,10 @@ static bool decode_event(const struct build *b, const struct event *e, struct wr
         struct ft_c_write r = FT_GET(c_write, e->record);
         return decode(b, family, r.site, r.value, r.offset, false, w);
     }
-    size_t length;
+    size_t length, index = ENTRY_WRITE(e->entry);
     const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
-    if (e->entry >= length / sizeof *entry) return false;
-    return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[e->entry].stamp), entry[e->entry].value, 0, true,
-                  w);
+    if (index >= length / sizeof *entry) return false;
+    return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[index].stamp), entry[index].value, 0, true, w);
 }
 
 /* "table[3]", "table+12/4" of what is written piece by piece. */
@@ -294,16 +298,18 @@ void watched_writes(struct build *b, const struct item *it)
     const struct ft_c_entry *entry = ft_tail(it->record, offsetof(struct ft_c_writes, entry), &length);
     uint32_t family = family_of_item(b, it);
     int64_t start = ft_reader_ns(b->t->reader, it->record->time);
+    size_t locks = 0;
     for (size_t i = 0; i < length / sizeof *entry && i < FT_C_ENTRIES; i++) {
         struct ft_c_entry e;
         struct write w;
         memcpy(&e, &entry[i], sizeof e);
+        if (e.stamp && FT_C_STAMP_SITE(e.stamp) == FT_C_HELD) locks = i + 1;
         if (!e.stamp || !decode(b, family, (uint16_t)FT_C_STAMP_SITE(e.stamp), e.value, 0, true, &w))
             continue;
         struct item at = *it;
         int64_t passed = ft_reader_ns(b->t->reader, stamp_counter(e.stamp, it->record->time)) - start;
         at.ns += passed > 0 ? passed : 0;
-        add_write(b, &at, &w, i);
+        add_write(b, &at, &w, ENTRY(i, locks));
     }
 }
 
@@ -391,6 +397,31 @@ const char *timeline_engine(const struct timeline *t, const struct event *e)
 {
     struct write w;
     return e->type == EVENT_WRITE && decode_event(build_of(t), e, &w) ? engine(w.site) : NULL;
+}
+
+bool timeline_held(const struct timeline *t, const struct event *e, uint16_t signs[3])
+{
+    uint64_t held = 0;
+    bool known = false;
+    if (e->record && e->record->type == FT_C_WRITE) {
+        struct ft_c_write w = FT_GET(c_write, e->record);
+        known = w.flags & FT_C_LOCKS;
+        held = w.held;
+    } else if (e->record && e->record->type == FT_C_WRITES) {
+        size_t length, room, locks = ENTRY_LOCKS(e->entry);
+        const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
+        const uint64_t *flags = ft_tail(e->record, sizeof(struct ft_head), &room);
+        known = room >= sizeof *flags && *flags & FT_C_LOCKS;
+        if (locks && locks <= length / sizeof *entry) held = entry[locks - 1].value;
+    }
+    for (int i = 0; i < 3; i++) signs[i] = (uint16_t)(held >> 16 * i);
+    return known;
+}
+
+unsigned timeline_store_flags(const struct timeline *t, const struct event *e)
+{
+    struct write w;
+    return e->type == EVENT_WRITE && decode_event(build_of(t), e, &w) ? w.site->flags : 0;
 }
 
 void watched_free(struct build *b)

@@ -365,12 +365,28 @@ static void load_source(struct job *job, const struct shape *s, const struct fra
 
 /* --- recording rcx -------------------------------------------------------------------------- */
 
+/* What the instruction is, beyond a store: its opcode, behind the prefixes. */
+static uint8_t nature(const struct code *c)
+{
+    bool locked = false;
+    const uint8_t *b = c->bytes, *end = b + c->length;
+    for (; b < end && (strchr("\xf0\xf2\xf3\x66\x2e\x36\x3e\x26\x64\x65", *b) || *b >> 4 == 4); b++)
+        locked |= *b == 0xf0;
+    if (end - b < 2) return 0;
+    unsigned opcode = b[0], extension = b[1] >> 3 & 7;
+    if (opcode == 0x86 || opcode == 0x87) locked = true; /* xchg */
+    bool inc = (opcode == 0xfe || opcode == 0xff) && extension == 0;
+    bool add = (opcode == 0x80 || opcode == 0x83) && extension == 0 && end[-1] == 1;
+    bool subtract = (opcode == 0x80 || opcode == 0x83) && extension == 5 && end[-1] == 0xff;
+    return (uint8_t)((locked ? FT_C_ATOMIC : 0) | (inc || add || subtract ? FT_C_UP : 0));
+}
+
 static uint32_t add_site(struct job *job, const struct code *c, uint32_t global, uint64_t size, uint8_t flags)
 {
     struct plan_site site = {.pc = job->object->bias + c->address,
                              .global = global,
                              .size = (uint8_t)(size < 255 ? size : 0),
-                             .flags = flags};
+                             .flags = (uint8_t)(flags | nature(c))};
     list_add(&job->answer->sites, &site);
     return (uint32_t)job->answer->sites.count - 1;
 }
