@@ -99,7 +99,7 @@
       "sent to the last one read.")                                                                            \
     X(racy_writes, "racy-writes", NOTE,                                                                        \
       "Threads write a watched global in turn, with no lock that all of them hold: an update made from a value " \
-      "that was read before is lost. The GIL orders the writes, not what was read for them.",                   \
+      "that was read before is lost. Python's GIL orders the writes, not what was read for them.",                   \
       "Hold one lock from the reading to the writing (with lock: total += 1), or let one thread do all the "    \
       "writing and send it what to add through a queue.")                                                      \
     X(mask_inherited, "mask-inherited", WARNING,                                                               \
