@@ -18,6 +18,7 @@
 #include "forktrace.skel.h"
 #include "record.h"
 #include "stacks.h"
+#include "stores.h"
 
 #define WAITS      1024       /* looked up at once */
 #define SCAN_EVERY 100000000u /* ns */
@@ -75,6 +76,16 @@ static void ask_for(struct forktrace *bpf, const struct python_wishes *python, b
     bpf_program__set_expected_attach_type(bpf->progs.bound, (enum bpf_attach_type)UPROBE_MULTI);
 }
 
+static void ask_for_stores(struct forktrace *bpf, const char *watch, bool multi)
+{
+#if defined __x86_64__
+    if (multi)
+        bpf_program__set_expected_attach_type(bpf->progs.store_done, (enum bpf_attach_type)UPROBE_MULTI);
+    bpf_program__set_autoload(bpf->progs.stored, watch);
+    bpf_program__set_autoload(bpf->progs.store_done, watch);
+#endif
+}
+
 static int load(struct follow *f, const struct follow_wishes *wishes, const struct python_wishes *python,
                 bool multi)
 {
@@ -85,6 +96,7 @@ static int load(struct follow *f, const struct follow_wishes *wishes, const stru
     f->bpf->rodata->wait_threshold = wishes->wait_ms * 1000000ull;
     f->bpf->rodata->exit_tells_last = arguments_of("sched_process_exit") >= 2;
     ask_for(f->bpf, python, multi);
+    ask_for_stores(f->bpf, wishes->watch, multi);
     int error = bpf_map__set_max_entries(f->bpf->maps.ring, room);
     if (!error) error = forktrace__load(f->bpf);
     if (error) return error;
@@ -111,6 +123,10 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
                         bpf_map__fd(f->bpf->maps.pythons), multi);
         output->python = f->python =
             wishes->watch ? python_open(&python, bpf_map__fd(f->bpf->maps.py_dicts)) : NULL;
+#if defined __x86_64__
+        output->stores = f->stores = stores_open(wishes->watch, f->bpf->progs.stored, f->bpf->progs.store_done,
+                                                 f->probes, bpf_map__fd(f->bpf->maps.stores));
+#endif
     }
     if (error) follow_close(f);
     return error;
@@ -119,11 +135,13 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
 void follow_close(struct follow *f)
 {
     ring_buffer__free(f->ring);
+    stores_close(f->stores);
     probes_close(f->probes);
     python_close(f->python);
     stacks_close();
     f->probes = f->output->probes = NULL;
     f->python = f->output->python = NULL;
+    f->stores = f->output->stores = NULL;
     forktrace__destroy(f->bpf);
     f->ring = NULL;
     f->bpf = NULL;
@@ -205,6 +223,7 @@ int follow_look(struct follow *f)
 {
     write_tick(f->output);
     int done = ring_buffer__consume(f->ring);
+    stores_tick(f->stores, f->output);
     tell_lost(f);
     look_for_waits(f);
     return done < 0 ? done : 0;

@@ -15,6 +15,7 @@ struct follow {
     struct ring_buffer *ring;
     struct probes *probes;
     struct python *python;
+    struct stores *stores;
     struct output *output;
     uint64_t lost[2]; /* told so far, by enum lost_why */
     uint64_t wait_ns; /* shorter waits are not told */

@@ -11,6 +11,7 @@
 #include "calls.bpf.h"
 #include "probes.bpf.h"
 #include "python.bpf.h"
+#include "stores.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

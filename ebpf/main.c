@@ -3,7 +3,7 @@
  * It looks at a tree of processes through the kernel and appends what it sees
  * to a trace. It starts no program, and what it looks at goes on without it.
  *
- *     forktrace-ebpf -p PID [-o FILE]            a tree that runs
+ *     forktrace-ebpf -p PID [-o FILE] [-w WATCHES]  a tree that runs
  *     forktrace-ebpf --check                     does this kernel take the probes? Exit status 0 or 2, and
  * why not forktrace-ebpf --join FILE --held PID --ready FD --stop FD for `forktrace record --ebpf`
  */

@@ -175,6 +175,12 @@ static bool attach(struct probes *c, struct bpf_program *program, const char *pa
     return (c->multi ? attach_all : attach_each)(c, program, path, offsets, cookies, count);
 }
 
+bool probes_put(struct probes *c, struct bpf_program *program, const char *path, const unsigned long *offsets,
+                const uint64_t *cookies, size_t count)
+{
+    return attach(c, program, path, offsets, cookies, count);
+}
+
 /* --- files -------------------------------------------------------------------------------------- */
 
 static void probe_calls(struct probes *c, const char *path)

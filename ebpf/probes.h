@@ -12,6 +12,7 @@
 #define FT_EBPF_PROBES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct bpf_program;
@@ -49,6 +50,9 @@ bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, str
  */
 struct symbols;
 uint64_t probes_best_place(struct symbols *s, uint64_t start);
+/* Probes at these offsets of a file, each with a cookie, until the end. `program`: loaded like the other one. */
+bool probes_put(struct probes *c, struct bpf_program *program, const char *path, const unsigned long *offsets,
+                const uint64_t *cookies, size_t count);
 
 /* The numbers of calls as in the records: enum ft_kernel_call << 8 | enum ft_fork_api, ... */
 static inline unsigned call_kind(uint64_t what) { return (unsigned)(what >> 8); }

@@ -22,7 +22,8 @@ enum event_kind {
     EVENT_CALL,
     EVENT_MAPPED,
     EVENT_CODE,
-    EVENT_BOUND
+    EVENT_BOUND,
+    EVENT_STORE
 };
 
 struct event {
@@ -208,6 +209,25 @@ struct event_bound { /* a name of a dict that looks like a module's is about to 
 struct dict_key { /* a dict in one process; known again by its __name__, since addresses are used again */
     __u64 image, dict, name_object;
     __u32 pid, pad;
+};
+
+struct event_store { /* just done; head.tid: by whom */
+    struct event head;
+    __u64 image; /* member.image */
+    __u64 address, value;
+    __u64 after; /* where the task is */
+    __u64 di;    /* a register that a repeated store counts with */
+    __u32 pid;
+    __u32 number; /* of a probe, in the map `stores`; 0: the processor's breakpoint */
+    __u32 alone;  /* its process has no other threads */
+    __u32 pad;
+};
+
+#define STORES 4096 /* probes; number 0 is none */
+#define STORE_BEGINS (1u << 31) /* in a cookie: it is on the store, not behind it */
+struct store_place {
+    __s64 distance; /* from the probe to what is stored to */
+    __u64 guarded;  /* counts only after the one on the store */
 };
 
 enum lost_why { LOST_RING, LOST_TREE, LOST_WHYS };

@@ -121,11 +121,16 @@ struct ft_origin stacks_origin(struct ft_writer *w, const struct event_call *e, 
     return origin;
 }
 
+void stacks_object(struct ft_writer *w, uint64_t number, uint32_t pid, uint64_t address, ft_ref task)
+{
+    struct image *image = image_of(number, pid);
+    struct unwind_object object;
+    if (address && find(image, pid, address, &object)) tell(w, image, &object, task);
+}
+
 void stacks_name(struct ft_writer *w, const struct event_call *e, uint64_t address, ft_ref task)
 {
-    struct image *image = image_of(e->image, e->pid);
-    struct unwind_object object;
-    if (address && find(image, e->pid, address, &object)) tell(w, image, &object, task);
+    stacks_object(w, e->image, e->pid, address, task);
 }
 
 void stacks_site(struct ft_writer *w, const struct ft_origin *origin, ft_ref task)

@@ -15,6 +15,8 @@ void stacks_prepare(uint64_t image, uint32_t pid);
 struct ft_origin stacks_origin(struct ft_writer *w, const struct event_call *e, ft_ref task);
 /* The function a call was given (a start routine, a handler): what it lies in is written down too. */
 void stacks_name(struct ft_writer *w, const struct event_call *e, uint64_t address, ft_ref task);
+/* The object an address of this image lies in is written down. */
+void stacks_object(struct ft_writer *w, uint64_t image, uint32_t pid, uint64_t address, ft_ref task);
 /* The stack of a call site whose events only name the site. */
 void stacks_site(struct ft_writer *w, const struct ft_origin *origin, ft_ref task);
 void stacks_close(void);

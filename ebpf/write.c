@@ -17,6 +17,7 @@
 #include "python.h"
 #include "record.h"
 #include "stacks.h"
+#include "stores.h"
 
 #define TIDS        (1u << 22)          /* PID_MAX_LIMIT */
 #define CLOCK_EVERY 100000000u          /* ns: the reader keeps one pair for so long */
@@ -95,6 +96,13 @@ static uint32_t pid_by(struct output *o, uint32_t tid)
     return k ? k->pid : 0;
 }
 
+void *write_record(struct output *o, enum ft_type type, size_t size, ft_ref task, uint64_t ns)
+{
+    return begin(o, type, size, task, ns);
+}
+
+ft_ref write_task(struct output *o, uint32_t tid) { return task_of(o, tid); }
+
 static ft_ref text(struct output *o, const char *string, size_t length, ft_ref task)
 {
     return length ? ft_string(&o->writer, string, length, task) : 0;
@@ -144,6 +152,7 @@ static void look_at(struct output *o, uint64_t image, uint32_t pid, const char *
 {
     struct probes_python python;
     stacks_prepare(image, pid);
+    stores_look_at(o->stores, o, image, pid);
     bool found = probes_look_at(o->probes, pid, exe, runs, &python);
     python_looked(o, pid, task_of(o, pid), ns + 1, found ? &python : NULL, true);
 }
@@ -374,6 +383,7 @@ void write_event(struct output *o, const void *event, size_t size)
         CASE(EVENT_MAPPED, mapped, event_mapped)
         CASE(EVENT_CODE, code, event_code)
         CASE(EVENT_BOUND, bound, event_bound)
+        CASE(EVENT_STORE, stores_event, event_store)
 #undef CASE
     default: break;
     }

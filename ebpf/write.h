@@ -45,6 +45,7 @@ struct output {
     bool began;            /* one was seen */
     uint64_t lost;         /* told so far */
     struct probes *probes; /* probes for those the library is not in; NULL: none */
+    struct stores *stores; /* C globals watched in them; NULL: none */
     struct pending pending[PENDING];
     struct python *python; /* watched globals of Python; NULL: none */
 };
@@ -61,6 +62,10 @@ void write_event(struct output *o, const void *event, size_t size);
 
 /* A wait for a futex that lasts: its call has not returned. */
 void write_waiting(struct output *o, const struct system_call *call);
+
+/* A record of this task, dated; and by tid: its FT_KERNEL_TASK, 0 unknown. For stores.c. */
+void *write_record(struct output *o, enum ft_type type, size_t size, ft_ref task, uint64_t ns);
+ft_ref write_task(struct output *o, uint32_t tid);
 
 /* Events the kernel had no room for since the last call. */
 void write_lost(struct output *o, enum ft_lost reason, uint64_t count);

@@ -114,15 +114,38 @@ void unwind_close(struct unwind *u)
     free(u);
 }
 
-const struct unwind_object *unwind_object(struct unwind *u, uint64_t address, struct unwind_object *found)
+static bool describe(Dwfl_Module *module, struct unwind_object *found)
 {
-    Dwfl_Module *module = dwfl_addrmodule(u->dwfl, address);
     Dwarf_Addr start, end;
     GElf_Addr bias = 0, at;
     const char *name = module ? dwfl_module_info(module, NULL, &start, &end, NULL, NULL, NULL, NULL) : NULL;
-    if (!name || *name != '/' || !dwfl_module_getelf(module, &bias)) return NULL;
+    if (!name || *name != '/' || !dwfl_module_getelf(module, &bias)) return false;
     *found = (struct unwind_object){.path = name, .start = start, .end = end, .bias = bias};
     int size = dwfl_module_build_id(module, &found->build_id, &at);
     if (size > 0) found->build_id_size = (size_t)size;
-    return found;
+    return true;
+}
+
+const struct unwind_object *unwind_object(struct unwind *u, uint64_t address, struct unwind_object *found)
+{
+    return describe(dwfl_addrmodule(u->dwfl, address), found) ? found : NULL;
+}
+
+struct each {
+    void (*visit)(void *context, const struct unwind_object *object);
+    void *context;
+};
+
+static int on_module(Dwfl_Module *module, void **unused, const char *name, Dwarf_Addr start, void *argument)
+{
+    const struct each *each = argument;
+    struct unwind_object object;
+    if (describe(module, &object)) each->visit(each->context, &object);
+    return DWARF_CB_OK;
+}
+
+void unwind_each(struct unwind *u, void (*visit)(void *context, const struct unwind_object *object), void *context)
+{
+    struct each each = {visit, context};
+    dwfl_getmodules(u->dwfl, on_module, &each, 0);
 }

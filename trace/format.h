@@ -1148,6 +1148,7 @@ enum {
     FT_C_HW_ASKED = 1, /* as hw:NAME; else because writes through pointers would not be seen otherwise */
     FT_C_HW_ENDED = 2, /* taken away again: patched stores hit it too often */
     FT_C_HW_GO = 4,    /* not used: the Go runtime takes signals past libc */
+    FT_C_HW_KERNEL = 8, /* by forktrace-ebpf, from then on; what has no slot has probes behind its stores: FT_C_WATCH.patched */
 };
 
 /* --- connections ---------------------------------------------------------------------------- */

@@ -136,6 +136,21 @@ static size_t hardware_words(char *buffer, size_t size, size_t n, const struct w
     return n;
 }
 
+/* Of a process the library is not in. */
+static const char *kernel_words(char *buffer, size_t size, const char *object, const struct watch_result *w)
+{
+    const struct ft_c_watch *c = &w->counts;
+    size_t n = add(buffer, size, 0, "in %s, by forktrace-ebpf, but for its first moments: ", object);
+    if (w->hardware.slots) {
+        add(buffer, size, n, "every store by the process itself (%u of the processor's 4 watches)", w->hardware.slots);
+        return buffer;
+    }
+    n = add(buffer, size, n, "%u store%s found, %u with a probe behind; writes through pointers are not seen", c->stores,
+            c->stores == 1 ? "" : "s", c->patched);
+    hardware_words(buffer, size, n, w);
+    return buffer;
+}
+
 const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
 {
     const struct ft_c_watch *c = &w->counts;
@@ -157,6 +172,7 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
             strcmp(text, why) ? text : "");
         return buffer;
     }
+    if (w->hardware.flags & FT_C_HW_KERNEL) return kernel_words(buffer, size, object, w);
     bool hardware = by_hardware(w), asked = w->hardware.flags & FT_C_HW_ASKED;
     n = add(buffer, size, n, "in %s", object);
     if (hardware && asked) {

@@ -295,7 +295,8 @@ static void record_neighbours(const struct slot *hit, ft_ref task, uint64_t afte
 /* What its value is to be compared with. */
 static void looked_at(void)
 {
-    for (unsigned i = 0; i < slot_count; i++) slots[i].seen = value_at(slots[i].plan.value_at, slots[i].plan.value_size);
+    for (unsigned i = 0; i < slot_count; i++)
+        slots[i].seen = value_at(slots[i].plan.value_at, slots[i].plan.value_size);
 }
 
 /* Stores that are patched tell of themselves: this one is dear, and adds nothing. */

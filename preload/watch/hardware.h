@@ -14,7 +14,8 @@
 
 #define HARDWARE_SLOTS 4
 
-/* How many places can be watched now; *error: errno of what there is not even one for. Normal context only. */
+/* How many places can be watched now; *error: errno of what there is not even one for. Normal context only.
+ */
 unsigned hardware_free(int *error);
 
 /*
@@ -40,7 +41,8 @@ static inline bool hardware_keeps(int fd) { return unlikely(hardware_fd_count) &
 /* dup2() onto it: it moves elsewhere first. Keeps errno. */
 void hardware_give_way(int fd);
 
-/* Called by trap.c for a SIGTRAP that carries `data`; `late`: long after the store. False: it is none of ours. */
+/* Called by trap.c for a SIGTRAP that carries `data`; `late`: long after the store. False: it is none of
+ * ours. */
 bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late);
 
 #endif

@@ -38,7 +38,7 @@ struct perf_siginfo {
 HOOK_REAL(int, sigaction, (int, const struct sigaction *, struct sigaction *));
 
 static struct sigaction theirs; /* the program's for SIGTRAP */
-static uint64_t masked;         /* signals whose handlers are to run with SIGTRAP blocked, as the program thinks */
+static uint64_t masked; /* signals whose handlers are to run with SIGTRAP blocked, as the program thinks */
 /* Of this thread, as the program thinks. A thread it creates thinks it is not. */
 static __thread bool blocked __attribute__((tls_model("initial-exec")));
 

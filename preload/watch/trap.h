@@ -24,8 +24,8 @@ int trap_sigaction(trap_sigaction_function *real, int signal_number, const struc
 int trap_sigmask(trap_sigmask_function *real, int how, const sigset_t *set, sigset_t *old);
 
 /*
- * Before a new image begins in this process or a child: it inherits what is ignored and blocked. And after, if
- * it did not begin, or in the parent. Async-signal-safe; keep errno.
+ * Before a new image begins in this process or a child: it inherits what is ignored and blocked. And after,
+ * if it did not begin, or in the parent. Async-signal-safe; keep errno.
  */
 void trap_hand_over(void);
 void trap_take_back(void);

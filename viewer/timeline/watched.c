@@ -262,6 +262,7 @@ static void add_write(struct build *b, const struct item *it, const struct write
     event->child = global;
     event->entry = entry;
     event->flags &= (uint8_t)~EVENT_UNFINISHED;
+    if (w->site->flags & (FT_C_BY_KERNEL | FT_C_BY_UPROBE)) event->flags |= EVENT_KERNEL;
     copy_id id = globals_copy(b, global, event->process, event->image);
     struct copy *copy = &b->t->copies[id];
     copy->writes++;
