@@ -141,6 +141,7 @@ witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witne
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/view.py --build $(B)
+	$(Q)/usr/bin/python3 tests/bench/hw_watch.py --build $(B)
 
 # One program of all unit tests, with every object of the viewer but its main(), and the writer.
 UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) $(WRITER)) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
