@@ -26,7 +26,7 @@ static const struct command {
      "  -v, --verbose              say where the trace is, also when stderr is no terminal\n"
      "  -w, --watch WATCH          record every write to a global. Python: py:module.name or py:module.*, where module\n"
      "                             is its __name__ or the stem of its file; C: counter, libfoo.so:state, pool.size,\n"
-     "                             table[3].count, counter+8/4 (offset and length), 0xADDR/LEN\n"
+     "                             table[3].count, counter+8/4 (offset and length), 0xADDR/LEN; hw:counter by the processor\n"
      "      --greenlets            gevent, eventlet: which greenlet keeps the thread while others wait\n"
      "      --ebpf                 with the kernel as a second witness: sees what a preloaded library cannot\n"
      "      --buffer SIZE          --ebpf: of the kernel's ring buffer, 8M; what does not fit is counted\n"
