@@ -277,6 +277,12 @@ static bool record_changed(struct slot *s, ft_ref task, uint64_t now, uint64_t a
     return any;
 }
 
+/* May one store hit both? Others are not looked at: their library may be gone. */
+static bool neighbours(const struct slot *a, const struct slot *b)
+{
+    return a->plan.at - b->plan.at + 63 <= 126;
+}
+
 /*
  * One store may hit several places, of one object or of neighbours: a vector
  * register's, a round of rep movs. The kernel sends one signal then, for a
@@ -286,23 +292,24 @@ static void record_neighbours(const struct slot *hit, ft_ref task, uint64_t afte
 {
     for (unsigned i = 0; i < slot_count; i++) {
         struct slot *s = &slots[i];
-        if (s == hit || s->plan.at - hit->plan.at + 63 > 126) continue;
+        if (s == hit || !neighbours(s, hit)) continue;
         uint64_t now = value_at(s->plan.value_at, s->plan.value_size);
         if (now != s->seen) record_changed(s, task, now, after, flags);
     }
 }
 
 /* What its value is to be compared with. */
-static void looked_at(void)
+static void looked_at(const struct slot *hit)
 {
     for (unsigned i = 0; i < slot_count; i++)
-        slots[i].seen = value_at(slots[i].plan.value_at, slots[i].plan.value_size);
+        if (neighbours(&slots[i], hit))
+            slots[i].seen = value_at(slots[i].plan.value_at, slots[i].plan.value_size);
 }
 
 /* Stores that are patched tell of themselves: this one is dear, and adds nothing. */
 static void told_already(unsigned slot)
 {
-    looked_at();
+    looked_at(&slots[slot]);
     if (!slots[slot].automatic || __atomic_add_fetch(&in_vain[slot], 1, __ATOMIC_RELAXED) != PATIENT) return;
     end(slot);
     struct ft_c_hardware *r = ft_begin(&ft, FT_C_HARDWARE, sizeof *r, self.task);
