@@ -210,6 +210,18 @@ static void say_near(const struct watch_object *objects, size_t count, const str
                                  s && !has_symtab(s) ? " (stripped: exported names only)" : "");
         first = false;
     }
+    if (first && used < room) snprintf(text + used, room - used, "nothing: no object of that name was loaded");
+}
+
+/* The program itself, or the object that was named, has no names of what it does not export. */
+static bool any_stripped(const struct watch_object *objects, size_t count, const struct expression *e)
+{
+    for (size_t o = 0; o < count; o++) {
+        bool meant = *e->object ? is_object(&objects[o], e->object) : objects[o].program;
+        struct symbols *s = meant ? symbols_open(objects[o].path, NULL, 0) : NULL;
+        if (s && !has_symtab(s)) return true;
+    }
+    return false;
 }
 
 /* --- finding -------------------------------------------------------------------------------- */
@@ -286,11 +298,15 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
         w->where = (struct stores_target){
             .start = e.offset, .size = e.length, .object = e.offset, .object_size = e.length};
         guess_type(&w->type, e.length);
-        for (size_t o = 0; o < count; o++)
-            if (e.offset - objects[o].start < objects[o].end - objects[o].start) {
+        /* in memory; or in the program's file, as nm says it: that is loaded somewhere else each time */
+        for (int in_file = 0; in_file < 2 && w->object == SIZE_MAX; in_file++)
+            for (size_t o = 0; o < count; o++) {
+                uint64_t address = e.offset + (in_file ? objects[o].bias : 0);
+                if ((in_file && !objects[o].program) || address - objects[o].start >= objects[o].end - objects[o].start)
+                    continue;
                 w->object = o;
                 w->where.here = true;
-                w->where.start = w->where.object = e.offset - objects[o].bias;
+                w->where.start = w->where.object = address - objects[o].bias;
             }
         if (w->object != SIZE_MAX) return FT_C_OUTCOME_watched;
         snprintf(text, room, "no object is loaded there");
@@ -318,7 +334,7 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
     }
     if (tls) return FT_C_OUTCOME_thread_local;
     say_near(objects, count, &e, text, room);
-    return FT_C_OUTCOME_unknown;
+    return any_stripped(objects, count, &e) ? FT_C_OUTCOME_stripped : FT_C_OUTCOME_unknown;
 }
 
 void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *name, size_t room,

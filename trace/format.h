@@ -1099,7 +1099,7 @@ struct ft_c_picture {
     X(1, watched, "watched")                                                                       \
     X(2, unknown, "there is no such global in the objects that were loaded")                      \
     X(3, constant, "it lies in memory that is read-only while the program runs")                  \
-    X(4, stripped, "the object has no symbols: name it by address and length, 0xADDR/LEN")        \
+    X(4, stripped, "the object has no symbols: name it by address and length, 0xADDR/LEN, as a disassembler shows it") \
     X(5, invalid, "not a watch expression")                                                        \
     X(6, thread_local, "it is thread-local: each thread has its own")                             \
     X(7, no_store, "no instruction stores to it by itself: writes come through pointers only")
