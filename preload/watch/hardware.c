@@ -101,12 +101,13 @@ static bool kernel_fits(void)
     return major > 5 || (major == 5 && *dot == '.' && strtoul(dot + 1, NULL, 10) >= 18);
 }
 
-unsigned hardware_free(int *error)
+unsigned hardware_free(bool try, int *error)
 {
     static uint64_t nobody[HARDWARE_SLOTS];
     int fd[HARDWARE_SLOTS];
     unsigned count = 0;
     *error = kernel_fits() ? 0 : ENOSYS;
+    if (!try || *error) return *error ? 0 : HARDWARE_SLOTS - slot_count;
     while (!*error && count < HARDWARE_SLOTS) {
         fd[count] = open_event(&nobody[count], 8, 0, 0);
         if (fd[count] < 0) {
@@ -398,7 +399,7 @@ void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint3
 
 #else
 
-unsigned hardware_free(int *error)
+unsigned hardware_free(bool try, int *error)
 {
     *error = 0;
     return 0;

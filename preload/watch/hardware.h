@@ -14,9 +14,11 @@
 
 #define HARDWARE_SLOTS 4
 
-/* How many places can be watched now; *error: errno of what there is not even one for. Normal context only.
+/*
+ * How many places can be watched now; *error: why there is not even one (errno). `try`: really, for what is not
+ * patched; the first try on a machine takes the kernel 12 ms. Normal context only.
  */
-unsigned hardware_free(int *error);
+unsigned hardware_free(bool try, int *error);
 
 /*
  * Watch what the plan asks for. `globals`: its globals' references; `shared`: HARDWARE_SLOTS zeros in memory

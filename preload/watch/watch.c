@@ -161,12 +161,19 @@ static void carry_out(const struct plan_answer *plan, int hardware_error)
 
 /* --- when ----------------------------------------------------------------------------------- */
 
+static bool asks_for_hardware(const char *list)
+{
+    for (; *list; list += strcspn(list, ";"), list += *list == ';')
+        if (!strncmp(list, "hw:", 3)) return true;
+    return false;
+}
+
 static void look(void)
 {
     size_t size;
     extern void watch_entry(void) __attribute__((visibility("hidden")));
     int hardware_error;
-    unsigned slots = hardware_free(&hardware_error);
+    unsigned slots = hardware_free(asks_for_hardware(watched), &hardware_error);
     struct plan_question question = {
         .held = hardware_held(),
         .slots = slots,
