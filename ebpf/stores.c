@@ -21,6 +21,7 @@
 
 #include "probes.h"
 #include "stacks.h"
+#include "symbols/target.h"
 #include "symbols/unwind.h"
 #include "symbols/watch.h"
 
@@ -249,7 +250,8 @@ static void tell_watch(struct looking *l, size_t number, const struct watch *w, 
     ft_commit(record);
 }
 
-static void tell_hardware(struct looking *l, size_t number, unsigned needed, unsigned taken, int error)
+static void tell_hardware(struct looking *l, size_t number, unsigned needed, unsigned taken, int error,
+                          bool no_probes)
 {
     ft_ref watch =
         ft_string(&l->output->writer, l->stores->watch[number], l->stores->length[number], l->task);
@@ -260,7 +262,7 @@ static void tell_hardware(struct looking *l, size_t number, unsigned needed, uns
     record->error = error;
     record->slots = (uint8_t)taken;
     record->needed = (uint8_t)needed;
-    record->flags = FT_C_HW_KERNEL;
+    record->flags = FT_C_HW_KERNEL | (no_probes ? FT_C_HW_NO_PROBES : 0);
     ft_commit(record);
 }
 
@@ -347,6 +349,18 @@ static void place_probes(void *context, const struct function *f)
     }
 }
 
+/*
+ * Only where the library never is: a probe's trap goes into every process that
+ * runs the file, and in the middle of a jump that the library has put there it
+ * would end the program.
+ */
+static bool may_probe(const char *path)
+{
+    struct target target;
+    target_look(path, &target);
+    return target.kind == TARGET_ELF && !*target.interpreter;
+}
+
 /* Once a file: they hold for all processes that run it. */
 static const struct probed *put_probes(struct looking *l, const struct watch *w, struct stores_counts *counts)
 {
@@ -395,12 +409,13 @@ static void watch_one(struct looking *l, size_t number)
     int error = 0;
     stacks_object(&l->output->writer, l->number, l->pid, address, l->task);
     if (needed <= SLOTS - l->image->place_count) taken = put_breakpoints(l, &w, address, &error);
-    const struct probed *probed = taken ? NULL : put_probes(l, &w, &counts);
-    if (!taken && w.where.size <= 8 && l->image->global_count < ASKED)
+    bool probe = !taken && l->objects[w.object].program && may_probe(l->objects[w.object].path);
+    const struct probed *probed = probe ? put_probes(l, &w, &counts) : NULL;
+    if (probe && w.where.size <= 8 && l->image->global_count < ASKED)
         l->image->globals[l->image->global_count++] =
             (struct known_global){address, describe(l, w.name, &w, &w.type, address)};
     tell_watch(l, number, &w, outcome, "", &counts, probed);
-    tell_hardware(l, number, needed, taken, error);
+    tell_hardware(l, number, needed, taken, error, !taken && !probe);
     free(w.type.names);
 }
 

@@ -1149,6 +1149,7 @@ enum {
     FT_C_HW_ENDED = 2, /* taken away again: patched stores hit it too often */
     FT_C_HW_GO = 4,    /* not used: the Go runtime takes signals past libc */
     FT_C_HW_KERNEL = 8, /* by forktrace-ebpf, from then on; what has no slot has probes behind its stores: FT_C_WATCH.patched */
+    FT_C_HW_NO_PROBES = 16, /* the library may be in other processes of this file: it changes the same stores */
 };
 
 /* --- connections ---------------------------------------------------------------------------- */
