@@ -328,7 +328,7 @@ void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns,
     const struct python *p = o->python;
     char text[sizeof found->path + sizeof found->why + 8];
     if (!p) return;
-    if (begins && p->wishes.c_globals) write_note(o, FT_NOTE_KERNEL_C_WATCH, NULL, task, ns);
+    if (begins && p->wishes.c_globals && !o->stores) write_note(o, FT_NOTE_KERNEL_C_WATCH, NULL, task, ns);
     if (!found) return;
     if (*found->why) {
         snprintf(text, sizeof text, "%s: %s", found->path, found->why);

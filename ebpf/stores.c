@@ -470,9 +470,32 @@ static ft_ref global_at(const struct watched_image *image, uint64_t address, uns
     return 0;
 }
 
+/*
+ * Of a process that was forked from one that ran already: neither has a number.
+ * The only such image with that place it is; of several it could be either.
+ */
+static const struct watched_image *early_image(const struct stores *s, uint64_t address)
+{
+    const struct watched_image *found = NULL;
+    unsigned size;
+    for (size_t i = 0; i < s->image_count; i++) {
+        if (s->images[i].number < UINT64_MAX - UINT32_MAX || !global_at(&s->images[i], address, &size))
+            continue;
+        if (found) return NULL;
+        found = &s->images[i];
+    }
+    return found;
+}
+
+static const struct watched_image *image_of(struct stores *s, const struct event_store *e)
+{
+    const struct watched_image *image = s ? find_image(s, e->image, e->pid) : NULL;
+    return image || !s || e->image ? image : early_image(s, e->address);
+}
+
 void stores_event(struct output *o, const struct event_store *e)
 {
-    const struct watched_image *image = o->stores ? find_image(o->stores, e->image, e->pid) : NULL;
+    const struct watched_image *image = image_of(o->stores, e);
     ft_ref task = write_task(o, e->head.tid);
     unsigned size = 0;
     ft_ref global = image ? global_at(image, e->address, &size) : 0;
