@@ -388,6 +388,45 @@ void trace_py_thread(ft_ref by, ft_ref thread, const char *name)
     ft_commit(r);
 }
 
+/* --- C globals -------------------------------------------------------------------------------- */
+
+ft_ref trace_c_global(ft_ref by, const char *name_, uint32_t size, uint32_t element, uint64_t value)
+{
+    ft_ref name = text(name_, by), object = text("/usr/bin/server", by);
+    RECORD(c_global, C_GLOBAL, by);
+    r->name = name, r->object = object, r->address = 0x5000, r->value = value;
+    r->size = size, r->element = element, r->kind = FT_C_KIND_unsigned, r->flags = FT_C_PROGRAM;
+    ft_commit(r);
+    return ref;
+}
+
+void trace_c_watch(ft_ref by, const char *watch_, enum ft_c_outcome outcome, uint32_t stores, uint32_t taken)
+{
+    ft_ref watch = text(watch_, by), object = text("/usr/bin/server", by);
+    RECORD(c_watch, C_WATCH, by);
+    r->watch = watch, r->object = object, r->outcome = outcome;
+    r->stores = r->patched = stores, r->taken = taken;
+    ft_commit(r);
+}
+
+void trace_c_hardware(ft_ref by, const char *watch_, unsigned slots, unsigned needed, int error, unsigned flags)
+{
+    ft_ref watch = text(watch_, by);
+    RECORD(c_hardware, C_HARDWARE, by);
+    r->watch = watch, r->error = error;
+    r->slots = (uint8_t)slots, r->needed = (uint8_t)needed, r->flags = (uint8_t)flags;
+    ft_commit(r);
+}
+
+void trace_c_trap(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsigned offset, unsigned size,
+                  unsigned flags)
+{
+    RECORD(c_trap, C_TRAP, by);
+    r->global = global, r->value = value, r->after = after;
+    r->offset = (uint8_t)offset, r->size = (uint8_t)size, r->flags = (uint16_t)flags;
+    ft_commit(r);
+}
+
 /* --- the kernel's word ------------------------------------------------------------------------ */
 
 ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags, enum ft_kernel_birth how)
