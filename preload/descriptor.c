@@ -91,7 +91,7 @@ static int around(unsigned first, unsigned last, int flags)
         if (fd > from && REAL(close_range)(from, fd - 1, flags)) return -1;
         from = fd + 1;
     }
-    return hardware_fd_count && from > last ? 0 : REAL(close_range)(from, last, flags);
+    return from > last && first <= last ? 0 : REAL(close_range)(from, last, flags);
 }
 
 HOOK(void, closefrom, (int first))

@@ -149,7 +149,8 @@ bool trap_take(void)
 int trap_sigaction(trap_sigaction_function *real, int signal_number, const struct sigaction *action,
                    struct sigaction *old)
 {
-    bool valid = signal_number > 0 && signal_number <= 64;
+    /* libc does not look at *action for others, nor for its own two */
+    bool valid = signal_number > 0 && signal_number <= 64 && signal_number != 32 && signal_number != 33;
     uint64_t bit = valid ? 1ull << (signal_number - 1) : 0;
     struct sigaction ours;
     if (signal_number == SIGTRAP) {
