@@ -140,6 +140,7 @@ witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witne
 
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
+	$(Q)/usr/bin/python3 tests/bench/kernel.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/view.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/hw_watch.py --build $(B)
 
@@ -181,6 +182,7 @@ man: view ## write the tables of rules and keys in man/forktrace.1 anew
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(B)/forktrace $(DESTDIR)$(PREFIX)/bin/forktrace
+	$(Q)if [ -e $(B)/forktrace-ebpf ]; then install -D -m 755 $(B)/forktrace-ebpf $(DESTDIR)$(PREFIX)/bin/forktrace-ebpf; fi
 	$(Q)install -D -m 755 $(B)/libforktrace.so $(DESTDIR)$(PREFIX)/lib/forktrace/libforktrace.so
 	$(Q)install -D -m 755 $(B)/forktrace-watch $(DESTDIR)$(PREFIX)/lib/forktrace/forktrace-watch
 	$(Q)install -D -m 644 man/forktrace.1 $(DESTDIR)$(PREFIX)/share/man/man1/forktrace.1
