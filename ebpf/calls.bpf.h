@@ -149,6 +149,7 @@ static __always_inline void tell_mapped(const struct task_struct *task, long add
 SEC("tp_btf/sys_exit")
 int BPF_PROG(returned, struct pt_regs *regs, long result)
 {
+    if (!is_wanted(CALL_NUMBER(regs))) return 0; /* the system's every call comes by here */
     __u64 who = bpf_get_current_pid_tgid();
     const struct system_call *call = bpf_map_lookup_elem(&calls, &who);
     if (!call) return 0;

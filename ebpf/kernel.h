@@ -117,8 +117,9 @@ struct bpf_iter__task {
 
 #if defined __x86_64__
 struct pt_regs {
-    unsigned long di, si, dx, cx, r8, r10, ip, sp, bp, bx, r12, r13, r14, r15;
+    unsigned long di, si, dx, cx, r8, r10, ip, sp, bp, bx, r12, r13, r14, r15, orig_ax;
 };
+#define CALL_NUMBER(regs) ((long)(regs)->orig_ax)
 #define ARGUMENT1(regs) BPF_CORE_READ(regs, di)
 #define ARGUMENT2(regs) BPF_CORE_READ(regs, si)
 #define ARGUMENT3(regs) BPF_CORE_READ(regs, dx)
@@ -130,7 +131,9 @@ struct pt_regs {
 #elif defined __aarch64__
 struct pt_regs {
     __u64 regs[31], sp, pc;
+    __s32 syscallno;
 };
+#define CALL_NUMBER(of)       ((long)(of)->syscallno)
 #define ARGUMENT1(of)         BPF_CORE_READ(of, regs[0])
 #define ARGUMENT2(of)         BPF_CORE_READ(of, regs[1])
 #define ARGUMENT3(of)         BPF_CORE_READ(of, regs[2])
