@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 
 from harness import Skip, forktrace, need_ebpf, one_event_two_witnesses, scenario, wait_until
+import test_servers
 from test_gunicorn import GUNICORN
 from test_uwsgi import UWSGI
 
@@ -159,3 +160,17 @@ def greedy(check):
     (found,) = [x for x in trace.json["findings"] if x["rule"] == "killed-from-outside"]
     check.true("the finding", found["severity"] == "error" and "out of memory" in found["title"], found)
     check.true("ps", "from the kernel: out of memory" in forktrace("ps", server.trace_path).stdout)
+
+
+@scenario("kernel: healthy servers stay healthy, and nothing is told twice")
+def servers(check):
+    need_ebpf()
+    check.ebpf, missing = True, []
+    for server in (test_servers.nginx, test_servers.apache, test_servers.postgresql, test_servers.redis):
+        try:
+            server(check)
+            one_event_two_witnesses(check, check.servers[-1].trace())
+        except Skip as reason:
+            missing.append(str(reason))
+    if missing:
+        raise Skip("; ".join(missing))
