@@ -1,7 +1,7 @@
 /*
  * chrome.c: the timeline as Chrome's trace events (JSON), which ui.perfetto.dev,
  * chrome://tracing and speedscope open: lanes as slices, waits within them,
- * forks and thread births as flows, findings as instants.
+ * forks, thread births and signals as flows, findings as instants.
  */
 #include <string.h>
 
@@ -89,7 +89,7 @@ static bool put_flow(FILE *out, const char *name, uint64_t id, process_id from, 
                      int64_t at, process_id to, thread_id to_thread, int64_t start, bool *first)
 {
     cJSON *s = event("s", name, from, from_thread), *f = event("f", name, to, to_thread);
-    json_string(s, "cat", "birth"), json_string(f, "cat", "birth");
+    json_string(s, "cat", name), json_string(f, "cat", name);
     json_uint(s, "id", id), json_uint(f, "id", id);
     json_us(s, "ts", at), json_us(f, "ts", start);
     json_string(f, "bp", "e");
@@ -121,6 +121,12 @@ static bool put_event(FILE *out, const struct timeline *t, event_id i, bool *fir
         const struct thread *child = &t->threads[e->child];
         ok &= put_flow(out, "thread", i + 1, e->process, e->thread, e->ns, child->process, e->child,
                        child->start, first);
+    }
+    event_id taken = timeline_taken(t, e);
+    if (taken != NONE) {
+        const struct event *by = &t->events[taken];
+        ok &= put_flow(out, "signal", i + 1, e->process, e->thread, e->ns, by->process, by->thread, by->ns,
+                       first);
     }
     return ok;
 }

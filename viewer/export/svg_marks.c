@@ -224,7 +224,7 @@ double svg_legend(const struct svg *s, double y)
     svg_text(
         s, 14, y + 20, "s d",
         "Letters over a lane: s handler installed, m mask changed, b bind, w child reaped, j thread joined, "
-        "h lock held at a fork, n named, x exec failed. forktrace view shows each.",
+        "h lock held at a fork, n named, x exec failed, ? signal taken. forktrace view shows each.",
         250);
     return y + 30;
 }
