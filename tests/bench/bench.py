@@ -215,6 +215,7 @@ class Run:
             self.faults = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt - before
             self.good = bool(parts) and self.status == 0
             self.count, self.ns = (int(parts[-1][1]), int(parts[-1][2])) if parts else (0, 0)
+            self.cpu_ns = next((int(l.split()[2]) for l in run.stdout.splitlines() if l.startswith("cpu ")), 0) if parts else 0
             self.bytes = bytes_below(out) if tool else 0
             self.events = tool.recorded(work, out) if tool and self.good else None
         finally:

@@ -4,7 +4,8 @@
     kernel.py [--build build] [--rounds 20] [--long 20000]
 
 A round runs a storm once under each tool, in changing order; of each tool the least and the median time of an operation
-over all rounds. `adds` is over the untraced run, of the least times; of `--ebpf` also over the library alone. The storm
+over all rounds, and the CPU time its processes took for it (without the tool's own). `adds` is over the untraced run, of
+the least times; of `--ebpf` also over the library alone, in both times. The storm
 has a core of its own, the tools the others, but for strace, which stops it at each call. `tracer` is the CPU time that
 forktrace-ebpf took, as a part of the storm's time, and its wakeups (voluntary switches) a second. Nothing here passes
 or fails: a loaded machine is no bug.
@@ -100,25 +101,26 @@ def rounds(work, tools, count):
     return {tool: [r for r in list_ if r.good] for tool, list_ in runs.items()}
 
 
-def us(runs, pick):
-    return pick([r.ns / r.count / 1000 for r in runs])
+def us(runs, pick, what="ns"):
+    return pick([getattr(r, what) / r.count / 1000 for r in runs])
 
 
 def table(work, tools, count):
     runs = rounds(work, tools, count)
     bare = us(runs[None], min)
-    library = next((us(r, min) for t, r in runs.items() if isinstance(t, bench.Ours) and not isinstance(t, Ebpf) and r), None)
+    library = runs[tools[1]]
     yield f"## {work.name}: `{' '.join([os.path.basename(work.argv[0]), *work.argv[1:]])}`, {count} rounds\n"
-    yield "| tool | least, µs | median | × untraced | adds, µs |\n|---|---|---|---|---|"
+    yield "| tool | least, µs | median | × untraced | CPU, least | median | adds, µs |\n|---|---|---|---|---|---|---|"
     for tool, good in runs.items():
         if not good:
-            yield f"| {tool.name} | fails | | | |"
+            yield f"| {tool.name} | fails | | | | | |"
             continue
         least = us(good, min)
         adds = f"{least - bare:.1f}" if tool else ""
         if isinstance(tool, Ebpf) and library:
-            adds += f"; over the library {least - library:.1f} (medians {us(good, statistics.median) - us(runs[tools[1]], statistics.median):.1f})"
-        yield f"| {tool.name if tool else 'untraced'} | {least:.1f} | {us(good, statistics.median):.1f} | {least / bare:.2f} | {adds} |"
+            adds += f"; over the library {least - us(library, min):.1f}, of CPU {us(good, min, 'cpu_ns') - us(library, min, 'cpu_ns'):.1f}"
+        yield (f"| {tool.name if tool else 'untraced'} | {least:.1f} | {us(good, statistics.median):.1f} | {least / bare:.2f} | "
+               f"{us(good, min, 'cpu_ns'):.1f} | {us(good, statistics.median, 'cpu_ns'):.1f} | {adds} |")
     yield ""
 
 
