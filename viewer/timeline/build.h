@@ -230,6 +230,7 @@ struct task *task_find(struct build *b, ft_ref ref); /* NULL if nobody mentioned
 struct task *task_of(struct build *b,
                      const struct item *it); /* with its thread, made up if its birth is lost */
 process_id process_of(struct build *b, const struct item *it); /* of task_of */
+struct process_more *more_of(struct build *b, const struct item *it); /* until another process is added */
 void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 
 /* events.c */

@@ -23,9 +23,8 @@ void coverage_blind(struct build *b, const struct item *it)
     struct ft_blind record = FT_GET(blind, it->record);
     struct blind blind = {.why = record.why, .path = build_string(b, record.path), .ns = it->ns};
     struct task *child = record.fork ? task_find(b, record.fork) : NULL;
-    process_id self = record.fork ? NONE : process_of(b, it); /* may move b->processes: first */
-    if (self != NONE)
-        b->processes[self].blind = blind;
+    if (!record.fork)
+        more_of(b, it)->blind = blind;
     else if (child && child->thread != NONE)
         b->processes[b->t->threads[child->thread].process].blind = blind;
     else

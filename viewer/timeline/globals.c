@@ -217,12 +217,12 @@ void globals_change(struct build *b, const struct item *it)
 
 void globals_picture(struct build *b, const struct item *it)
 {
-    b->processes[process_of(b, it)].looked = it->ns;
+    more_of(b, it)->looked = it->ns;
 }
 
 void globals_note(struct build *b, const struct item *it)
 {
-    if (FT_GET(note, it->record).what == FT_NOTE_PYTHON_UNREAD) b->processes[process_of(b, it)].unread = true;
+    if (FT_GET(note, it->record).what == FT_NOTE_PYTHON_UNREAD) more_of(b, it)->unread = true;
 }
 
 void globals_write(struct build *b, const struct item *it)

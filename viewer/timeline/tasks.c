@@ -57,6 +57,12 @@ process_id process_of(struct build *b, const struct item *it)
     return b->t->threads[thread].process;
 }
 
+struct process_more *more_of(struct build *b, const struct item *it)
+{
+    process_id p = process_of(b, it); /* may move b->processes: first */
+    return &b->processes[p];
+}
+
 thread_id timeline_task(const struct timeline *t, ft_ref task)
 {
     struct task *found = task ? task_find(build_of(t), task) : NULL;
