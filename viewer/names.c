@@ -202,7 +202,11 @@ const char *names_taken_by(char *buffer, size_t size, const struct timeline *t, 
     if (s.handler <= (uint64_t)(uintptr_t)SIG_IGN) return buffer;
     struct disposition d = timeline_disposition(t, e->process, s.signal, e->ns);
     struct python_function python = {0};
-    if (d.event != NONE && d.handler == s.handler) python = timeline_python_handler(t, &t->events[d.event]);
+    event_id i = d.event; /* siginterrupt() installs the same one again, without Python */
+    for (int steps = 0; steps < 4 && i != NONE && !python.name; steps++, i = t->events[i].child) {
+        if (FT_GET(sigaction, t->events[i].record).new_handler != s.handler) break;
+        python = timeline_python_handler(t, &t->events[i]);
+    }
     if (python.name) return names_python(buffer, size, &python);
     struct named n = names_at(t, e->process, e->ns, s.handler);
     return names_text(buffer, size, &n);
