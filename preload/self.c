@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "preload/origin.h"
+#include "preload/python/python.h"
 #include "preload/waiting.h"
 #include "preload/thread.h"
 #include "preload/watch/watch.h"
@@ -206,6 +207,7 @@ void lane_release(void)
     struct lane *lane = self.lane;
     waiting_release();
     watch_reset(true);
+    python_writes_end();
     if (!lane) return;
     self.lane = NULL;
     lane->held = 0;

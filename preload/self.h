@@ -47,8 +47,10 @@ extern struct ft_writer ft;
 
 /*
  * One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not
- * noticed". Its second word counts this process's other threads (thread.h).
+ * noticed". Its second word counts this process's other threads (thread.h). Behind it there is room for what
+ * only one process may know (python/spot.h): SELF_SPARE bytes, emptied in the same way, if it is a page at all.
  */
+#define SELF_SPARE (2 * FT_PAGE)
 extern volatile uint32_t *self_alive;
 extern bool self_shared_tls; /* a clone() child runs on its parent's thread pointer */
 extern bool self_slow;       /* that, or there are watched globals to look at: me() has more to do */

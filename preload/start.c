@@ -185,10 +185,10 @@ static int create(char **envp)
 /* A page of its own that is empty again in a child, however that was made. */
 static void watch_for_forks(void)
 {
-    void *page = mmap(NULL, FT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page = mmap(NULL, FT_PAGE + SELF_SPARE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) return;
-    if (madvise(page, FT_PAGE, MADV_WIPEONFORK)) { /* before 4.14: unseen forks stay unseen */
-        munmap(page, FT_PAGE);
+    if (madvise(page, FT_PAGE + SELF_SPARE, MADV_WIPEONFORK)) { /* before 4.14: unseen forks stay unseen */
+        munmap(page, FT_PAGE + SELF_SPARE);
         return;
     }
     *(volatile uint32_t *)page = 1;

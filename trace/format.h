@@ -219,6 +219,8 @@ struct ft_origin {
     X(64, PY_VALUE, py_value, LINEAGE)       \
     X(65, PY_WRITE, py_write, EVENTS)        \
     X(66, PY_THREADS, py_threads, LINEAGE)   \
+    X(67, PY_SITE, py_site, LINEAGE)         \
+    X(68, PY_WRITES, py_writes, EVENTS)      \
     X(70, GREENLET, greenlet, LINEAGE)       \
     X(71, GREENLETS, greenlets, LINEAGE)     \
     X(72, GREENLET_RUN, greenlet_run, EVENTS) \
@@ -683,6 +685,25 @@ struct ft_wait_slot {    /* now waiting; head.state 0: not waiting. Same tail as
 };
 static_assert(sizeof(struct ft_wait_slot) == FT_SLOT_SIZE, "slot");
 
+/* --- writes to watched globals, a page full ---------------------------------------------------- */
+
+/*
+ * A thread that writes often has a page of its own (FT_PY_WRITES, FT_C_WRITES), 16 bytes a write. An entry
+ * counts once its stamp is not 0, and is never changed then. Its time is exact to 16 counts of the clock; the
+ * order of a thread's writes is that of the entries. Of a C object of at most 8 bytes the value is the whole
+ * object's, else what was stored.
+ */
+struct ft_c_entry {
+    uint64_t stamp; /* counter >> 4 << 16 | its site */
+    uint64_t value;
+};
+#define FT_C_STAMP(counter, site)  ((counter) >> 4 << 16 | (site))
+#define FT_C_STAMP_SITE(stamp)     ((stamp) & 0xffff)
+#define FT_C_STAMP_BITS            52 /* of a counter that a stamp holds */
+#define FT_C_STAMP_COUNTER(stamp)  ((stamp) >> 16 << 4)
+#define FT_C_ENTRIES               ((FT_PAGE - 128) / sizeof(struct ft_c_entry))
+#define FT_C_HELD 0xffffu /* FT_C_WRITES: of an entry that is no write: value: signs of the locks held from here on */
+
 /* --- Python --------------------------------------------------------------------------------- */
 
 struct ft_py_function {
@@ -771,6 +792,24 @@ struct ft_py_write { /* of a watched global */
     uint8_t flags;    /* FT_PY_* */
     uint16_t held[3]; /* signs of locks held (held_signs); with FT_PY_LOCKS Python's own are among them */
 };
+
+/* What writes have in common that are entries of a page: as in ft_py_write. */
+struct ft_py_site {
+    struct ft_head head;
+    ft_ref module, name, file;
+    uint32_t line;
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t held[3];
+};
+
+#define FT_PY_SITES 12
+struct ft_py_writes { /* of this thread */
+    struct ft_head head;
+    ft_ref site[FT_PY_SITES];              /* FT_PY_SITE; an entry's stamp says which of them */
+    struct ft_c_entry entry[FT_C_ENTRIES]; /* they begin 128 bytes into a page, as those of FT_C_WRITES */
+};
+static_assert(sizeof(struct ft_py_writes) == FT_PAGE_ROOM, "a page full");
 
 /*
  * What a picture found that no hook had seen: a container that grew, a name
@@ -1008,21 +1047,7 @@ struct ft_c_sites {
     struct ft_c_site site[];
 };
 
-/*
- * Writes by one thread, a page full: of a thread that writes often. An entry
- * counts once its stamp is not 0, and is never changed then. The value of an
- * object of at most 8 bytes is the whole object's, else what was stored.
- */
-struct ft_c_entry {
-    uint64_t stamp; /* counter >> 4 << 16 | id of the site */
-    uint64_t value;
-};
-#define FT_C_STAMP(counter, site)  ((counter) >> 4 << 16 | (site))
-#define FT_C_STAMP_SITE(stamp)     ((stamp) & 0xffff)
-#define FT_C_STAMP_BITS            52 /* of a counter that a stamp holds */
-#define FT_C_STAMP_COUNTER(stamp)  ((stamp) >> 16 << 4)
-#define FT_C_ENTRIES               ((FT_PAGE - 128) / sizeof(struct ft_c_entry))
-#define FT_C_HELD 0xffffu /* the site of an entry that is no write: value: signs of the locks held from here on */
+/* Writes by one thread, a page full (see above). */
 struct ft_c_writes {
     struct ft_head head;
     uint64_t flags; /* FT_C_LOCKS: entries tell of locks; none are held before the first of them */

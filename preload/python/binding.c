@@ -1,20 +1,24 @@
 /*
  * binding.c: a module global is bound: by whom, where, to what. Its slot is
- * overwritten (no event a write); a watched name gets an FT_PY_WRITE besides.
+ * overwritten (no event a write); of a watched name each write is an event besides.
  */
 #include "preload/python/binding.h"
 
 #include <string.h>
 
-#include "preload/held.h"
 #include "preload/python/slot.h"
-#include "preload/python/spot.h"
+#include "preload/python/writes.h"
 
-/* py_frame() of this thread, inlined for 3.11. */
+/* py_frame() of this thread, inlined. */
 static inline const void *innermost(void)
 {
     if (likely(python.holder)) return py_read(py_read(*python.holder, TS_CFRAME_311), CFRAME_FRAME_311);
-    return py_frame(python.current());
+    const struct py_layout *l = python.layout;
+    const void *state = py_current();
+    const void *from = l->ts_cframe == NO_CFRAME ? state : py_read(state, l->ts_cframe);
+    const void *frame = py_read(from, l->ts_frame);
+    return likely(frame && (int)*((const uint8_t *)frame + l->f_owner) < l->owner_none) ? frame
+                                                                                        : py_frame(state);
 }
 
 /* What this spot tells of a binding: the line of the innermost Python frame. */
@@ -25,6 +29,14 @@ static void locate(struct spot *spot)
     if (!code) return;
     spot->code = code;
     spot->instruction = py_read(frame, layout->f_instr);
+    const struct spot *known = spot_at(spot->hash, spot->instruction);
+    if (known->dict == spot->dict && known->hash == spot->hash && known->code == code &&
+        known->instruction == spot->instruction && known->seq == ft.current[FT_LINEAGE]->seq) {
+        spot->file = known->file;
+        spot->line = known->line;
+        spot->flags = known->flags;
+        return;
+    }
     spot->file = py_string(py_read(code, layout->co_filename));
     spot->line = py_frame_line(frame, code);
     if (py_read(frame, layout->f_globals) == py_read(frame, layout->f_namespace))
@@ -43,25 +55,7 @@ static void remember(const struct spot *spot)
     at->name_is_at = module->name_is_at;
     at->name_object = module->name_object;
     at->seq = page->seq;
-    at->alone = spot->name->watched;
-}
-
-/* Its time, which is then the slot's too: the clock is the dearest part of all this. 0: not written. */
-static uint64_t write_event(const struct spot *spot, ft_ref task, uint8_t kind, uint64_t bits)
-{
-    struct ft_py_write *record = ft_begin(&ft, FT_PY_WRITE, sizeof *record, task);
-    if (!record) return 0;
-    uint64_t time = record->head.time;
-    record->module = spot->name->module;
-    record->name = spot->name->name;
-    record->value = bits;
-    record->kind = kind;
-    record->flags = (uint8_t)(spot->flags | (python.layout->version < 0x030e ? FT_PY_LOCKS : 0));
-    record->file = spot->file;
-    record->line = spot->line;
-    held_signs(record->held);
-    ft_commit(record);
-    return time;
+    at->event = spot->name->watched;
 }
 
 static inline uint64_t now(void)
@@ -157,23 +151,38 @@ static __attribute__((noinline, cold)) void bind_slowly(const void *dict, const 
     remember(&spot);
 }
 
-/* A small int was bound there before, and is again. */
-static inline void bind_again(const struct spot *spot, const void *object, ft_ref task)
+/*
+ * A small int is bound where one was bound before, and nothing else has changed
+ * either: stub.S has the same for 3.11. No calls: they would cost half of all
+ * this.
+ */
+static inline bool is_again(const struct spot *spot, const void *dict, const void *key, int64_t hash,
+                            const void *object, const void *frame, const void *instruction)
+{
+    const struct ft_page *page = ft.current[FT_LINEAGE];
+    return spot->dict == dict && spot->hash == hash && spot->key == key && spot->instruction == instruction &&
+           spot->code == py_untagged(py_read(frame, python.layout->f_code)) && spot_intact(spot) &&
+           value_is_small_int(object) && spot->slot->kind == FT_PY_KIND_int && page &&
+           page->seq == spot->seq && self.task && !self.busy && !self_shared_tls &&
+           (!spot->event || write_is_plain(spot));
+}
+
+static inline void bind_again(const struct spot *spot, const void *object)
 {
     struct name *n = spot->name;
     struct ft_py_global *slot = spot->slot;
-    uint64_t bits = py_read32(object, DIGITS);
-    uint64_t time = unlikely(n->watched) ? write_event(spot, task, FT_PY_KIND_int, bits) : 0;
+    uint64_t bits = py_read32(object, DIGITS), time = now();
     name_change(n);
     n->object = object;
     n->kind = FT_PY_KIND_int;
     slot->value = n->bits = bits;
-    slot->writer = task;
+    slot->writer = self.task;
     slot->file = spot->file;
     slot->line = spot->line;
     slot->writes++;
-    slot->head.time = time ? time : now();
+    slot->head.time = time;
     name_changed(n);
+    if (spot->event) write_entry(spot, bits, time);
 }
 
 void binding(const void *dict, const void *key, int64_t hash, const void *object)
@@ -181,15 +190,8 @@ void binding(const void *dict, const void *key, int64_t hash, const void *object
     const void *frame = innermost();
     const void *instruction = frame ? py_read(frame, python.layout->f_instr) : NULL;
     const struct spot *spot = spot_at(hash, instruction);
-    const struct ft_page *page = ft.current[FT_LINEAGE];
-    ft_ref task = self.task;
-    bool again = spot->dict == dict && spot->hash == hash && spot->key == key &&
-                 spot->instruction == instruction &&
-                 spot->code == py_untagged(py_read(frame, python.layout->f_code)) && spot_intact(spot) &&
-                 value_is_small_int(object) && spot->slot->kind == FT_PY_KIND_int && page &&
-                 page->seq == spot->seq && task && !self.busy && !self_shared_tls && ft_writer_on(&ft);
-    if (likely(again))
-        bind_again(spot, object, task);
+    if (likely(is_again(spot, dict, key, hash, object, frame, instruction)))
+        bind_again(spot, object);
     else
         bind_slowly(dict, key, hash, object);
 }

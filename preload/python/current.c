@@ -9,6 +9,8 @@
 
 #include "preload/python/runtime.h"
 
+__thread void *const *py_current_at __attribute__((tls_model("initial-exec"))); /* of this thread */
+
 #if defined __x86_64__
 struct tls_index {
     unsigned long module, offset;
@@ -16,12 +18,11 @@ struct tls_index {
 void *__tls_get_addr(struct tls_index *index);
 
 static struct tls_index *variable;
-static __thread void *const *mine __attribute__((tls_model("initial-exec")));
 
 static void *current(void)
 {
-    if (unlikely(!mine)) mine = __tls_get_addr(variable);
-    return *mine;
+    if (unlikely(!py_current_at)) py_current_at = __tls_get_addr(variable);
+    return *py_current_at;
 }
 
 static bool skip(const uint8_t **at, const char *bytes, size_t length)

@@ -62,6 +62,9 @@ static inline void python_in_child(void)
 /* At exit() and _exit(): the same, and what the globals are now. */
 void python_at_exit(bool in_python);
 
+/* The thread ends: its page of writes is not used any more. */
+void python_writes_end(void);
+
 /*
  * pthread_cond_signal(condition): by that CPython 3.12 and later tells that it has given the GIL away, whose
  * mutex the caller has; so for the moment nobody can take it.

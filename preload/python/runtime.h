@@ -69,6 +69,12 @@ static inline bool py_is(const void *object, const void *type)
 void py_prove(void);
 /* Nobody holds the GIL, and there is no other thread that could take it. */
 bool py_at_rest(void);
+/* The same as python.current(), inlined where current.c can. */
+extern __thread void *const *py_current_at __attribute__((tls_model("initial-exec")));
+static inline const void *py_current(void)
+{
+    return likely(py_current_at) ? *py_current_at : python.current();
+}
 /* A function that returns what `slow`, CPython's own, returns; `slow` itself if there is none. */
 void *(*py_current_fast(void *(*slow)(void)))(void);
 

@@ -3,7 +3,7 @@
  * code and the name it binds, with all that is needed to tell the next binding
  * there. Inside preload/python/ only; GIL held.
  *
- * They lie in the page that the kernel empties in each new process (self.h):
+ * They lie in pages that the kernel empties in each new process (self.h):
  * one that is there belongs to this process, and so does its slot.
  */
 #ifndef PYTHON_SPOT_H
@@ -25,19 +25,21 @@ struct spot {
     uint64_t seq; /* of the page of definitions when file was told: it is there until that is full */
     ft_ref file;
     uint32_t line;
-    uint16_t flags; /* FT_PY_* */
-    bool alone;     /* each write is an event of its own */
+    uint16_t flags;   /* FT_PY_* */
+    bool event;       /* each write is one */
+    const void *page; /* of writes (writes.h), that knows it as */
+    uint64_t site;    /* if a small int is written with no lock held */
 } __attribute__((aligned(128)));
 
-#define SPOTS    16
-#define SPOTS_AT 1024 /* bytes into the page */
-static_assert(SPOTS_AT + SPOTS * sizeof(struct spot) <= FT_PAGE, "one page");
+#define SPOTS 64
+static_assert(SPOTS * sizeof(struct spot) <= SELF_SPARE, "self_alive has room for them");
 
 static inline struct spot *spots(void)
 {
-    return (struct spot *)(uintptr_t)((volatile char *)self_alive + SPOTS_AT);
+    return (struct spot *)(uintptr_t)((volatile char *)self_alive + FT_PAGE);
 }
 
+/* Those of a loop's stores to one name are never the same. */
 static inline struct spot *spot_at(int64_t hash, const void *instruction)
 {
     return spots() + (((uint64_t)hash ^ (uintptr_t)instruction >> 1) & (SPOTS - 1));

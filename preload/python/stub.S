@@ -81,8 +81,6 @@ stub_filtered_end:
         jne     5b
         cmp     %r9, STUB_SPOT_CODE(%r10)
         jne     5b
-        cmpb    $0, STUB_SPOT_ALONE(%r10)
-        jne     5b
         /* still that module's dict */
         mov     STUB_DICT_KEYS(%rdi), %rax
         cmp     %rax, STUB_SPOT_KEYS(%r10)
@@ -118,7 +116,20 @@ stub_filtered_end:
         jz      5b
         cmpb    $0, %fs:STUB_SELF_BUSY(%rax)
         jne     5b
-        /* told */
+        /* an event: there is a page that knows the spot, and no lock is held */
+        cmpb    $0, STUB_SPOT_EVENT(%r10)
+        je      7f
+        mov     %fs:STUB_SELF_LANE(%rax), %rax
+        test    %rax, %rax
+        jz      8f
+        cmpl    $0, STUB_LANE_HELD(%rax)
+        jne     5b
+8:      mov     STUB_WRITES(%r11), %rax
+        mov     %fs:(%rax), %rax
+        sub     STUB_SPOT_PAGE(%r10), %rax
+        cmp     $STUB_PAGE, %rax
+        jae     5b
+7:      /* told */
         mov     STUB_SPOT_NAME(%r10), %r11
         orl     $1, STUB_NAME_VERSION(%r11)
         mov     %rcx, STUB_NAME_OBJECT(%r11)
@@ -137,9 +148,24 @@ stub_filtered_end:
         mov     %r8, %rdx
         mov     %rax, STUB_SLOT_TIME(%r9)
         addl    $1, STUB_NAME_VERSION(%r11)
-        pop     %r9
+        cmpb    $0, STUB_SPOT_EVENT(%r10)
+        jne     9f
+10:     pop     %r9
         pop     %r8
         jmp     stub_bind_end
+
+9:      /* FT_C_STAMP */
+        shr     $4, %rax
+        shl     $16, %rax
+        or      STUB_SPOT_SITE(%r10), %rax
+        mov     2b(%rip), %r11
+        mov     STUB_WRITES(%r11), %r11
+        mov     %fs:(%r11), %r10
+        mov     STUB_DIGITS(%rcx), %r8d
+        mov     %r8, 8(%r10)
+        mov     %rax, (%r10)
+        addq    $16, %fs:(%r11)
+        jmp     10b
 stub_bind_entry:
         filter  4b
 stub_bind_end:

@@ -3,6 +3,7 @@
  * looks for it.
  */
 #include "preload/python/stub.h"
+#include "preload/python/writes.h"
 
 #include <stddef.h>
 
@@ -31,7 +32,15 @@ AT(STUB_SPOT_SLOT, struct spot, slot);
 AT(STUB_SPOT_SEQ, struct spot, seq);
 AT(STUB_SPOT_FILE, struct spot, file);
 AT(STUB_SPOT_FILE + 4, struct spot, line);
-AT(STUB_SPOT_ALONE, struct spot, alone);
+AT(STUB_SPOT_EVENT, struct spot, event);
+AT(STUB_SPOT_PAGE, struct spot, page);
+AT(STUB_SPOT_SITE, struct spot, site);
+AT(STUB_WRITES, struct stub_data, writes);
+AT(STUB_SELF_LANE, struct self, lane);
+AT(STUB_LANE_HELD, struct lane, held);
+AT(0, struct writes, cursor);
+AT(0, struct ft_c_entry, stamp);
+AT(8, struct ft_c_entry, value);
 AT(STUB_NAME_VERSION, struct name, version);
 AT(STUB_NAME_OBJECT, struct name, object);
 AT(STUB_NAME_BITS, struct name, bits);
@@ -44,6 +53,9 @@ AT(STUB_SLOT_WRITER, struct ft_py_global, writer);
 AT(STUB_SLOT_FILE, struct ft_py_global, file);
 AT(STUB_SLOT_FILE + 4, struct ft_py_global, line);
 #define IS(number, value) static_assert((number) == (value), #value)
+IS(STUB_PAGE, FT_PAGE);
+IS(16, sizeof(struct ft_c_entry));
+IS(FT_C_STAMP(0x123456ull, 7), 0x123450007ull);
 IS(1 << STUB_SPOT_BITS, sizeof(struct spot));
 IS(STUB_SPOT_MASK, SPOTS - 1);
 IS(STUB_KIND_INT, (int)FT_PY_KIND_int);
@@ -77,6 +89,7 @@ void stub_arm(const void *const *holder)
     stub_data.spots = spots();
     stub_data.int_type = python.PyLong_Type;
     stub_data.self = (const char *)&self - (const char *)__builtin_thread_pointer();
+    stub_data.writes = (const char *)&writes - (const char *)__builtin_thread_pointer();
     stub_data.shared = &self_shared_tls;
     stub_data.lineage = &ft.current[FT_LINEAGE];
     __atomic_store_n(&stub_data.holder, holder, __ATOMIC_RELEASE);

@@ -12,12 +12,16 @@
 #define STUB_SELF    24
 #define STUB_SHARED  32
 #define STUB_LINEAGE 40
+#define STUB_WRITES  48
 
+#define STUB_SELF_LANE 8
 #define STUB_SELF_BUSY 31
+#define STUB_LANE_HELD 4
+#define STUB_PAGE      4096
 #define STUB_PAGE_SEQ  8
 
 #define STUB_SPOT_BITS  7 /* of its size */
-#define STUB_SPOT_MASK  15
+#define STUB_SPOT_MASK  63
 #define STUB_SPOT_DICT  0
 #define STUB_SPOT_KEY   8
 #define STUB_SPOT_HASH  16
@@ -30,7 +34,9 @@
 #define STUB_SPOT_SLOT  72
 #define STUB_SPOT_SEQ   80
 #define STUB_SPOT_FILE  88 /* and line */
-#define STUB_SPOT_ALONE 98
+#define STUB_SPOT_EVENT 98
+#define STUB_SPOT_PAGE  104
+#define STUB_SPOT_SITE  112
 
 #define STUB_NAME_VERSION 32
 #define STUB_NAME_OBJECT  48
@@ -83,6 +89,7 @@ struct stub_data {
     int64_t self; /* from the thread pointer */
     const bool *shared;
     struct ft_page **lineage;
+    int64_t writes; /* from the thread pointer */
 };
 extern struct stub_data stub_data __attribute__((visibility("hidden")));
 #endif

@@ -1,12 +1,9 @@
 """Python's globals: every way to bind one, in both binaries; what Python believes of lost threads."""
-import re
 import signal
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from harness import BUILD, PYTHON, scenario
+from harness import PYTHON, scenario
 from test_uwsgi import UWSGI
 
 FORMS = {"n": ("7", 23), "gone": ("unset", 2),  "none": ("None", 1), "truth": ("True", 1), "real": ("2.5", 1), "whole": (str(-(2**62)), 1),
@@ -23,13 +20,9 @@ def copies(trace, process, module):
 
 
 def writes(trace, name):
-    """The FT_PY_WRITE records of a name as the dump prints them, teardown left out."""
-    dump = BUILD / "tests" / "dump"
-    if not dump.exists():
-        subprocess.run(["make", f"B={BUILD}", dump], cwd=Path(__file__).parents[2], check=True,
-                       stdout=subprocess.DEVNULL)
-    out = subprocess.run([dump, trace, "py_write"], capture_output=True, text=True, check=True).stdout
-    return [line for line in out.splitlines() if re.search(rf'name=\w+:"{name}"', line) and not re.search(r"flags=[13579bdf] ", line)]
+    """Each write to a watched global, in order, teardown left out."""
+    ids = {g["id"] for g in trace.json["globals"] if g["name"] == name}
+    return [e for e in trace.events("write") if e["global"] in ids]
 
 
 def check_forms(check, server, rounds=100000):
@@ -41,7 +34,7 @@ def check_forms(check, server, rounds=100000):
     check.true("what was never bound is not there", "never" not in got)
     check.equal("a global bound by another module", copies(trace, trace.root, "forms_other").get("attribute"),
                 ("10", 4))
-    check.equal("events of the watched global", len(writes(server.trace_path, "count")), 3 * rounds + 1)
+    check.equal("events of the watched global", len(writes(trace, "forms.count")), 3 * rounds + 1)
     check.equal("lost records", trace.lost(), 0)
 
 
@@ -83,10 +76,10 @@ def race(check):
     mine = copies(trace, worker, "race")
     check.equal("writes in the worker", mine["total"][1], 150)
     check.equal("writes in the master", copies(trace, trace.root, "race")["total"], ("0", 1))
-    lines = writes(server.trace_path, "total")
-    check.equal("events", len(lines), 151)
-    check.between("threads that wrote in the worker", 2, len({w.split()[1] for w in lines}) - 1, 8)
-    check.equal("the value of the last one", lines[-1].rpartition("int:")[2], mine["total"][0])
+    events = writes(trace, "race.total")
+    check.equal("events", len(events), 151)
+    check.between("threads that wrote in the worker", 2, len({e["thread"] for e in events}) - 1, 8)
+    check.equal("the value of the last one", events[-1]["value"], mine["total"][0])
 
 
 def believed(check, *options):

@@ -374,6 +374,23 @@ static void print_python(const struct ft_head *head)
                s.greenlet, s.function, s.flags, s.switches, s.ran, s.longest);
         break;
     }
+    case FT_PY_SITE: {
+        struct ft_py_site p = FT_GET(py_site, head);
+        print_string("module", p.module);
+        print_string("name", p.name);
+        print_string("file", p.file);
+        printf(":%u flags=%x held=%x,%x,%x kind=%u", p.line, p.flags, p.held[0], p.held[1], p.held[2], p.kind);
+        break;
+    }
+    case FT_PY_WRITES: {
+        const struct ft_c_entry *entry = ft_tail(head, offsetof(struct ft_py_writes, entry), &length);
+        const struct ft_py_writes *page = (const void *)head;
+        for (size_t i = 0; i < length / sizeof *entry; i++)
+            if (entry[i].stamp && FT_C_STAMP_SITE(entry[i].stamp) < FT_PY_SITES)
+                printf(" %" PRIx64 "@%x=%" PRIx64, FT_C_STAMP_COUNTER(entry[i].stamp),
+                       page->site[FT_C_STAMP_SITE(entry[i].stamp)], entry[i].value);
+        break;
+    }
     case FT_PY_WRITE: {
         struct ft_py_write p = FT_GET(py_write, head);
         print_string("module", p.module);

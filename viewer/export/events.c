@@ -403,7 +403,8 @@ static void write_fields(cJSON *object, const struct timeline *t, const struct e
     json_null(object, "old");
     json_string(object, "value", text);
     if (store_fields(object, t, e)) return;
-    struct ft_py_write r = FT_GET(py_write, e->record);
+    struct ft_py_write r = {0};
+    timeline_python_write(t, e, &r);
     json_string(object, "engine", "python");
     json_bool(object, "exact", true);
     bool line = r.file && e->type == EVENT_WRITE; /* a shutdown comes from no line */

@@ -88,7 +88,8 @@ static void write_of(const struct timeline *t, struct rows *rows, copy_id copy, 
 {
     struct row *r = &rows->row[copy];
     const struct event *e = &t->events[i];
-    struct ft_py_write w = FT_GET(py_write, e->record);
+    struct ft_py_write w, before;
+    if (!timeline_python_write(t, e, &w)) return;
     if (w.flags & FT_PY_BY_MODULE && !r->writes) { /* its first value */
         r->known = is_int(&w);
         r->first = (int64_t)w.value;
@@ -96,8 +97,7 @@ static void write_of(const struct timeline *t, struct rows *rows, copy_id copy, 
         return;
     }
     if (r->writes && (w.flags & FT_PY_LOCKS) && t->events[r->before].thread != e->thread) {
-        struct ft_py_write before = FT_GET(py_write, t->events[r->before].record);
-        if (!share_lock(&before, &w)) {
+        if (timeline_python_write(t, &t->events[r->before], &before) && !share_lock(&before, &w)) {
             r->unlocked++;
             r->back += came_back(t, r, e->thread, rows->ring[copy], 16);
         }
@@ -123,7 +123,7 @@ static bool look(const struct timeline *t, struct rows *rows)
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (!e->record || e->record->type != FT_PY_WRITE || e->child == NONE) continue;
+        if (e->child == NONE) continue;
         copy_id copy = timeline_copy(t, e->child, e->process);
         if (copy != NONE) write_of(t, rows, copy, i);
     }

@@ -94,6 +94,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_PY_GLOBAL] = globals_slot,
     [FT_PY_VALUE] = globals_value,
     [FT_PY_WRITE] = globals_write,
+    [FT_PY_WRITES] = globals_write,
     [FT_PY_THREADS] = ghosts_believed,
     [FT_C_GLOBAL] = watched_global,
     [FT_C_SITES] = watched_sites,

@@ -19,7 +19,8 @@ struct item {
     int64_t ns;
     const struct ft_head *record;
     ft_ref ref;
-    uint32_t task; /* index into tasks */
+    uint32_t task;  /* index into tasks */
+    uint32_t entry; /* of a page of writes: which of its */
 };
 
 /* Who writes records: the reference of a birth, and what became of it. */

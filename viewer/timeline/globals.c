@@ -8,6 +8,7 @@
  * the fork (FT_PY_VALUE), or inherited in its turn.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,13 +226,52 @@ void globals_note(struct build *b, const struct item *it)
     if (FT_GET(note, it->record).what == FT_NOTE_PYTHON_UNREAD) more_of(b, it)->unread = true;
 }
 
+/* The write itself, or one of a page of them. */
+static bool python_write(const struct timeline *t, const struct ft_head *record, uint64_t which,
+                         struct ft_py_write *write)
+{
+    if (record->type == FT_PY_WRITE) {
+        *write = FT_GET(py_write, record);
+        return true;
+    }
+    size_t length;
+    const struct ft_c_entry *entry = ft_tail(record, offsetof(struct ft_py_writes, entry), &length);
+    if (record->type != FT_PY_WRITES || which >= length / sizeof *entry) return false;
+    uint64_t index = FT_C_STAMP_SITE(entry[which].stamp);
+    const struct ft_py_writes *page = (const void *)record; /* it has an entry: and all that is before */
+    const struct ft_head *found =
+        index < FT_PY_SITES ? ft_reader_find(t->reader, page->site[index], FT_PY_SITE) : NULL;
+    if (!found) return false;
+    struct ft_py_site site = FT_GET(py_site, found);
+    *write = (struct ft_py_write){.head = *record,
+                                  .module = site.module,
+                                  .name = site.name,
+                                  .value = entry[which].value,
+                                  .file = site.file,
+                                  .line = site.line,
+                                  .kind = site.kind,
+                                  .flags = site.flags};
+    memcpy(write->held, site.held, sizeof write->held);
+    return true;
+}
+
 void globals_write(struct build *b, const struct item *it)
 {
-    struct ft_py_write w = FT_GET(py_write, it->record);
+    struct ft_py_write w;
+    if (!python_write(b->t, it->record, it->entry, &w)) return;
     global_id global = global_of(b, w.module, w.name);
     b->t->globals[global].watched = true;
     event_id e = event_add(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE);
-    b->t->events[e].child = global;
+    struct event *event = &b->t->events[e];
+    event->child = global;
+    event->entry = it->entry;
+    event->flags &= (uint8_t)~EVENT_UNFINISHED;
+}
+
+bool timeline_python_write(const struct timeline *t, const struct event *e, struct ft_py_write *write)
+{
+    bool about = e->record && (e->type == EVENT_WRITE || e->type == EVENT_TEARDOWN);
+    return about && python_write(t, e->record, e->entry, write);
 }
 
 /* --- at the end ------------------------------------------------------------------------------- */
@@ -408,7 +448,8 @@ static void count_writers(struct build *b)
         w->writes++;
         w->pc = timeline_store(t, e, &exact);
         if (w->pc) continue;
-        struct ft_py_write record = FT_GET(py_write, e->record);
+        struct ft_py_write record;
+        if (!timeline_python_write(t, e, &record)) continue;
         w->file = build_string_once(b, record.file);
         w->line = record.line;
     }
@@ -459,8 +500,8 @@ struct value timeline_written(const struct timeline *t, const struct event *e)
         return value(build_of(t), c.kind, c.value);
     }
     if ((e->type != EVENT_WRITE && e->type != EVENT_TEARDOWN) || !e->record) return (struct value){0};
-    if (e->record->type != FT_PY_WRITE) return watched_written(t, e);
-    struct ft_py_write w = FT_GET(py_write, e->record);
+    struct ft_py_write w;
+    if (!timeline_python_write(t, e, &w)) return watched_written(t, e);
     return value(build_of(t), w.kind, w.value);
 }
 

@@ -3,8 +3,9 @@
  * million would take as much memory as the file. The file is a heap of pages,
  * each nearly in order and short; what is kept is where in its page each record
  * is (2 bytes) and when each page begins. Pages are opened when time reaches
- * them, and merged.
+ * them, and merged. Of a page full of writes each is an item of its own time.
  */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "build.h"
@@ -72,7 +73,8 @@ static int by_time(const void *x, const void *y)
 {
     const struct item *a = x, *b = y;
     if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
-    return a->ref < b->ref ? -1 : a->ref > b->ref;
+    if (a->ref != b->ref) return a->ref < b->ref ? -1 : 1;
+    return a->entry < b->entry ? -1 : a->entry > b->entry;
 }
 
 static int by_start(const void *x, const void *y)
@@ -120,22 +122,56 @@ static void rise(struct order *o, size_t i)
     }
 }
 
+/* A stamp's time: the counter near the record's own, of which it has the low bits. Never before the record. */
+static int64_t stamp_time(const struct build *b, uint64_t stamp, uint64_t near)
+{
+    uint64_t mask = (1ull << FT_C_STAMP_BITS) - 1;
+    uint64_t counter = near + ((FT_C_STAMP_COUNTER(stamp) - (near & ~15ull)) & mask);
+    return ft_reader_ns(b->t->reader, counter > near ? counter : near);
+}
+
+/* The writes of a page full of them, each an item; their number. */
+static uint32_t entries(const struct build *b, const struct item *page, struct item *items)
+{
+    uint32_t count = 0;
+    size_t length;
+    static_assert(offsetof(struct ft_py_writes, entry) == offsetof(struct ft_c_writes, entry), "alike");
+    const struct ft_c_entry *entry = ft_tail(page->record, offsetof(struct ft_c_writes, entry), &length);
+    for (uint32_t i = 0; i < length / sizeof *entry && i < FT_C_ENTRIES; i++) {
+        if (!entry[i].stamp) continue;
+        items[count] = *page;
+        items[count].entry = i;
+        items[count++].ns = since(stamp_time(b, entry[i].stamp, page->record->time), b->order->origin);
+    }
+    return count;
+}
+
 static void open_page(struct build *b, const struct stretch *s)
 {
     struct order *o = b->order;
-    struct item *items = malloc(s->count * sizeof *items);
+    struct item *items = malloc((s->count + FT_C_ENTRIES) * sizeof *items); /* entries fill a page at most once */
     if (!items) longjmp(b->no_memory, 1);
     bool sorted = true;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < s->count; i++) {
         uint16_t place = o->places[s->first + i];
         const struct ft_head *record = (const void *)(s->page + place * FT_REF_UNIT);
-        items[i] = (struct item){
+        struct item it = {
             .ns = since(order_time(b, record), o->origin), .record = record, .ref = s->ref + place};
-        sorted &= !i || by_time(&items[i - 1], &items[i]) <= 0;
+        uint32_t from = count;
+        if (record->type == FT_C_WRITES || record->type == FT_PY_WRITES)
+            count += entries(b, &it, items + count);
+        else
+            items[count++] = it;
+        for (uint32_t k = from ? from : 1; k < count; k++) sorted &= by_time(&items[k - 1], &items[k]) <= 0;
     }
-    if (!sorted) qsort(items, s->count, sizeof *items, by_time);
+    if (!count) {
+        free(items);
+        return;
+    }
+    if (!sorted) qsort(items, count, sizeof *items, by_time);
     o->heap = build_grow(b, o->heap, o->heap_count, sizeof *o->heap);
-    o->heap[o->heap_count] = (struct open_page){items, s->count, 0};
+    o->heap[o->heap_count] = (struct open_page){items, count, 0};
     rise(o, o->heap_count++);
 }
 

@@ -258,7 +258,7 @@ struct event {
     int64_t ns;
     union {
         int64_t duration; /* LOCK_WAIT: ns waited (so far, if it never ended); GREENLET_RUN; else 0 */
-        uint64_t entry;   /* WRITE: which of its record's (FT_C_WRITES) */
+        uint64_t entry;   /* WRITE: which of its record's (FT_C_WRITES, FT_PY_WRITES) */
     };
     const struct ft_head *record; /* NULL: inferred, nothing was written */
     process_id process;
@@ -415,6 +415,8 @@ struct sender timeline_sender(const struct timeline *t, const struct event *e);
 event_id timeline_taken(const struct timeline *t, const struct event *e);
 /* WRITE: the value bound; CHANGE: the value found, which nobody was seen to write. */
 struct value timeline_written(const struct timeline *t, const struct event *e);
+/* WRITE, TEARDOWN of a Python global: what was recorded; false: it is none, or its site is lost. */
+bool timeline_python_write(const struct timeline *t, const struct event *e, struct ft_py_write *write);
 /* CHANGE: the value at the look before. */
 struct value timeline_changed_from(const struct timeline *t, const struct event *e);
 /* What changes without being bound anew: list, dict, set and the like. */

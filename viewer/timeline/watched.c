@@ -286,32 +286,17 @@ void watched_write(struct build *b, const struct item *it)
     if (decode(b, family_of_item(b, it), r.site, r.value, r.offset, false, &w)) add_write(b, it, &w, 0);
 }
 
-/* A stamp's time: the counter near the record's own, of which it has the low bits. */
-static uint64_t stamp_counter(uint64_t stamp, uint64_t near)
-{
-    uint64_t mask = (1ull << FT_C_STAMP_BITS) - 1;
-    return near + ((FT_C_STAMP_COUNTER(stamp) - (near & ~15ull)) & mask);
-}
-
 void watched_writes(struct build *b, const struct item *it)
 {
     size_t length;
+    struct write w;
     const struct ft_c_entry *entry = ft_tail(it->record, offsetof(struct ft_c_writes, entry), &length);
-    uint32_t family = family_of_item(b, it);
-    int64_t start = ft_reader_ns(b->t->reader, it->record->time);
-    size_t locks = 0;
-    for (size_t i = 0; i < length / sizeof *entry && i < FT_C_ENTRIES; i++) {
-        struct ft_c_entry e;
-        struct write w;
-        memcpy(&e, &entry[i], sizeof e);
-        if (e.stamp && FT_C_STAMP_SITE(e.stamp) == FT_C_HELD) locks = i + 1;
-        if (!e.stamp || !decode(b, family, (uint16_t)FT_C_STAMP_SITE(e.stamp), e.value, 0, true, &w))
-            continue;
-        struct item at = *it;
-        int64_t passed = ft_reader_ns(b->t->reader, stamp_counter(e.stamp, it->record->time)) - start;
-        at.ns += passed > 0 ? passed : 0;
-        add_write(b, &at, &w, ENTRY(i, locks));
-    }
+    uint32_t i = it->entry, locks = it->entry;
+    if (i >= length / sizeof *entry) return;
+    if (!decode(b, family_of_item(b, it), (uint16_t)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value, 0, true, &w))
+        return;
+    while (locks && FT_C_STAMP_SITE(entry[locks - 1].stamp) != FT_C_HELD) locks--;
+    add_write(b, it, &w, ENTRY(i, locks));
 }
 
 void watched_trap(struct build *b, const struct item *it)

@@ -318,7 +318,8 @@ static void of_write(struct facts *f, const struct event *e)
         if (!exact) facts_add(f, NULL, STYLE_DIM, "the value was read back after the store");
         return; /* the store's function and line are its stack */
     }
-    struct ft_py_write w = FT_GET(py_write, e->record);
+    struct ft_py_write w;
+    if (!timeline_python_write(f->timeline, e, &w)) return;
     char *file = w.file ? string_of(f, w.file) : NULL;
     if (file) facts_add(f, "at", STYLE_PYTHON, "%s:%u", file, w.line);
     facts_add_source(f, e, file, w.line);
