@@ -187,6 +187,57 @@ Test(timeline_python, each_thread_has_its_share_of_the_writes)
     cr_expect(c->torn_down);
 }
 
+static ft_ref site(ft_ref by, ft_ref module, ft_ref name, uint32_t line)
+{
+    struct ft_py_site *record = ft_begin(&w, FT_PY_SITE, sizeof *record, by);
+    record->module = module, record->name = name, record->line = line, record->kind = FT_PY_KIND_int;
+    ft_ref ref = ft_ref_of(record);
+    done(record);
+    return ref;
+}
+
+static struct ft_py_writes *page(ft_ref by, ft_ref its_site)
+{
+    struct ft_py_writes *record = ft_begin(&w, FT_PY_WRITES, sizeof *record, by);
+    record->site[0] = its_site;
+    ft_publish(record);
+    return record;
+}
+
+static void enter(struct ft_py_writes *record, unsigned i, uint64_t time, unsigned of, uint64_t value)
+{
+    record->entry[i] = (struct ft_c_entry){time ? FT_C_STAMP(time, of) : 0, value};
+}
+
+Test(timeline_python, writes_of_two_pages_are_in_order_of_time)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref thread = trace_thread_at(root, 100, 101, 0x7000);
+    ft_ref module = text("app"), name = text("i");
+    struct ft_py_writes *mine = page(root, site(root, module, name, 7)),
+                        *other = page(thread, site(thread, module, name, 9));
+    uint64_t start = other->head.time + 1600;
+    for (unsigned i = 0; i < 100; i++) enter(i & 1 ? other : mine, i / 2, start + 160 * i, 0, i);
+    enter(mine, 50, start + 16000, 0, 100);
+    enter(mine, 51, start + 16000, 0, 101); /* not later, but after it */
+    enter(mine, 52, start + 16160, 3, 102); /* its site is lost */
+    enter(other, 60, 0, 0, 103);            /* not written yet */
+    struct timeline *t = trace_timeline((uint32_t[]){100, 0});
+    uint64_t count = 0;
+    for (event_id e = 0; e < t->event_count; e++) {
+        struct ft_py_write write;
+        if (t->events[e].type != EVENT_WRITE) continue;
+        bool others = count & 1 && count < 100;
+        cr_assert(timeline_python_write(t, &t->events[e], &write));
+        cr_expect_eq(write.value, count);
+        cr_expect_eq(write.line, others ? 9 : 7);
+        cr_expect_eq(t->events[e].thread, others);
+        cr_expect_eq(timeline_written(t, &t->events[e]).bits, count);
+        count++;
+    }
+    cr_expect_eq(count, 102);
+}
+
 static struct ft_py_change *changed(ft_ref by, ft_ref module, ft_ref name, uint64_t old, uint64_t value,
                                     uint32_t print)
 {
