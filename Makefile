@@ -141,6 +141,7 @@ witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witne
 bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/kernel.py --build $(B)
+	$(Q)/usr/bin/python3 tests/bench/python_globals.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/view.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/hw_watch.py --build $(B)
 

@@ -1,10 +1,31 @@
-"""What the library adds to a binding of a Python global, and to any other store into a dict: nanoseconds
-each, the least of many short loops (a busy machine only ever adds). Prints `global NS` and `dict NS`."""
+#!/usr/bin/python3
+"""python_globals.py: what the library adds to a binding of a Python global, and to any other store into a dict, next to
+the untraced run and next to peers that see such a binding too.
+
+    python_globals.py [--build build] [--pairs 9] [--no-peers] [PYTHON...]
+
+A pair is one run without and one with a tool, back to back, in changing order, on one core; each says the least of many
+short loops in ns a binding (a busy machine only ever adds). A figure is the median over the pairs of the difference, with
+the least and the quartiles; ratios are of the same loops. Peers follow PyDict_SetItem, which binds a global, in a copy of
+the interpreter: a probe in the file itself would slow all its other users. Nothing here passes or fails.
+"""
+import argparse
+import glob
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
 import time
 
-LOOPS, LENGTH = 400, 5000
+LENGTH = 500
+BUDGETS = {"summary": 15, "watched": 20, "other dict": 2}
 i = 0
 
+
+# --- what is measured: `python_globals.py --measure SECONDS`
 
 def bind():
     global i
@@ -23,14 +44,171 @@ def empty():
         pass
 
 
-def least(loop):
-    best = float("inf")
-    for _ in range(LOOPS):
-        start = time.perf_counter_ns()
+def least(loop, seconds):
+    best, clock = float("inf"), time.perf_counter_ns
+    end = clock() + int(seconds * 1e9)
+    while True:
+        start = clock()
         loop()
-        best = min(best, time.perf_counter_ns() - start)
-    return best / LENGTH
+        stop = clock()
+        best = min(best, stop - start)
+        if stop > end:
+            return best / LENGTH
 
 
-idle = least(empty)
-print(f"global {least(bind) - idle:.1f}\ndict {least(store) - idle:.1f}")
+def measure(seconds):
+    global i
+    i = 1
+    idle = least(empty, seconds)
+    print(f"global {least(bind, seconds) - idle:.2f}\ndict {least(store, seconds) - idle:.2f}")
+
+
+# --- with and without a tool
+
+SUMMARY, WATCHED = "forktrace, summary (default)", "forktrace, each write (-w)"
+
+
+def command(python, out):
+    return [python, os.path.abspath(__file__), "--measure", "0.05"], {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+
+
+def forktrace(build, watch):
+    def run(python, out):
+        argv, environment = command(python, out)
+        environment |= {"LD_PRELOAD": os.path.join(build, "libforktrace.so"), "FORKTRACE_OUT": out + "/t.ftrace"}
+        return argv, environment | ({"FORKTRACE_WATCH": "py:python_globals.i"} if watch else {})
+    return run
+
+
+def object_of(python):
+    """Where its PyDict_SetItem is: a libpython, or the program itself."""
+    text = subprocess.run(["ldd", os.path.realpath(python)], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"libpython\S+ => (\S+)", text)
+    return os.path.realpath(found[1] if found else python)
+
+
+def copied(python, out):
+    """A copy of the interpreter, and of its libpython: (command, environment, the file with PyDict_SetItem)."""
+    argv, environment = command(python, out)
+    program, library = os.path.realpath(python), object_of(python)
+    prefix = subprocess.run([python, "-c", "import sys; print(sys.base_prefix)"], capture_output=True, text=True, check=True)
+    for path in {program, library}:
+        shutil.copy(path, out)
+    environment |= {"PYTHONHOME": prefix.stdout.strip(), "LD_LIBRARY_PATH": out}
+    return [os.path.join(out, os.path.basename(program)), *argv[1:]], environment, os.path.join(out, os.path.basename(library))
+
+
+def bpftrace(python, out):
+    argv, environment, file = copied(python, out)
+    return ["bpftrace", "-q", "-o", out + "/log", "-e", f"uprobe:{file}:PyDict_SetItem {{ @[tid] = count(); }}",
+            "-c", " ".join(argv)], environment
+
+
+def uftrace(python, out):
+    argv, environment, _ = copied(python, out)
+    return ["uftrace", "record", "--no-pager", "--no-event", "--force", "-d", out + "/data", "-P", "PyDict_SetItem", *argv], environment
+
+
+def run(tool, python):
+    """{"global": ns, "dict": ns}, or why not."""
+    with tempfile.TemporaryDirectory(prefix="forktrace-bench-") as out:
+        argv, environment = tool(python, out)
+        os.sched_setaffinity(0, {max(ALL)})
+        try:
+            done = subprocess.run(argv, env=environment, capture_output=True, text=True, errors="replace", check=False,
+                                  timeout=60, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            return "hangs"
+        finally:
+            os.sched_setaffinity(0, ALL)
+        found = dict(re.findall(r"^(global|dict) (-?[\d.]+)$", done.stdout, re.M))
+        if len(found) < 2:
+            return "fails: " + ((done.stderr.strip() or "says nothing").splitlines()[-1])[:100]
+        if tool is uftrace and not re.search(r"PyDict_SetItem", subprocess.run(
+                ["uftrace", "report", "--no-pager", "-d", out + "/data"], capture_output=True, text=True, check=False).stdout):
+            return "sees none"
+        return {name: float(value) for name, value in found.items()}
+
+
+ALL = os.sched_getaffinity(0)
+
+
+def pairs(tool, python, count):
+    done = []
+    for n in range(count):
+        order = [tool, command] if n % 2 else [command, tool]
+        runs = {which: run(which, python) for which in order}
+        if not isinstance(runs[tool], dict) or not isinstance(runs[command], dict):
+            return next(r for r in runs.values() if not isinstance(r, dict))
+        done.append((runs[command], runs[tool]))
+    return done
+
+
+def added(done, what):
+    """(least, quartiles) of the differences; the least is of minima, not of a lucky pair."""
+    differences = [b[what] - a[what] for a, b in done]
+    low, middle, high = statistics.quantiles(differences, n=4) if len(done) > 1 else differences * 3
+    return min(b[what] for _, b in done) - min(a[what] for a, _ in done), low, middle, high
+
+
+def figure(done, what, budget):
+    best, low, middle, high = added(done, what)
+    text = f"{middle:+.1f} ns ({low:+.1f} … {high:+.1f}; of minima {best:+.1f})"
+    return text + (f" | budget {budget}: {'reached' if min(middle, best) <= budget + 0.05 else 'missed'}" if budget else " | ")
+
+
+def table(python, options):
+    version = subprocess.run([python, "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True,
+                             check=True).stdout.strip()
+    plain = run(command, python)
+    out = [f"## binding a Python global, CPython {version} ({python})", "",
+           f"untraced: {plain['global']:.1f} ns an `i += 1`, {plain['dict']:.1f} ns a store into another dict" if isinstance(plain, dict)
+           else plain, "", "| tool | added to `i += 1`, median (quartiles) | | ratio |", "|---|---|---|---|"]
+    rows = [(SUMMARY, forktrace(options.build, False), BUDGETS["summary"]), (WATCHED, forktrace(options.build, True), BUDGETS["watched"])]
+    if not options.no_peers:
+        rows += [("bpftrace, a uprobe that counts", bpftrace, None)] if shutil.which("bpftrace") and os.geteuid() == 0 else []
+        rows += [("uftrace -P", uftrace, None)] if shutil.which("uftrace") else []
+    others = []
+    for name, tool, budget in rows:
+        done = pairs(tool, python, options.pairs if budget else 3)
+        if isinstance(done, str):
+            out.append(f"| {name} | {done} | | |")
+            continue
+        ratio = statistics.median(b["global"] / a["global"] for a, b in done)
+        out.append(f"| {name} | {figure(done, 'global', budget)} | {ratio:.2f} |")
+        others += done if budget else []
+        print(f"  {version}: {out[-1]}", file=sys.stderr, flush=True)
+    if others:
+        out.append(f"| forktrace, a store into another dict | {figure(others, 'dict', BUDGETS['other dict'])} | |")
+    return out + [""]
+
+
+def pythons():
+    yield "/usr/bin/python3"
+    for minor in range(12, 15):
+        name = shutil.which(f"python3.{minor}")
+        own = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/3.{minor}.*/bin/python3")))
+        if (name and "shims" not in name) or own:
+            yield own[-1] if own else name
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--measure", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("python", nargs="*")
+    options = parser.parse_args()
+    if options.measure:
+        return measure(options.measure)
+    options.build = os.path.abspath(options.build)
+    text = "\n".join(line for python in options.python or pythons() for line in table(python, options))
+    with open(os.path.join(options.build, "bench.md"), "a", encoding="utf-8") as f:
+        f.write(text + "\n")
+    print(text)
+    return None
+
+
+if __name__ == "__main__":
+    main()
