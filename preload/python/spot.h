@@ -11,6 +11,8 @@
 
 #include "preload/python/table.h"
 
+#define SPOT_LOCKS 2
+
 struct spot {
     const void *dict; /* NULL: free */
     const void *key;
@@ -25,10 +27,12 @@ struct spot {
     uint64_t seq; /* of the page of definitions when file was told: it is there until that is full */
     ft_ref file;
     uint32_t line;
-    uint16_t flags;   /* FT_PY_* */
-    bool event;       /* each write is one */
-    const void *page; /* of writes (writes.h), that knows it as */
-    uint64_t site;    /* if a small int is written with no lock held */
+    uint16_t flags; /* FT_PY_* */
+    bool event;     /* each write is one: an entry of a page (writes.h), which knows it as */
+    uint8_t held;   /* if a small int is written by the same thread, with these locks held */
+    uint32_t site;
+    const void *page;
+    const void *lock[SPOT_LOCKS];
 } __attribute__((aligned(128)));
 
 #define SPOTS 64

@@ -116,19 +116,35 @@ stub_filtered_end:
         jz      5b
         cmpb    $0, %fs:STUB_SELF_BUSY(%rax)
         jne     5b
-        /* an event: there is a page that knows the spot, and no lock is held */
+        /* an event: there is a page that knows the spot, and the same locks are held */
         cmpb    $0, STUB_SPOT_EVENT(%r10)
         je      7f
-        mov     %fs:STUB_SELF_LANE(%rax), %rax
-        test    %rax, %rax
-        jz      8f
-        cmpl    $0, STUB_LANE_HELD(%rax)
-        jne     5b
-8:      mov     STUB_WRITES(%r11), %rax
+        mov     STUB_WRITES(%r11), %rax
         mov     %fs:(%rax), %rax
         sub     STUB_SPOT_PAGE(%r10), %rax
         cmp     $STUB_PAGE, %rax
         jae     5b
+        mov     STUB_SELF(%r11), %rax
+        mov     %fs:STUB_SELF_LANE(%rax), %rax
+        test    %rax, %rax
+        jz      11f
+        movzbl  STUB_SPOT_HELD(%r10), %r8d
+        cmp     STUB_LANE_HELD(%rax), %r8d
+        jne     5b
+        cmp     $1, %r8d
+        jb      8f
+        je      12f
+        mov     STUB_LANE_LOCK + STUB_LOCK_SIZE(%rax), %r8
+        cmp     STUB_SPOT_LOCK + 8(%r10), %r8
+        jne     5b
+12:     mov     STUB_LANE_LOCK(%rax), %r8
+        cmp     STUB_SPOT_LOCK(%r10), %r8
+        jne     5b
+        jmp     8f
+11:     cmpb    $0, STUB_SPOT_HELD(%r10)
+        jne     5b
+8:      mov     STUB_SELF(%r11), %rax
+        mov     %fs:(%rax), %r8d
 7:      /* told */
         mov     STUB_SPOT_NAME(%r10), %r11
         orl     $1, STUB_NAME_VERSION(%r11)
@@ -157,7 +173,8 @@ stub_filtered_end:
 9:      /* FT_C_STAMP */
         shr     $4, %rax
         shl     $16, %rax
-        or      STUB_SPOT_SITE(%r10), %rax
+        mov     STUB_SPOT_SITE(%r10), %r8d
+        or      %r8, %rax
         mov     2b(%rip), %r11
         mov     STUB_WRITES(%r11), %r11
         mov     %fs:(%r11), %r10

@@ -17,6 +17,8 @@
 #define STUB_SELF_LANE 8
 #define STUB_SELF_BUSY 31
 #define STUB_LANE_HELD 4
+#define STUB_LANE_LOCK 8
+#define STUB_LOCK_SIZE 16
 #define STUB_PAGE      4096
 #define STUB_PAGE_SEQ  8
 
@@ -36,7 +38,9 @@
 #define STUB_SPOT_FILE  88 /* and line */
 #define STUB_SPOT_EVENT 98
 #define STUB_SPOT_PAGE  104
-#define STUB_SPOT_SITE  112
+#define STUB_SPOT_HELD  99
+#define STUB_SPOT_SITE  100
+#define STUB_SPOT_LOCK  112
 
 #define STUB_NAME_VERSION 32
 #define STUB_NAME_OBJECT  48

@@ -107,7 +107,12 @@ uint64_t write_event(struct spot *spot, ft_ref task, uint8_t kind, uint64_t bits
     uint64_t time = ft_now(&ft);
     spot->site = index;
     write_entry(spot, bits, time);
-    if (kind == FT_PY_KIND_int && !site.held[0]) spot->page = writes.page;
+    const struct lane *lane = self.lane;
+    uint32_t held = lane ? lane->held : 0;
+    if (kind != FT_PY_KIND_int || held > SPOT_LOCKS) return time;
+    spot->page = writes.page;
+    spot->held = (uint8_t)held;
+    for (uint32_t i = 0; i < held; i++) spot->lock[i] = lane->lock[i].address;
     return time;
 }
 

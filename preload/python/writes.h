@@ -35,7 +35,10 @@ uint64_t write_event(struct spot *spot, ft_ref task, uint8_t kind, uint64_t bits
 static inline bool write_is_plain(const struct spot *spot)
 {
     const struct lane *lane = self.lane;
-    return writes.cursor - (uintptr_t)spot->page < FT_PAGE && !(lane && lane->held);
+    if (writes.cursor - (uintptr_t)spot->page >= FT_PAGE || (lane ? lane->held : 0) != spot->held)
+        return false;
+    return !spot->held || (lane->lock[0].address == spot->lock[0] &&
+                           (spot->held == 1 || lane->lock[1].address == spot->lock[1]));
 }
 
 static inline void write_entry(const struct spot *spot, uint64_t bits, uint64_t time)
