@@ -310,7 +310,7 @@ void watched_trap(struct build *b, const struct item *it)
         b->sites[b->site_count++] = site;
     }
     struct write w;
-    if (decode_trap(b, it->record, &w)) add_write(b, it, &w);
+    if (decode_trap(b, it->record, &w)) add_write(b, it, &w, 0);
 }
 
 /* --- looked at -------------------------------------------------------------------------------- */
