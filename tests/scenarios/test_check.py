@@ -67,6 +67,9 @@ def formats(check):
     check.true("there is something to compare", len(prints[0]) >= 4, prints)
     check.equal("two runs, the same fingerprints", prints[0], prints[1])
     check.equal("a baseline of another run", run_check(server, "--baseline", old.trace_path, "--fail-on", "any").returncode, 0)
+    clean = check.server("/bin/true")
+    clean.wait()
+    check.equal("a baseline without them: they are new", run_check(server, "--baseline", clean.trace_path).returncode, 1)
 
     done = run_check(server, "--format", "sarif")
     check.equal("exit status with sarif", done.returncode, 1)
