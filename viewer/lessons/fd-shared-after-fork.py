@@ -17,6 +17,7 @@ def ask(connection, who):
     wrong = 0
     for _ in range(20):
         connection.sendall(who)
+        time.sleep(0.005 if who == b"parent" else 0)  # it takes its time
         wrong += connection.recv(6) != who.upper()
     print(who.decode(), "got", "answers to somebody else" if wrong else "its own answers", flush=True)
 

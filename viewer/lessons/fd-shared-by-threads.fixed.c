@@ -34,6 +34,7 @@ static void *ask(void *who)
     for (int i = 0; i < 20; i++) {
         pthread_mutex_lock(&lock);
         send(fd, who, 6, 0);
+        if (*(char *)who == 'm') usleep(5000); /* she takes her time */
         recv(fd, answer, 6, MSG_WAITALL);
         pthread_mutex_unlock(&lock);
         wrong += strncasecmp(answer, who, 6) != 0;
