@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "tree.h"
 #include "export/json.h"
 #include "report.h"
 #include "text.h"
@@ -43,7 +44,10 @@ bool verdict_text(FILE *out, const struct judged *j)
     if (j->allowed) fprintf(out, "; %zu allowed", j->allowed);
     if (j->known) fprintf(out, "; %zu in the baseline, too", j->known);
     fputc('\n', out);
-    if (!j->loaded->timeline->complete)
+    char lost[512];
+    if (*tree_lost(lost, sizeof lost, j->loaded->timeline))
+        fprintf(out, "This trace is not complete: %s.\n", lost);
+    else if (!j->loaded->timeline->complete)
         fputs("This trace is not complete: forktrace report tells what is missing.\n", out);
     if (f->left_out) fprintf(out, "%zu more were left out: a rule reports at most 1000.\n", f->left_out);
     return true;

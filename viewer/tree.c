@@ -1,6 +1,7 @@
 /*
  * tree.c: drawing the tree. Iterative: a forged trace may be 100,000 deep.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,10 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
     else if (th->start_routine)
         names_text(name, sizeof name, &n);
     else
-        snprintf(name, sizeof name, th->is_main ? "main thread" : "birth not seen");
+        snprintf(name, sizeof name,
+                 th->is_main      ? "main thread"
+                 : th->birth_lost ? "birth not seen"
+                                  : "thread of unknown start");
     snprintf(buffer, size, "%s", name);
     return buffer;
 }
@@ -424,4 +428,18 @@ void tree_print(FILE *out, const struct timeline *t, bool brief)
     if (link_children(&tree, &p))
         for (; p != NONE; p = next_process(&tree, p)) print_process(&tree, p);
     free(tree.child), free(tree.sibling);
+}
+
+const char *tree_lost(char *buffer, size_t size, const struct timeline *t)
+{
+    size_t used = 0;
+    *buffer = 0;
+    for (unsigned reason = 0; reason < FT_LOST_COUNT && used < size; reason++) {
+        uint64_t count = ft_reader_lost(t->reader, (enum ft_lost)reason);
+        if (count)
+            used += (size_t)snprintf(buffer + used, size - used, "%s%" PRIu64 " record%s lost: %s",
+                                     used ? "; " : "", count, count == 1 ? "" : "s",
+                                     ft_lost_text((enum ft_lost)reason));
+    }
+    return buffer;
 }

@@ -27,4 +27,7 @@ unsigned tree_width(FILE *out);
 /* Ghosts count where a child went on without exec. */
 bool tree_ghosts_matter(const struct process *p);
 
+/* "12 records lost: the kernel's ring buffer was full", each reason after "; "; "" if none is. Returns buffer. */
+const char *tree_lost(char *buffer, size_t size, const struct timeline *t);
+
 #endif

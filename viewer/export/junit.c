@@ -2,6 +2,7 @@
  * junit.c: the result of `forktrace check` as JUnit XML: a test case for each
  * rule, which fails with all it found.
  */
+#include "viewer/tree.h"
 #include "viewer/verdict.h"
 #include "xml.h"
 
@@ -69,6 +70,12 @@ bool export_junit(FILE *out, const struct judged *j)
         put_failure(out, j, rule);
         if (count(j, rule, false)) put_others(out, j, rule);
         fputs("    </testcase>\n", out);
+    }
+    char lost[512];
+    if (*tree_lost(lost, sizeof lost, j->loaded->timeline)) {
+        fputs("    <system-err>", out);
+        xml_put(out, lost);
+        fputs("</system-err>\n", out);
     }
     fputs("  </testsuite>\n</testsuites>\n", out);
     return true;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "viewer/tree.h"
 #include "json.h"
 #include "viewer/command.h"
 #include "viewer/findings/find.h"
@@ -205,6 +206,17 @@ static void put_root(cJSON *run)
                 "uri", uri);
 }
 
+/* What the verdicts could not take into account. */
+static void put_lost(cJSON *invocation, const struct timeline *t)
+{
+    char lost[512];
+    if (!*tree_lost(lost, sizeof lost, t)) return;
+    cJSON *notification = cJSON_CreateObject();
+    json_string(notification, "level", "warning");
+    put_text(notification, "message", lost);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(invocation, "toolExecutionNotifications"), notification);
+}
+
 bool export_sarif(FILE *out, const struct judged *j)
 {
     cJSON *document = cJSON_CreateObject(), *run = cJSON_CreateObject(), *invocation = cJSON_CreateObject();
@@ -214,6 +226,7 @@ bool export_sarif(FILE *out, const struct judged *j)
     put_driver(run);
     json_bool(invocation, "executionSuccessful", true);
     json_uint(invocation, "exitCode", j->failed ? EXIT_FINDINGS : EXIT_CLEAN);
+    put_lost(invocation, j->loaded->timeline);
     cJSON_AddItemToArray(cJSON_AddArrayToObject(run, "invocations"), invocation);
     put_root(run);
     cJSON *results = cJSON_AddArrayToObject(run, "results");

@@ -2,6 +2,7 @@
 #include "tui.h"
 #include "viewer/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,7 +241,12 @@ static void draw_title(struct tui *tui, struct area a)
     const struct timeline *t = tui->timeline;
     struct grid *g = &tui->grid;
     char text[200], time[TEXT_SHORT];
-    const char *state = tui->live ? "LIVE" : t->complete ? "complete" : "incomplete";
+    char lost[32];
+    uint64_t count = 0;
+    for (unsigned reason = 0; reason < FT_LOST_COUNT; reason++)
+        count += ft_reader_lost(t->reader, (enum ft_lost)reason);
+    snprintf(lost, sizeof lost, "%" PRIu64 " records lost", count);
+    const char *state = tui->live ? "LIVE" : t->complete ? "complete" : count ? lost : "incomplete";
     int right = a.width - (int)strlen(state) - 1;
     int x = 1 + grid_text(g, 1, a.y, right - 2, STYLE_TITLE, tui->file);
     snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, tui->end), t->process_count,
