@@ -125,6 +125,24 @@ static const char *after_env(char **argv)
     return NULL;
 }
 
+/*
+ * What `timeout 5 PROGRAM`, `sudo -u NAME PROGRAM` and the like run: the first of their arguments that is a program.
+ * NULL: `path` is none of them, or that is not clear.
+ */
+static const char *after_wrapper(const char *path, char **argv)
+{
+    static const char *const wrappers[] = {"nice", "nohup", "setsid", "timeout", "stdbuf", "ionice", "chrt",
+                                           "taskset", "sudo", "setpriv", "unshare", "setarch", "catchsegv"};
+    char found[PATH_MAX];
+    bool known = false;
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) known |= !strcmp(base(path), wrappers[i]);
+    for (argv++; known && *argv; argv++)
+        if (**argv != '-' && !strchr(*argv, '=') && target_find(*argv, getenv("PATH"), found, sizeof found) &&
+            !access(found, X_OK))
+            return *argv;
+    return NULL;
+}
+
 /* The words after #! in a script, NULL-terminated: at most 8, in `line`. */
 static bool words_of(const char *path, char *line, size_t room, char *words[9])
 {
@@ -173,7 +191,9 @@ static bool look_at(char *path, size_t room, char **argv, bool ebpf_works)
         return true;
     }
     bool good = say_program(path, target.why, ebpf_works) && say_python(path);
-    const char *next = argv && !strcmp(base(path), "env") ? after_env(argv) : NULL;
+    const char *next = !argv                        ? NULL
+                       : !strcmp(base(path), "env") ? after_env(argv)
+                                                    : after_wrapper(path, argv);
     if (!next || !find(next, path, room)) *path = 0;
     return good;
 }

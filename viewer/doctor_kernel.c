@@ -190,6 +190,19 @@ static void check_memory_lock(void)
                "%llu KiB", (unsigned long long)limit.rlim_cur >> 10);
 }
 
+/* What a watch sees where the library is not. */
+static void check_watches(bool works)
+{
+#if defined __x86_64__
+    doctor_say(works ? OPINION_GOOD : OPINION_HINT, "-w py:MODULE.NAME", NULL,
+               works ? "of CPython 3.11 it is seen by probes in processes the library is not in"
+                     : "only processes the library is in are seen");
+#else
+    (void)works;
+    doctor_say(OPINION_HINT, "-w py:MODULE.NAME", NULL, "only processes the library is in are seen on this machine");
+#endif
+}
+
 bool doctor_kernel(void)
 {
     doctor_heading("The kernel (record --ebpf)");
@@ -201,5 +214,6 @@ bool doctor_kernel(void)
     check_lockdown();
     check_seccomp();
     check_memory_lock();
+    check_watches(works);
     return works;
 }

@@ -123,6 +123,26 @@ static bool check_library(const char *directory)
     return good;
 }
 
+/* --- watches ---------------------------------------------------------------------------------- */
+
+/* It stands beside the library, which runs it when a C global is watched. */
+static void check_watches(void)
+{
+    static const char what[] = "C globals (-w NAME)";
+    char library[PATH_MAX], finder[PATH_MAX + 32];
+#if !defined __x86_64__
+    doctor_say(OPINION_HINT, what, NULL, "their stores are patched on x86-64 only: not on this machine");
+    return;
+#endif
+    if (!installed_library(library, sizeof library)) return; /* that was said */
+    *strrchr(library, '/') = 0;
+    snprintf(finder, sizeof finder, "%s/forktrace-watch", library);
+    bool there = !access(finder, X_OK);
+    doctor_say(there ? OPINION_GOOD : OPINION_HINT, what, there ? NULL : "build or install it (make; make install)",
+               there ? "%s finds their stores" : "%s, which finds their stores, is not there: they are not watched",
+               finder);
+}
+
 /* --- room --------------------------------------------------------------------------------------- */
 
 static bool check_space(const char *directory)
@@ -169,6 +189,7 @@ bool doctor_library(const char *directory)
     bool good = check_library(directory);
     good &= check_space(directory);
     good &= check_file_size();
+    check_watches();
     check_clock();
     return good;
 }
