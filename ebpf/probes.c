@@ -56,7 +56,7 @@ struct probes {
     struct file {
         dev_t device;
         ino_t inode;
-        bool probed, read, is_python;
+        bool probed, python_probed, read, is_python;
         struct py_places python; /* once it is read; `why`: it has no probes */
     } files[FILES];
     size_t file_count;
@@ -207,7 +207,8 @@ static void probe_python(struct probes *c, struct file *file, const char *path)
     if (bpf_map_update_elem(c->pythons, &number, &p->file, BPF_ANY)) /* PYTHONS of them */
         snprintf(p->why, sizeof p->why, "more interpreters than there is room for");
     else if (!attach(c, c->python, path, p->offsets, cookies, p->count))
-        snprintf(p->why, sizeof p->why, "the kernel took no probes (before Linux 6.6 they need CAP_SYS_ADMIN)");
+        snprintf(p->why, sizeof p->why,
+                 "the kernel took no probes (before Linux 6.6 they need CAP_SYS_ADMIN)");
     else
         c->python_count++;
 }
@@ -225,15 +226,22 @@ static struct file *file_of(struct probes *c, const char *path)
     return file;
 }
 
-/* *fresh: it had no probes before. */
-static struct file *probe(struct probes *c, const char *path, bool *fresh)
+static void probe(struct probes *c, const char *path)
 {
     struct file *file = file_of(c, path);
-    *fresh = file && !file->probed;
-    if (!*fresh) return file;
+    if (!file || file->probed) return;
     file->probed = true;
-    if (c->python) probe_python(c, file, path); /* first: its process has begun to run */
     probe_calls(c, path);
+}
+
+/* *fresh: it had no probes before. */
+static struct file *probe_for_python(struct probes *c, const char *path, bool *fresh)
+{
+    struct file *file = file_of(c, path);
+    *fresh = file && !file->python_probed;
+    if (!*fresh) return file;
+    file->python_probed = true;
+    probe_python(c, file, path);
     return file;
 }
 
@@ -335,8 +343,8 @@ static bool look_at_maps(struct probes *c, uint32_t pid, uint64_t address, bool 
         if (sscanf(line, "%lx-%lx", &start, &end) != 2 || (address && (address < start || address >= end)))
             continue;
         if (!python_path(pid, line, path, sizeof path)) continue;
-        const struct file *file = probe(c, path, &fresh);
-        found = tell_python(pid, file, path, fresh && !runs, python);
+        const struct file *file = probe_for_python(c, path, &fresh);
+        found = tell_python(pid, file, path, fresh || runs, python);
     }
     if (f) fclose(f);
     return found;
@@ -347,20 +355,34 @@ bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, str
     return c->python && look_at_maps(c, pid, address, false, python);
 }
 
-bool probes_look_at(struct probes *c, uint32_t pid, const char *exe, bool runs, struct probes_python *python)
+static void exe_path(uint32_t pid, const char *exe, char *path, size_t room)
+{
+    snprintf(path, room, "/proc/%u/exe", pid);
+    if (access(path, F_OK) && *exe == '/') snprintf(path, room, "%s", exe);
+}
+
+bool probes_look_for_python(struct probes *c, uint32_t pid, const char *exe, bool runs,
+                            struct probes_python *python)
+{
+    char path[PATH_SIZE];
+    bool fresh;
+    if (!c->python) return false;
+    exe_path(pid, exe, path, sizeof path);
+    const struct file *file = probe_for_python(c, path, &fresh);
+    return tell_python(pid, file, path, fresh || runs, python) ||
+           (runs && look_at_maps(c, pid, 0, runs, python));
+}
+
+void probes_look_at(struct probes *c, uint32_t pid, const char *exe)
 {
     char path[PATH_SIZE];
     struct target target;
-    bool fresh, ignored;
-    snprintf(path, sizeof path, "/proc/%u/exe", pid);
-    if (access(path, F_OK) && *exe == '/') snprintf(path, sizeof path, "%s", exe);
-    const struct file *file = probe(c, path, &fresh);
-    bool found = tell_python(pid, file, path, fresh && !runs, python);
+    exe_path(pid, exe, path, sizeof path);
+    probe(c, path);
     target_look(path, &target);
-    if (!*target.interpreter) return found; /* static, or gone */
+    if (!*target.interpreter) return; /* static, or gone */
     snprintf(path, sizeof path, "/proc/%u/root%s", pid, target.interpreter);
-    probe(c, path, &ignored); /* musl's loader is its libc */
+    probe(c, path); /* musl's loader is its libc */
     snprintf(path, sizeof path, "/proc/%u/root%s", pid, libc_path() ? libc_path() : "/");
-    probe(c, path, &ignored);
-    return found || (c->python && runs && look_at_maps(c, pid, 0, runs, python));
+    probe(c, path);
 }

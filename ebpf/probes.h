@@ -31,15 +31,22 @@ struct probes_python { /* an interpreter in a process */
     char path[512];
     char why[96];     /* it has no probes; "": it has */
     uint64_t runtime; /* address of its _PyRuntime in this process; 0 unknown */
-    bool fresh;       /* they came just now */
+    bool fresh;       /* they came just now, or what it did before is not known */
 };
 
 /*
  * The library is not in this process, which runs `exe` (told, if it is gone
- * already): put probes into its files. True: one of them is a Python, and globals
- * of it are watched. `runs`: it has begun long ago.
+ * already): put probes into its files.
  */
-bool probes_look_at(struct probes *c, uint32_t pid, const char *exe, bool runs, struct probes_python *python);
+void probes_look_at(struct probes *c, uint32_t pid, const char *exe);
+
+/*
+ * Before that, as there is no time to lose: those of its Python, if globals of it
+ * are watched. True: it has one. `runs`: the process has begun long ago, and has
+ * loaded what it needs.
+ */
+bool probes_look_for_python(struct probes *c, uint32_t pid, const char *exe, bool runs,
+                            struct probes_python *python);
 
 /* The same of a file it has mapped just now, if that is a Python by its name. */
 bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, struct probes_python *python);

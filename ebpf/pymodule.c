@@ -92,13 +92,16 @@ static void names_of(pid_t pid, uint64_t dict, struct py_module *module, bool *b
 {
     struct entry *entries;
     size_t count = entries_of(pid, dict, &entries);
-    *module = (struct py_module){0};
+    *module = (struct py_module){.dict = dict};
     *begun = false;
     for (size_t i = 0; i < count && i < HEAD_KEYS; i++) {
         char key[16];
         text_of(pid, entries[i].key, key, sizeof key);
         if (strncmp(key, "__", 2)) *begun = true;
-        if (!strcmp(key, "__name__")) text_of(pid, entries[i].value, module->name, sizeof module->name);
+        if (!strcmp(key, "__name__")) {
+            module->name_object = entries[i].value;
+            text_of(pid, entries[i].value, module->name, sizeof module->name);
+        }
         if (!strcmp(key, "__file__")) text_of(pid, entries[i].value, module->file, sizeof module->file);
     }
     free(entries);
@@ -119,8 +122,8 @@ enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, str
     return answer;
 }
 
-enum py_answer pymodule_begun(pid_t pid, uint64_t runtime,
-                              bool (*wanted)(void *context, const struct py_module *module), void *context)
+enum py_answer pymodule_each(pid_t pid, uint64_t runtime,
+                             bool (*wanted)(void *context, const struct py_module *module), void *context)
 {
     struct entry *entries;
     struct py_module module;
@@ -130,7 +133,7 @@ enum py_answer pymodule_begun(pid_t pid, uint64_t runtime,
     if (!interpreter || !(table = word(pid, interpreter + INTERP_MODULES))) return PY_NO; /* it is starting */
     size_t count = entries_of(pid, table, &entries);
     enum py_answer answer = PY_NO;
-    for (size_t i = 0; i < count && answer == PY_NO; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t dict = entries[i].value ? word(pid, entries[i].value + MODULE_DICT) : 0;
         if (!dict) continue;
         names_of(pid, dict, &module, &begun);

@@ -13,6 +13,7 @@
 struct py_module {
     char name[64]; /* __name__ */
     char file[512];
+    uint64_t dict, name_object; /* what __name__ is bound to */
 };
 
 enum py_answer { PY_NO, PY_YES, PY_GONE /* its memory cannot be read: it ended, or may not be looked at */ };
@@ -23,8 +24,11 @@ enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, str
 /* The name of a type, "" if it cannot be read. */
 void pymodule_type(pid_t pid, uint64_t type, char *name, size_t room);
 
-/* Has a module that is wanted bound anything yet, in the interpreter whose _PyRuntime this is? */
-enum py_answer pymodule_begun(pid_t pid, uint64_t runtime,
-                              bool (*wanted)(void *context, const struct py_module *module), void *context);
+/*
+ * Each module of the main interpreter, whose _PyRuntime this is, that has bound anything: is it wanted?
+ * PY_YES: one was. Not all of it was seen from its begin, then.
+ */
+enum py_answer pymodule_each(pid_t pid, uint64_t runtime,
+                             bool (*wanted)(void *context, const struct py_module *module), void *context);
 
 #endif

@@ -100,7 +100,7 @@ void python_close(struct python *p)
 
 static struct module **module_place(struct python *p, const struct dict_key *key)
 {
-    return &p->modules[(key->dict >> 4 ^ key->pid) % BUCKETS];
+    return &p->modules[(key->dict >> 4) % BUCKETS];
 }
 
 static struct module *module_known(struct python *p, const struct dict_key *key)
@@ -110,18 +110,26 @@ static struct module *module_known(struct python *p, const struct dict_key *key)
     return m;
 }
 
-/* The library's question: is it a module of the program's own? Of what is gone already the probe knows enough
- * if the code that ran has it for its globals. */
-static bool is_module(const struct event_bound *e, struct py_module *module)
+/* Of the process it was forked from: its memory is a copy. */
+static const struct module *module_alike(struct python *p, const struct dict_key *key)
 {
-    enum py_answer answer = pymodule_look((pid_t)e->pid, e->interpreter, e->dict, module);
-    if (answer == PY_GONE && !(e->flags & BOUND_IN_GLOBALS)) return false;
-    if (answer == PY_NO) return false;
-    uint32_t line;
-    const char *file = pylines_find(e, &line);
-    if (!*module->name) snprintf(module->name, sizeof module->name, "%s", e->module);
-    if (!*module->file) snprintf(module->file, sizeof module->file, "%s", file && *file ? file : "<string>");
-    return plain_own(module->file, module->name, false);
+    const struct module *m = *module_place(p, key);
+    while (m &&
+           (m->key.image != key->image || m->key.dict != key->dict || m->key.name_object != key->name_object))
+        m = m->next;
+    return m;
+}
+
+static struct module *module_add(struct python *p, const struct dict_key *key, const char *text,
+                                 const char *called)
+{
+    struct module *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    m->key = *key;
+    memcpy(m->text, text, strnlen(text, sizeof m->text - 1));
+    memcpy(m->called, called, strnlen(called, sizeof m->called - 1));
+    m->next = *module_place(p, key);
+    return *module_place(p, key) = m;
 }
 
 static bool is_listed(const struct python *p, const struct module *m, const char *name)
@@ -138,28 +146,43 @@ static bool any_listed(const struct python *p, const struct module *m)
     return false;
 }
 
-/* NULL: it is not a watched module's. */
-static struct module *judge(struct python *p, const struct event_bound *e)
+/* The library's question: is it a watched module of the program's own? */
+static struct module *look(struct python *p, const struct event_bound *e, const struct dict_key *key,
+                           const struct py_module *found)
 {
+    uint32_t line;
+    struct module m = {0};
+    const char *code = pylines_find(e, &line), *file = *found->file    ? found->file
+                                                       : code && *code ? code
+                                                                       : "<string>";
+    plain_stem(file, m.text, sizeof m.text);
+    memcpy(m.called, *found->name ? found->name : e->module, sizeof m.called);
+    bool ours = plain_own(file, m.called, false) && any_listed(p, &m);
+    return ours ? module_add(p, key, m.text, m.called) : NULL;
+}
+
+/*
+ * NULL: it is not a watched module's. Of a process that is gone the probe knows enough if the code that ran
+ * has the dict for its globals, and we, if its parent has it; else a write is lost.
+ */
+static struct module *judge(struct output *o, const struct event_bound *e)
+{
+    struct python *p = o->python;
     struct dict_key key = {.image = e->image, .dict = e->dict, .name_object = e->name_object, .pid = e->pid};
-    struct module *known = module_known(p, &key), *new;
+    struct module *known = module_known(p, &key);
     struct py_module found = {0};
-    uint8_t verdict = 0;
     if (known) return known;
-    new = calloc(1, sizeof *new);
-    if (new &&is_module(e, &found)) {
-        new->key = key;
-        plain_stem(found.file, new->text, sizeof new->text);
-        memcpy(new->called, found.name, sizeof new->called);
-        verdict = any_listed(p, new);
-    }
+    enum py_answer answer = pymodule_look((pid_t)e->pid, e->interpreter, e->dict, &found);
+    const struct module *alike = answer == PY_GONE ? module_alike(p, &key) : NULL;
+    if (alike)
+        known = module_add(p, &key, alike->text, alike->called);
+    else if (answer == PY_YES || (answer == PY_GONE && e->flags & BOUND_IN_GLOBALS))
+        known = look(p, e, &key, &found);
+    else if (answer == PY_GONE && plain_listed(p->wishes.list, e->module, e->name, strlen(e->name)))
+        ft_count_lost(&o->writer, FT_LOST_KERNEL_PYTHON, 1);
+    uint8_t verdict = known != NULL;
     bpf_map_update_elem(p->dicts, &key, &verdict, BPF_ANY);
-    if (!verdict) {
-        free(new);
-        return NULL;
-    }
-    new->next = *module_place(p, &key);
-    return *module_place(p, &key) = new;
+    return known;
 }
 
 /* --- its names -------------------------------------------------------------------------------- */
@@ -248,7 +271,7 @@ static void set_slot(struct name *n, const struct write *w)
 void python_bound(struct output *o, const struct event_bound *e, ft_ref task)
 {
     struct python *p = o->python;
-    struct module *m = p ? judge(p, e) : NULL;
+    struct module *m = p ? judge(o, e) : NULL;
     if (!m || !is_listed(p, m, e->name)) return;
     struct name *n = name_of(p, e, m);
     if (!n || (!n->slot && !make_slot(o, n, e, task))) {
@@ -314,16 +337,31 @@ void python_over(struct output *o, uint32_t pid)
 
 /* --- what is not served ----------------------------------------------------------------------- */
 
+struct looking {
+    struct python *python;
+    uint64_t image;
+    uint32_t pid;
+};
+
+/* A module that is there already: its dict is known from now on. */
 static bool is_wanted(void *context, const struct py_module *found)
 {
-    struct module module = {0};
-    plain_stem(*found->file ? found->file : "<string>", module.text, sizeof module.text);
-    memcpy(module.called, found->name, sizeof module.called);
-    return any_listed(context, &module);
+    const struct looking *looking = context;
+    struct module m = {0};
+    const char *file = *found->file ? found->file : "<string>";
+    plain_stem(file, m.text, sizeof m.text);
+    memcpy(m.called, found->name, sizeof m.called);
+    if (!plain_own(file, m.called, false) || !any_listed(looking->python, &m)) return false;
+    struct dict_key key = {
+        .image = looking->image, .dict = found->dict, .name_object = found->name_object, .pid = looking->pid};
+    uint8_t yes = 1;
+    if (!module_known(looking->python, &key) && module_add(looking->python, &key, m.text, m.called))
+        bpf_map_update_elem(looking->python->dicts, &key, &yes, BPF_ANY);
+    return true;
 }
 
-void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns,
-                   const struct probes_python *found, bool begins)
+void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns, uint64_t image,
+                   const struct probes_python *found, bool begins, bool runs)
 {
     const struct python *p = o->python;
     char text[sizeof found->path + sizeof found->why + 8];
@@ -336,6 +374,8 @@ void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns,
         return;
     }
     if (*p->wishes.unserved) write_note(o, FT_NOTE_KERNEL_NAME, p->wishes.unserved, task, ns);
-    if (found->fresh && pymodule_begun((pid_t)pid, found->runtime, is_wanted, o->python) != PY_NO)
+    if (!found->fresh) return;
+    struct looking looking = {o->python, image, pid};
+    if (pymodule_each((pid_t)pid, found->runtime, is_wanted, &looking) != PY_NO && !runs)
         write_note(o, FT_NOTE_KERNEL_PYTHON_LATE, NULL, task, ns);
 }

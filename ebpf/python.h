@@ -31,10 +31,12 @@ void python_bound(struct output *o, const struct event_bound *e, ft_ref task);
 void python_forked(struct output *o, uint32_t parent, uint64_t ns, ft_ref task);
 void python_over(struct output *o, uint32_t pid);
 
-/* At `ns` an image begins that the library is not in, or it has mapped a file: `found` is its Python, if any.
+/*
+ * At `ns` an image begins that the library is not in (`runs`: long ago), or it has mapped a file: `found` is
+ * its Python, if any.
  */
 struct probes_python;
-void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns,
-                   const struct probes_python *found, bool begins);
+void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns, uint64_t image,
+                   const struct probes_python *found, bool begins, bool runs);
 
 #endif

@@ -151,17 +151,18 @@ static struct pending take(struct output *o, uint32_t tid, enum ft_kernel_call k
 static void look_at(struct output *o, uint64_t image, uint32_t pid, const char *exe, uint64_t ns, bool runs)
 {
     struct probes_python python;
+    bool found = probes_look_for_python(o->probes, pid, exe, runs, &python);
+    python_looked(o, pid, task_of(o, pid), ns + 1, image, found ? &python : NULL, true, runs);
     stacks_prepare(image, pid);
     stores_look_at(o->stores, o, image, pid);
-    bool found = probes_look_at(o->probes, pid, exe, runs, &python);
-    python_looked(o, pid, task_of(o, pid), ns + 1, found ? &python : NULL, true);
+    probes_look_at(o->probes, pid, exe);
 }
 
 static void mapped(struct output *o, const struct event_mapped *e)
 {
     struct probes_python python;
     if (o->probes && probes_look_at_mapped(o->probes, e->pid, e->address, &python))
-        python_looked(o, e->pid, task_of(o, e->pid), e->head.ns, &python, false);
+        python_looked(o, e->pid, task_of(o, e->pid), e->head.ns, e->image, &python, false, false);
 }
 
 /* A process that runs already: what it runs, from /proc, as if it began now. */
