@@ -75,18 +75,20 @@ static unsigned length(const uint8_t *p)
  * of its own (preload/python/patch.c: 5 bytes, one aligned word), in whose
  * middle they would then go on. So it belongs behind that, and before a
  * register with an argument gets another use: at a push, which the kernel need
- * not single-step. 0: there is none.
+ * not single-step, if there is one. 0: there is no such place.
  */
 static uint64_t behind_jump(struct symbols *s, uint64_t function)
 {
     uint8_t code[40];
     if (!symbols_bytes(s, function, code, sizeof code)) return 0;
+    unsigned first = 0;
     for (unsigned at = 0, step; at < sizeof code - 4; at += step) {
+        if (at >= WORD && !first) first = at;
         step = length(code + at);
-        if (!step) return 0;
+        if (!step) break;
         if (at >= WORD && step <= 2) return function + at;
     }
-    return 0;
+    return first ? function + first : 0;
 }
 
 static bool add(struct py_places *p, struct symbols *s, uint64_t function, bool deletes)
