@@ -245,8 +245,6 @@ static __always_inline int tell_bound(const struct python_here *here, __u64 dict
     struct table table;
     const struct task_struct *task = (const void *)bpf_get_current_task();
     struct dict_key of = {.image = image_now(), .dict = dict, .pid = pid_of(task)};
-    __u64 length = word(key, STR_LENGTH);
-    if (length >= NAME_ROOM || !(watch_lengths >> length & 1)) return 0;
     if (!is_a(here, key, IS_PyUnicode_Type) || !read_name(key, name) || !is_wanted_name(name)) return 0;
     if (!table_of(dict, &table) || !(of.name_object = name_object(&table))) return 0;
     const __u8 *known = bpf_map_lookup_elem(&py_dicts, &of);
@@ -277,7 +275,10 @@ static __always_inline int tell_bound(const struct python_here *here, __u64 dict
 SEC("uprobe")
 int bound(struct pt_regs *context)
 {
-    if (!is_watched()) return 0;
+#if defined __x86_64__
+    __u64 length = word(context->si, STR_LENGTH); /* first what nearly all fail */
+    if (length >= NAME_ROOM || !(watch_lengths >> length & 1) || !is_watched()) return 0;
+#endif
     __u64 cookie = bpf_get_attach_cookie(context);
     __u32 file = (__u32)(cookie >> 8), place = cookie >> 1 & 127;
     bool deleted = cookie & 1;
