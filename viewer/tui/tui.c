@@ -243,7 +243,7 @@ static void draw_title(struct tui *tui, struct area a)
     char text[200], time[TEXT_SHORT];
     char lost[32];
     uint64_t count = 0;
-    for (unsigned reason = 0; reason < FT_LOST_COUNT; reason++)
+    for (unsigned reason = 0; t->reader && reason < FT_LOST_COUNT; reason++)
         count += ft_reader_lost(t->reader, (enum ft_lost)reason);
     snprintf(lost, sizeof lost, "%" PRIu64 " records lost", count);
     const char *state = tui->live ? "LIVE" : t->complete ? "complete" : count ? lost : "incomplete";
