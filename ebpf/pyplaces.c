@@ -4,6 +4,7 @@
  * act. The library finds it in the same way (preload/python/patch.c), but in
  * memory.
  */
+#define _GNU_SOURCE
 #include "pyplaces.h"
 
 #include <stdio.h>
@@ -120,6 +121,28 @@ static bool refuse(struct py_places *p, const char *why)
     return true;
 }
 
+/*
+ * The one for empty dicts makes a table of 2^3 entries first of all (PyDict_LOG_MINSIZE). Where that takes
+ * the place of an argument too soon, it is left out: an empty dict is no module's.
+ */
+static bool is_for_empty(struct symbols *s, uint64_t function)
+{
+    static const uint8_t three[] = {0xbf, 3, 0, 0, 0}; /* mov $3, %edi */
+    uint8_t code[24];
+    return symbols_bytes(s, function, code, sizeof code) && memmem(code, sizeof code, three, sizeof three);
+}
+
+static bool add_inserts(struct py_places *p, struct symbols *s, const uint64_t *inserts)
+{
+    unsigned added = 0;
+    for (unsigned i = 0; i < 2; i++)
+        if (add(p, s, inserts[i], false))
+            added++;
+        else if (!is_for_empty(s, inserts[i]))
+            return false;
+    return added > 0;
+}
+
 static bool find(struct py_places *p, struct symbols *s)
 {
     struct symbol set, hashed, delete, version, runtime;
@@ -148,7 +171,7 @@ static bool find(struct py_places *p, struct symbols *s)
     if (!p->file.types[IS_PyUnicode_Type] || !p->file.types[IS_PyCode_Type])
         return refuse(p, "it lacks symbols");
     if (count != 2) return refuse(p, "its functions are not as we know them");
-    if (!add(p, s, inserts[0], false) || !add(p, s, inserts[1], false) || !add(p, s, delete.start, true))
+    if (!add_inserts(p, s, inserts) || !add(p, s, delete.start, true))
         return refuse(p, "its functions are not where they should be");
     return true;
 }
