@@ -131,7 +131,7 @@ $(FIXTURES) $(BENCHES): $(B)/%: %.c
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN) -Wno-deprecated-declarations -I. -MMD -MP -pthread -rdynamic -o $@ $< $$(sed -n '1,20s/^ \* flags: //p' $<)
 
-fixtures: all $(FIXTURES) $(B)/tests/bench/weigh ## programs behave the same with and without the library
+fixtures: all $(FIXTURES) $(B)/tests/bench/weigh $(B)/tests/bench/writes ## programs behave the same with and without the library
 	$(Q)/usr/bin/python3 tests/fixtures/run.py --build $(B)
 
 witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witness: those about births, ends and signals
@@ -166,12 +166,19 @@ unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_ti
 	$(Q)for f in reader timeline; do $(B)/tests/fuzz_$$f $(B)/seeds/* $(wildcard tests/golden/*.ftrace) || exit 1; done
 
 FUZZ ?= reader
-fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, FUZZ_SECONDS=60 (clang)
+ifeq ($(FUZZ),finder)
+fuzz: $(FIXTURES)
+	$(Q)$(MAKE) --no-print-directory B=$(B)/san SAN=1 $(B)/san/forktrace-watch
+	$(Q)/usr/bin/python3 tests/fuzz/finder.py $(B)/san/forktrace-watch $(filter $(B)/tests/fixtures/watch%,$(FIXTURES)) \
+	    --seconds $(or $(FUZZ_SECONDS),60) --seed $$(date +%s)
+else
+fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, or programs: finder; FUZZ_SECONDS=60 (clang)
 	$(Q)$(B)/tests/seeds $(B)/seeds && mkdir -p $(B)/corpus-$(FUZZ)
 	$(Q)clang -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz \
 	    tests/fuzz/fuzz_$(FUZZ).c $(wildcard trace/reader*.c viewer/timeline/*.c)
 	$(Q)$(B)/tests/fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 -artifact_prefix=$(B)/ \
 	    $(B)/corpus-$(FUZZ) $(B)/seeds $(wildcard tests/golden)
+endif
 
 $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
 	@mkdir -p $(@D)

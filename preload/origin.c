@@ -119,26 +119,43 @@ static void look_for_python(const struct dl_find_object *object)
         python_look(object->dlfo_link_map, start, (uint64_t)(uintptr_t)object->dlfo_map_end);
 }
 
+static void describe(const struct dl_find_object *object)
+{
+    const char *path = object->dlfo_link_map->l_name;
+    if (!*path) path = self_program(); /* the program itself has no name there */
+    size_t length = strlen(path);
+    uint64_t hash = ft_hash(path, length) ^ (uint64_t)(uintptr_t)object->dlfo_map_start * 31;
+    if (!remember(caches->known, KNOWN, hash | 1)) return;
+    ft_ref name = ft_string(&ft, path, length, self.task);
+    struct ft_object *record = ft_begin(&ft, FT_OBJECT, sizeof *record, self.task);
+    if (!record) return;
+    record->start = (uint64_t)(uintptr_t)object->dlfo_map_start;
+    record->end = (uint64_t)(uintptr_t)object->dlfo_map_end;
+    record->bias = object->dlfo_link_map->l_addr;
+    record->path = name;
+    record->build_id_size = build_id(object, record->build_id, sizeof record->build_id);
+    ft_commit(record);
+}
+
 void origin_object(uint64_t address)
 {
     struct dl_find_object object;
     if (!_dl_find_object || !caches || !address || _dl_find_object((void *)(uintptr_t)address, &object))
         return;
     look_for_python(&object);
-    const char *path = object.dlfo_link_map->l_name;
-    if (!*path) path = self_program(); /* the program itself has no name there */
-    size_t length = strlen(path);
-    uint64_t hash = ft_hash(path, length) ^ (uint64_t)(uintptr_t)object.dlfo_map_start * 31;
-    if (!remember(caches->known, KNOWN, hash | 1)) return;
-    ft_ref name = ft_string(&ft, path, length, self.task);
-    struct ft_object *record = ft_begin(&ft, FT_OBJECT, sizeof *record, self.task);
-    if (!record) return;
-    record->start = (uint64_t)(uintptr_t)object.dlfo_map_start;
-    record->end = (uint64_t)(uintptr_t)object.dlfo_map_end;
-    record->bias = object.dlfo_link_map->l_addr;
-    record->path = name;
-    record->build_id_size = build_id(&object, record->build_id, sizeof record->build_id);
-    ft_commit(record);
+    describe(&object);
+}
+
+/* The loader does not find it yet. */
+void origin_loading(uint64_t start, uint64_t end)
+{
+    struct dl_find_object object = {.dlfo_map_start = (void *)(uintptr_t)start,
+                                    .dlfo_map_end = (void *)(uintptr_t)end};
+    for (struct link_map *l = _r_debug.r_map; l && caches; l = l->l_next) {
+        if ((uint64_t)(uintptr_t)l->l_ld - start >= end - start) continue;
+        object.dlfo_link_map = l;
+        describe(&object);
+    }
 }
 
 /* --- unwinding ------------------------------------------------------------------------------ */

@@ -32,6 +32,9 @@ void origin_first(uint64_t site);
  */
 void origin_object(uint64_t address);
 
+/* The same for one that is being loaded: only while the loader tells us of it (preload/watch/). */
+void origin_loading(uint64_t start, uint64_t end);
+
 /*
  * Beyond code of the greenlet package there is nothing to unwind: it switches stacks there, and what lies
  * further out may by now belong to another greenlet.

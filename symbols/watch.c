@@ -284,7 +284,7 @@ static size_t owner(const struct watch_object *objects, size_t count, size_t fou
 }
 
 enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, const char *expression,
-                             size_t length, struct watch *w, char *text, size_t room)
+                             size_t length, bool near, struct watch *w, char *text, size_t room)
 {
     struct expression e;
     *w = (struct watch){.object = SIZE_MAX};
@@ -312,8 +312,9 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
         snprintf(text, room, "no object is loaded there");
         return FT_C_OUTCOME_unknown;
     }
-    bool tls = false;
+    bool tls = false, any = false;
     for (size_t o = 0; o < count; o++) {
+        any |= is_object(&objects[o], e.object);
         struct symbols *s = is_object(&objects[o], e.object) ? symbols_open(objects[o].path, NULL, 0) : NULL;
         struct symbol found;
         if (!s) continue;
@@ -333,7 +334,8 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
         return narrow(s, &found, &e, w, text, room);
     }
     if (tls) return FT_C_OUTCOME_thread_local;
-    say_near(objects, count, &e, text, room);
+    if (!any) return FT_C_OUTCOME_not_loaded;
+    if (near) say_near(objects, count, &e, text, room);
     return any_stripped(objects, count, &e) ? FT_C_OUTCOME_stripped : FT_C_OUTCOME_unknown;
 }
 

@@ -40,10 +40,11 @@ struct watch {
 
 /*
  * Resolve `expression` (of `length` bytes). `text` gets what helps if it is not
- * found: names that are near, and the objects searched.
+ * found: with `near`, which takes its time, names that are near and the objects
+ * searched.
  */
 enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, const char *expression,
-                             size_t length, struct watch *w, char *text, size_t room);
+                             size_t length, bool near, struct watch *w, char *text, size_t room);
 
 /*
  * The variable, or the part of one, that the byte at an address belongs to: "hits", "pool.size", "pool+8/4". At

@@ -1128,7 +1128,8 @@ struct ft_c_picture {
     X(4, stripped, "the object has no symbols: name it by address and length, 0xADDR/LEN, as a disassembler shows it") \
     X(5, invalid, "not a watch expression")                                                        \
     X(6, thread_local, "it is thread-local: each thread has its own")                             \
-    X(7, no_store, "no instruction stores to it by itself: writes come through pointers only")
+    X(7, no_store, "no instruction stores to it by itself: writes come through pointers only")    \
+    X(8, not_loaded, "a library of this name was never loaded")
 #define FT_X_OUTCOME(n, name, text) FT_C_OUTCOME_##name = n,
 enum ft_c_outcome { FT_C_OUTCOMES(FT_X_OUTCOME) };
 

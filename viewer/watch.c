@@ -79,7 +79,8 @@ const struct watch_result *watch_result(const struct timeline *t, const char *it
         if (!w->watch || strlen(w->watch) != length || memcmp(w->watch, item, length)) continue;
         /* a shell that starts the program says "unknown"; what it may say more counts least */
         bool better = !best || (was_found(w) && !was_found(best)) ||
-                      (was_found(w) == was_found(best) && best->outcome == FT_C_OUTCOME_unknown);
+                      (was_found(w) == was_found(best) &&
+                       (best->outcome == FT_C_OUTCOME_unknown || best->outcome == FT_C_OUTCOME_not_loaded));
         if (better) best = w;
     }
     return best;
@@ -105,9 +106,12 @@ static const char *why_not(const struct ft_c_hardware *h)
     case 0: return NULL;
     case EPERM:
     case EACCES:
-        return "perf_event_open is not allowed (kernel.perf_event_paranoid is above 2, or a container forbids it): "
+        return "perf_event_open is not allowed (kernel.perf_event_paranoid is above 2, or a container "
+               "forbids it): "
                "sysctl kernel.perf_event_paranoid=2 as root, or let the container's seccomp filter pass it";
-    case ENOSYS: return "it takes Linux 5.18 with perf events: record --ebpf sees the processor's watches on older ones";
+    case ENOSYS:
+        return "it takes Linux 5.18 with perf events: record --ebpf sees the processor's watches on older "
+               "ones";
     case EINVAL: return "this kernel's perf events send no signals: record --ebpf does without them";
     case ENOENT:
     case ENODEV:
@@ -124,15 +128,18 @@ static size_t hardware_words(char *buffer, size_t size, size_t n, const struct w
     bool asked = h->flags & FT_C_HW_ASKED;
     if (by_hardware(w))
         return add(buffer, size, n, "; the processor sees %s (%u of its 4 watches)",
-                   asked ? "every store, though not what the kernel writes, as read() does" : "these", h->slots);
+                   asked ? "every store, though not what the kernel writes, as read() does" : "these",
+                   h->slots);
     if (h->flags & FT_C_HW_ENDED)
         return add(buffer, size, n,
                    "; the processor saw these until 1000 patched stores had hit its watch: -w hw:%s keeps it",
                    w->watch);
     if (why) return add(buffer, size, n, "; no hardware watch: %s", why);
-    if (h->needed == 255) return add(buffer, size, n, "; it is too long for the processor's 4 watches of 8 bytes");
+    if (h->needed == 255)
+        return add(buffer, size, n, "; it is too long for the processor's 4 watches of 8 bytes");
     if (h->needed)
-        return add(buffer, size, n, "; it would take %u of the processor's 4 watches, which are not left", h->needed);
+        return add(buffer, size, n, "; it would take %u of the processor's 4 watches, which are not left",
+                   h->needed);
     return n;
 }
 
@@ -182,8 +189,8 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
         hardware_words(buffer, size, n, w);
         return buffer;
     }
-    n = add(buffer, size, n, ": %s%u store%s found, %u patched", asked ? "watched by patching instead: " : "", c->stores,
-            c->stores == 1 ? "" : "s", c->patched);
+    n = add(buffer, size, n, ": %s%u store%s found, %u patched", asked ? "watched by patching instead: " : "",
+            c->stores, c->stores == 1 ? "" : "s", c->patched);
     if (c->too_short) n = add(buffer, size, n, ", %u too short for a jump", c->too_short);
     if (c->branched_into) n = add(buffer, size, n, ", %u with a branch into them", c->branched_into);
     if (c->unmovable) n = add(buffer, size, n, ", %u of a kind that is not patched", c->unmovable);
@@ -193,6 +200,7 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
                          : "; its address is taken at %u place%s: writes through other pointers are not seen",
                 c->taken + c->pointers, c->taken + c->pointers == 1 ? "" : "s");
     n = hardware_words(buffer, size, n, w);
-    if (!c->stores && !hardware) add(buffer, size, n, "; its value is looked at when a process forks, executes or ends");
+    if (!c->stores && !hardware)
+        add(buffer, size, n, "; its value is looked at when a process forks, executes or ends");
     return buffer;
 }

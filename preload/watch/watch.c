@@ -85,7 +85,9 @@ static void describe_global(const struct plan_answer *plan, const struct plan_gl
     ft_commit(record);
 }
 
-static void describe_watches(const struct plan_answer *plan, const uint32_t missed[PATCH_WATCHES])
+/* allowed: what could not be patched was too short for it. */
+static void describe_watches(const struct plan_answer *plan, const uint32_t missed[PATCH_WATCHES],
+                             bool allowed)
 {
     const struct plan_watch *w = plan_at(plan, plan->watches);
     for (uint32_t i = 0; i < plan->watch_count; i++, w++) {
@@ -100,7 +102,7 @@ static void describe_watches(const struct plan_answer *plan, const uint32_t miss
         record->followed = w->followed;
         uint32_t not = w->number < PATCH_WATCHES ? missed[w->number] : 0;
         record->patched = w->patched > not ? w->patched - not : 0;
-        record->too_short = w->patched - record->patched;
+        record->too_short = allowed ? w->patched - record->patched : 0;
         record->branched_into = w->branched_into;
         record->unmovable = w->unmovable;
         record->taken = w->taken;
@@ -115,9 +117,10 @@ static void describe_watches(const struct plan_answer *plan, const uint32_t miss
 static void describe_sites(const struct plan_answer *plan, const ft_ref *globals, uint32_t first)
 {
     const struct plan_site *s = plan_at(plan, plan->sites);
+    const struct plan_code *code = plan_at(plan, plan->codes);
+    for (uint32_t i = 0; i < plan->code_count; i++) origin_loading(code[i].start, code[i].end);
     for (uint32_t done = 0; done < plan->site_count; done += SITES_EACH) {
         uint32_t count = plan->site_count - done < SITES_EACH ? plan->site_count - done : SITES_EACH;
-        for (uint32_t i = 0; i < count; i++) origin_object(s[done + i].pc);
         struct ft_c_sites *record =
             ft_begin(&ft, FT_C_SITES, sizeof *record + count * sizeof *record->site, self.task);
         if (!record) return;
@@ -150,12 +153,14 @@ static void carry_out(const struct plan_answer *plan, int hardware_error)
     const struct plan_global *g = plan_at(plan, plan->globals);
     for (uint32_t i = 0; i < plan->global_count && i < GLOBALS; i++)
         describe_global(plan, &g[i], &globals[i]);
-    if (take_ids(plan->site_count, &first)) {
+    bool ids = take_ids(plan->site_count, &first), allowed = false;
+    if (ids) {
         describe_sites(plan, globals, first);
-        if (!patch_all(plan, first, missed)) self_note(FT_NOTE_WATCH_PATCH, NULL);
+        allowed = patch_all(plan, first, missed);
+        if (!allowed) self_note(FT_NOTE_WATCH_PATCH, NULL);
     } else
         memset(missed, 0xff, sizeof missed);
-    describe_watches(plan, missed);
+    describe_watches(plan, missed, allowed);
     hardware_watch(plan, globals, next_id + 1, hardware_error);
 }
 

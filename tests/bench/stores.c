@@ -52,6 +52,7 @@ int main(int argc, char **argv)
     double passed = now() - start, stores = (double)each * count;
     getrusage(RUSAGE_SELF, &after);
     printf("store %.3f user %.3f system %.3f\n", passed / (double)each,
-           (of(after.ru_utime) - of(before.ru_utime)) / stores, (of(after.ru_stime) - of(before.ru_stime)) / stores);
+           (of(after.ru_utime) - of(before.ru_utime)) / stores,
+           (of(after.ru_stime) - of(before.ru_stime)) / stores);
     return 0;
 }
