@@ -144,6 +144,7 @@ bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/python_globals.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/view.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/hw_watch.py --build $(B)
+	$(Q)/usr/bin/python3 tests/bench/c_globals.py --build $(B)
 
 # One program of all unit tests, with every object of the viewer but its main(), and the writer.
 UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) $(WRITER)) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
