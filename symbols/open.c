@@ -24,6 +24,10 @@ size_t elf_build_id(Elf *elf, const uint8_t **id)
     return size > 0 ? (size_t)size : 0;
 }
 
+static Elf_Cmd how = ELF_C_READ;
+
+void symbols_map_files(void) { how = ELF_C_READ_MMAP; }
+
 bool elf_file_open(struct elf_file *file, const char *path, const uint8_t *build_id, size_t size)
 {
     *file = (struct elf_file){.fd = -1};
@@ -34,7 +38,7 @@ bool elf_file_open(struct elf_file *file, const char *path, const uint8_t *build
     GElf_Ehdr header;
     const uint8_t *found;
     if (!fstat(file->fd, &status) && S_ISREG(status.st_mode) && status.st_size > 0 &&
-        (file->elf = elf_begin(file->fd, ELF_C_READ, NULL)) && elf_kind(file->elf) == ELF_K_ELF &&
+        (file->elf = elf_begin(file->fd, how, NULL)) && elf_kind(file->elf) == ELF_K_ELF &&
         gelf_getehdr(file->elf, &header) && (header.e_type == ET_DYN || header.e_type == ET_EXEC) &&
         (!size || (elf_build_id(file->elf, &found) == size && !memcmp(found, build_id, size))))
         return true;

@@ -328,19 +328,47 @@ static bool leads_to_target(const struct search *s, uint64_t address)
     return false;
 }
 
+/*
+ * Most of a section is no reference to a target: 16 positions at a time are
+ * passed over. Unsigned numbers are compared by compilers on any x86-64 so.
+ */
+typedef uint32_t four __attribute__((vector_size(16)));
+
+struct near {
+    uint32_t span, base,
+        absolute; /* a displacement at `at` is near if base + at + it, or it - absolute, < span */
+    bool both;    /* look for the latter, too */
+};
+
+static bool any_near(const struct near *n, const uint8_t *bytes, uint32_t at)
+{
+    const four steps = {0, 4, 8, 12}, span = {n->span, n->span, n->span, n->span};
+    four any = {0};
+    for (uint32_t k = 0; k < 4; k++) {
+        four value;
+        memcpy(&value, bytes + at + k, sizeof value);
+        any |= (four)(value + (n->base + at + k) + steps < span);
+        if (n->both) any |= (four)(value - n->absolute < span);
+    }
+    uint64_t halves[2];
+    memcpy(halves, &any, sizeof halves);
+    return halves[0] | halves[1];
+}
+
 static void search_section(struct search *s, const uint8_t *bytes, uint64_t start, size_t size)
 {
     uint64_t low, high;
     span_of(s, &low, &high);
-    uint32_t span = (uint32_t)(high - low), base = (uint32_t)start + 4 - (uint32_t)low,
-             absolute = (uint32_t)low;
+    const struct near near = {(uint32_t)(high - low), (uint32_t)start + 4 - (uint32_t)low, (uint32_t)low,
+                              s->absolute};
     s->done = 0;
     for (size_t at = 0; at + 4 <= size; at++) {
+        while (at % 16 == 0 && at + 32 <= size && !any_near(&near, bytes, (uint32_t)at)) at += 16;
         uint32_t value;
         memcpy(&value, bytes + at, 4);
-        bool relative = base + (uint32_t)at + value < span;
-        if (__builtin_expect(!relative && !(s->absolute && value - absolute < span), 1)) continue;
-        uint64_t to = relative ? low + (base + (uint32_t)at + value) : value;
+        bool relative = near.base + (uint32_t)at + value < near.span;
+        if (!relative && !(s->absolute && value - near.absolute < near.span)) continue;
+        uint64_t to = relative ? low + (near.base + (uint32_t)at + value) : value;
         if (leads_to_target(s, to)) hit(s, start + at, bytes, start, size);
     }
 }

@@ -23,6 +23,9 @@ struct symbol {
     bool plt;             /* a stub that jumps to `name` of another object */
 };
 
+/* From now on files are mapped, which is quicker: for programs that may die of one that is truncated meanwhile. */
+void symbols_map_files(void);
+
 /*
  * The symbols of the object at PATH; NULL if it cannot be read or is no ELF
  * file, or if its build-id is not build_id[size] (it was replaced since; size 0:

@@ -353,6 +353,7 @@ int main(void)
                        .slots = {.each = sizeof(struct plan_slot)},
                        .text = {.each = 1}};
     struct stat status;
+    symbols_map_files();
     if (fstat(PLAN_FD, &status) || status.st_size < (off_t)sizeof(struct plan_question)) return 1;
     size_t size = (size_t)status.st_size;
     char *memory = malloc(size + 1); /* a copy: the answer overwrites it */

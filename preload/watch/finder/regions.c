@@ -99,7 +99,7 @@ static int by_address(const void *x, const void *y)
     return a->address < b->address ? -1 : a->address > b->address;
 }
 
-/* The starts of instructions inside regions, sorted; the caller frees them. */
+/* Where nobody may jump to: inside regions of several instructions; sorted. The caller frees them. */
 static struct inside *insides(const struct job *job, size_t *count)
 {
     const struct region *r = job->regions.items;
@@ -107,7 +107,7 @@ static struct inside *insides(const struct job *job, size_t *count)
     if (!inside) exit(1);
     *count = 0;
     for (size_t k = 0; k < job->regions.count; k++) {
-        if (r[k].dropped) continue;
+        if (r[k].dropped || r[k].count < 2) continue; /* into the middle of one: bytes that only look so */
         const struct code *last = &r[k].code[r[k].count - 1];
         uint64_t from = r[k].code[0].address + 1 + lock_prefix(&r[k].code[0]),
                  to = last->address + last->length;
@@ -125,15 +125,12 @@ static void come_apart(struct job *job, size_t index)
     for (size_t i = 0; i < region.count; i++) {
         const struct code *c = &region.code[i];
         if (!c->store) continue;
-        if (region.count > 1)
-            add_region(job, c, 1);
-        else
-            COUNT(job, c, branched_into), UNCOUNT(job, c, patched);
+        add_region(job, c, 1);
     }
 }
 
-/* gcc splits a function in two, far apart, that jump into each other. True: some regions came apart. */
-static bool check(struct job *job, struct symbols *s)
+/* gcc splits a function in two, far apart, that jump into each other. */
+static void check(struct job *job, struct symbols *s)
 {
     size_t n, regions = job->regions.count;
     struct inside *inside = insides(job, &n);
@@ -141,12 +138,11 @@ static bool check(struct job *job, struct symbols *s)
     bool *hit = calloc(n + 1, sizeof *hit), *bad = calloc(regions + 1, sizeof *bad);
     if (!addresses || !hit || !bad) exit(1);
     for (size_t i = 0; i < n; i++) addresses[i] = inside[i].address;
-    stores_branches(s, addresses, n, hit);
+    if (n) stores_branches(s, addresses, n, hit);
     for (size_t i = 0; i < n; i++) bad[inside[i].region] |= hit[i];
     for (size_t k = 0; k < regions; k++)
-        if (bad[k] && !((struct region *)job->regions.items)[k].dropped) come_apart(job, k);
+        if (bad[k]) come_apart(job, k);
     free(inside), free(addresses), free(hit), free(bad);
-    return job->regions.count > regions;
 }
 
 /* --- patches -------------------------------------------------------------------------------- */
@@ -182,7 +178,7 @@ static int last_first(const void *x, const void *y)
 void regions_place(struct job *job, struct symbols *s)
 {
     if (!job->regions.count) return;
-    if (check(job, s)) check(job, s); /* also the parts */
+    check(job, s);
     struct region *r = job->regions.items;
     qsort(r, job->regions.count, sizeof *r, last_first);
     for (size_t i = 0; i < job->regions.count; i++)
