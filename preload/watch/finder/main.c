@@ -296,7 +296,7 @@ static uint32_t put_list(const struct list *list)
 {
     while (ftell(out) % 8) fputc(0, out);
     uint32_t at = (uint32_t)ftell(out);
-    fwrite(list->items, list->each, list->count, out);
+    if (list->count) fwrite(list->items, list->each, list->count, out);
     return at;
 }
 
