@@ -85,7 +85,7 @@ def ways(build, program, peers):
               why=None if root and shutil.which("bpftrace") and after is not None else "needs bpftrace, as root",
               prefix=["unshare", "-m", "sh", "-c", "mount -t debugfs none /sys/kernel/debug 2>/dev/null; mount -t tracefs none "
                       "/sys/kernel/debug/tracing 2>/dev/null; exec bpftrace --unsafe -q -e \"$1\" -c \"$2\"", "sh",
-                      f"uprobe:{program}:{symbol(program, "write_all") + after:#x} {{ @[tid] = count(); }}", "COMMAND"])
+                      f"uprobe:{program}:{hex(symbol(program, 'write_all') + (after or 0))} {{ @[tid] = count(); }}", "COMMAND"])
     version = re.search(r"v(\d+)\.(\d+)", subprocess.run(["uftrace", "--version"], capture_output=True, text=True, check=False).stdout) \
         if shutil.which("uftrace") else None
     new = version and (int(version[1]), int(version[2])) >= (0, 17)
