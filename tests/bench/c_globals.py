@@ -45,13 +45,14 @@ def store_instruction(program):
 class Way:
     """A way to run the program; `few`: how many stores it gets of those the others do."""
 
-    def __init__(self, name, says, prefix=(), environment=None, few=1.0, why=None):
+    def __init__(self, name, says, prefix=(), environment=None, few=1.0, why=None, program=None):
         self.name, self.says, self.prefix, self.environment, self.few = name, says, list(prefix), environment or {}, few
         self.why = why  # it is left out
+        self.program = program
         self.least = {}
 
     def run(self, program, stores, threads, out):
-        count = max(1000, int(stores * self.few))
+        count, program = max(1000, int(stores * self.few)), self.program or program
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", **{k: v.replace("OUT", out) for k, v in self.environment.items()}}
         command = [word.replace("OUT", out).replace("COMMAND", f"{program} {count} {threads}") for word in self.prefix]
         if not any("COMMAND" in word for word in self.prefix):
@@ -80,12 +81,14 @@ def ways(build, program, peers):
     address = 0x555555554000 + symbol(program, "hot")  # setarch -R: where the kernel puts it then
     yield Way("perf record -e mem:", "address, time, thread; no value", few=0.005, why=None if perf else "needs perf, as root",
               prefix=["setarch", "-R", "perf", "record", "-q", "-e", f"mem:{address:#x}/8:w:u", "-c", "1", "-o", "OUT/perf.data"])
-    after = store_instruction(program)
+    after, nameless = store_instruction(program), program + ".stripped"
+    if root:  # bpftrace refuses a place inside a function it knows
+        subprocess.run(["strip", "-o", nameless, program], check=True)
     yield Way("kernel uprobe (bpftrace)", "counts a thread, nothing else", few=0.005,
-              why=None if root and shutil.which("bpftrace") and after is not None else "needs bpftrace, as root",
+              why=None if root and shutil.which("bpftrace") and after is not None else "needs bpftrace, as root", program=nameless,
               prefix=["unshare", "-m", "sh", "-c", "mount -t debugfs none /sys/kernel/debug 2>/dev/null; mount -t tracefs none "
                       "/sys/kernel/debug/tracing 2>/dev/null; exec bpftrace --unsafe -q -e \"$1\" -c \"$2\"", "sh",
-                      f"uprobe:{program}:{hex(symbol(program, 'write_all') + (after or 0))} {{ @[tid] = count(); }}", "COMMAND"])
+                      f"uprobe:{nameless}:{hex(symbol(program, 'write_all') + (after or 0))} {{ @[tid] = count(); }}", "COMMAND"])
     version = re.search(r"v(\d+)\.(\d+)", subprocess.run(["uftrace", "--version"], capture_output=True, text=True, check=False).stdout) \
         if shutil.which("uftrace") else None
     new = version and (int(version[1]), int(version[2])) >= (0, 17)
