@@ -397,7 +397,7 @@ static void watch_one(struct looking *l, size_t number)
     size_t length = l->stores->length[number], skip = length > 3 && !strncmp(expression, "hw:", 3) ? 3 : 0;
     struct stores_counts counts = {0};
     enum ft_c_outcome outcome =
-        watch_find(l->objects, l->count, expression + skip, length - skip, &w, about, sizeof about);
+        watch_find(l->objects, l->count, expression + skip, length - skip, true, &w, about, sizeof about);
     if (outcome == FT_C_OUTCOME_unknown && l->image->looks > 1) return; /* told; it may be loaded later */
     if (outcome != FT_C_OUTCOME_unknown) l->image->found |= 1ull << number;
     if (outcome != FT_C_OUTCOME_watched) {
