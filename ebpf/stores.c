@@ -398,8 +398,9 @@ static void watch_one(struct looking *l, size_t number)
     struct stores_counts counts = {0};
     enum ft_c_outcome outcome =
         watch_find(l->objects, l->count, expression + skip, length - skip, true, &w, about, sizeof about);
-    if (outcome == FT_C_OUTCOME_unknown && l->image->looks > 1) return; /* told; it may be loaded later */
-    if (outcome != FT_C_OUTCOME_unknown) l->image->found |= 1ull << number;
+    bool later = outcome == FT_C_OUTCOME_unknown || outcome == FT_C_OUTCOME_not_loaded; /* it may be loaded */
+    if (later && l->image->looks > 1) return;                                           /* told */
+    if (!later) l->image->found |= 1ull << number;
     if (outcome != FT_C_OUTCOME_watched) {
         tell_watch(l, number, &w, outcome, about, &counts, NULL);
         return;
