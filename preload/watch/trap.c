@@ -129,7 +129,11 @@ static bool install(int flags)
  * On the program's alternate stack, if it has one: the stack that did the store may be a small one. Its own
  * handler is asked for its wish, where it has one.
  */
-static int wish(void) { return theirs.sa_handler > SIG_IGN ? theirs.sa_flags & SA_ONSTACK : SA_ONSTACK; }
+static int wish(void)
+{
+    bool own = theirs.sa_handler != SIG_DFL && theirs.sa_handler != SIG_IGN;
+    return own ? theirs.sa_flags & SA_ONSTACK : SA_ONSTACK;
+}
 
 bool trap_take(void)
 {
