@@ -92,6 +92,7 @@ bool greenlets_loaded(void)
         return decline("another greenlet");
     api.current = (void *(*)(void))functions[4];
     api.greenlet = type;
+    greenlets_due = 0;
     return true;
 }
 
@@ -294,7 +295,8 @@ static struct picture {
     unsigned count, others;
     ft_ref current;
     uint64_t hash;          /* of the list */
-    uint64_t taken, lasted; /* in counts of the trace's clock */
+    uint64_t taken, lasted; /* in counts of the trace's clock; lasted: without what other threads took */
+    uint64_t pause;         /* ns */
     uint64_t at_fork;       /* when one was taken at a fork last */
 } picture;
 
@@ -350,6 +352,23 @@ uint64_t greenlets_counts(uint64_t ns)
     return (uint64_t)((unsigned __int128)ns * (ft_now(&ft) - header->counter0) / (passed | 1));
 }
 
+/* What this thread has run, in counts. */
+static uint64_t ran(void)
+{
+    struct timespec t;
+    syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &t);
+    return greenlets_counts((uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec);
+}
+
+/* Ten a second at first: a program may have all its greenlets from its first moments on. */
+static uint64_t next_pause(void)
+{
+    if (!api.greenlet) return SECOND;
+    picture.pause = picture.pause ? 2 * picture.pause : SECOND / 10;
+    if (picture.pause > SECOND) picture.pause = SECOND;
+    return picture.pause;
+}
+
 /* The caller has made sure that this thread holds the GIL. */
 static void tell(uint32_t when, ft_ref fork, const void *state)
 {
@@ -357,15 +376,15 @@ static void tell(uint32_t when, ft_ref fork, const void *state)
     if (busy || !me() || self.vforked) return;
     if ((uint32_t)syscall(SYS_gettid) != self.pid) return; /* not the main thread */
     busy = true;
-    uint64_t start = ft_now(&ft), before = picture.hash;
+    uint64_t start = ran(), before = picture.hash;
     python.PyErr_Fetch(&type, &value, &traceback);
     if (greenlets_loaded()) switches_check();
     if (api.greenlet && take(state) && (when != FT_PY_AT_EVENT || picture.hash != before))
         write_picture(when, fork);
     python.PyErr_Restore(type, value, traceback);
     picture.taken = ft_now(&ft);
-    picture.lasted = picture.taken - start;
-    greenlets_due = picture.taken + greenlets_counts(SECOND) + 100 * picture.lasted;
+    picture.lasted = ran() - start;
+    greenlets_due = picture.taken + greenlets_counts(next_pause()) + 100 * picture.lasted;
     busy = false;
 }
 
