@@ -172,6 +172,7 @@ static inline void bind_again(const struct spot *spot, const void *object)
     struct name *n = spot->name;
     struct ft_py_global *slot = spot->slot;
     uint64_t bits = py_read32(object, DIGITS), time = now();
+    if (spot->event) write_entry(spot, bits, time); /* before it counts: see stub.S */
     name_change(n);
     n->object = object;
     n->kind = FT_PY_KIND_int;
@@ -182,7 +183,6 @@ static inline void bind_again(const struct spot *spot, const void *object)
     slot->writes++;
     slot->head.time = time;
     name_changed(n);
-    if (spot->event) write_entry(spot, bits, time);
 }
 
 void binding(const void *dict, const void *key, int64_t hash, const void *object)

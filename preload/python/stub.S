@@ -145,8 +145,16 @@ stub_filtered_end:
         jne     5b
 8:      mov     STUB_SELF(%r11), %rax
         mov     %fs:(%rax), %r8d
-7:      /* told */
-        mov     STUB_SPOT_NAME(%r10), %r11
+7:      /* told; the event first: a process killed in between has one more than was counted, never one less */
+        mov     %rdx, %r11
+        rdtsc
+        shl     $32, %rdx
+        or      %rdx, %rax
+        mov     %r11, %rdx
+        mov     %rax, STUB_SLOT_TIME(%r9)
+        cmpb    $0, STUB_SPOT_EVENT(%r10)
+        jne     9f
+10:     mov     STUB_SPOT_NAME(%r10), %r11
         orl     $1, STUB_NAME_VERSION(%r11)
         mov     %rcx, STUB_NAME_OBJECT(%r11)
         movb    $STUB_KIND_INT, STUB_NAME_KIND(%r11)
@@ -157,31 +165,24 @@ stub_filtered_end:
         mov     STUB_SPOT_FILE(%r10), %rax
         mov     %rax, STUB_SLOT_FILE(%r9)
         addq    $1, STUB_SLOT_WRITES(%r9)
-        mov     %rdx, %r8
-        rdtsc
-        shl     $32, %rdx
-        or      %rdx, %rax
-        mov     %r8, %rdx
-        mov     %rax, STUB_SLOT_TIME(%r9)
         addl    $1, STUB_NAME_VERSION(%r11)
-        cmpb    $0, STUB_SPOT_EVENT(%r10)
-        jne     9f
-10:     pop     %r9
+        pop     %r9
         pop     %r8
         jmp     stub_bind_end
 
-9:      /* FT_C_STAMP */
-        shr     $4, %rax
-        shl     $16, %rax
-        mov     STUB_SPOT_SITE(%r10), %r8d
-        or      %r8, %rax
-        mov     2b(%rip), %r11
+9:      mov     2b(%rip), %r11
         mov     STUB_WRITES(%r11), %r11
-        mov     %fs:(%r11), %r10
-        mov     STUB_DIGITS(%rcx), %r8d
-        mov     %r8, 8(%r10)
-        mov     %rax, (%r10)
+        mov     %fs:(%r11), %r9
+        mov     STUB_DIGITS(%rcx), %eax
+        mov     %rax, 8(%r9)
+        mov     STUB_SPOT_SLOT(%r10), %rax
+        mov     STUB_SLOT_TIME(%rax), %rax
+        shr     $4, %rax                /* FT_C_STAMP: the site is its lowest 16 bits */
+        shl     $16, %rax
+        or      STUB_SPOT_SITE(%r10), %ax
+        mov     %rax, (%r9)
         addq    $16, %fs:(%r11)
+        mov     STUB_SPOT_SLOT(%r10), %r9
         jmp     10b
 stub_bind_entry:
         filter  4b
