@@ -105,13 +105,13 @@ struct defined { /* an FT_C_GLOBAL */
 };
 
 struct pictured { /* an FT_C_PICTURE */
-    struct ft_c_picture record;
     const struct ft_c_part *part; /* record.count of them are there */
     const struct ft_head *fork;   /* NULL: at an end */
     process_id process;
     uint32_t family;
     uint16_t image;
     int64_t ns;
+    struct ft_c_picture record; /* last: its own end is open */
 };
 
 struct hidden { /* a system() or popen() */
