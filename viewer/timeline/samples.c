@@ -5,7 +5,9 @@
  *
  * Better silent than wrong: a look is explained by any write of its value since
  * the last look that was over before it began, up to a while after it: a store
- * comes before its stamp, and its thread may lose the processor in between.
+ * comes before its stamp, and its thread may lose the processor in between. Or
+ * it comes a little after: a processor reads its clock before a store that is
+ * still on its way, and stamps are rounded down.
  * Values that were read back may have been another thread's: where they meet
  * those of a second thread, nothing is said.
  */
@@ -14,10 +16,11 @@
 
 #include "build.h"
 
-#define SOON 1000000 /* ns: nearly every stamp is there by then */
-#define LATE 100000000
-#define NEAR 512 /* looks that are held against one write: only those nobody has explained so soon are many \
-                  */
+#define SOON  1000000 /* ns: nearly every stamp is there by then */
+#define LATE  1000000000
+#define EARLY 2000 /* ns */
+#define NEAR  512 /* looks that are held against one write: only those nobody has explained so soon are many \
+                   */
 
 struct look {
     copy_id copy;
@@ -57,11 +60,11 @@ static void begin(const struct build *b, struct look *looks, size_t index)
 {
     struct look *look = &looks[index];
     const struct copy *copy = &b->t->copies[look->copy];
-    look->from = copy->born;
+    look->from = copy->born - EARLY;
     look->then = copy->at_birth;
     for (size_t i = index; i-- > 0 && looks[i].copy == look->copy;) {
         if (looks[i].told->until > look->told->ns) continue;
-        look->from = looks[i].told->ns;
+        look->from = looks[i].told->ns - EARLY;
         look->then = looks[i].told->value;
         break;
     }
