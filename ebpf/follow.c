@@ -124,8 +124,9 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
         output->python = f->python =
             wishes->watch ? python_open(&python, bpf_map__fd(f->bpf->maps.py_dicts)) : NULL;
 #if defined __x86_64__
-        output->stores = f->stores = stores_open(wishes->watch, f->bpf->progs.stored, f->bpf->progs.store_done,
-                                                 f->probes, bpf_map__fd(f->bpf->maps.stores));
+        output->stores = f->stores =
+            stores_open(wishes->watch, f->bpf->progs.stored, f->bpf->progs.store_done, f->probes,
+                        bpf_map__fd(f->bpf->maps.stores));
 #endif
     }
     if (error) follow_close(f);

@@ -120,11 +120,11 @@ struct pt_regs {
     unsigned long di, si, dx, cx, r8, r10, ip, sp, bp, bx, r12, r13, r14, r15, orig_ax;
 };
 #define CALL_NUMBER(regs) ((long)(regs)->orig_ax)
-#define ARGUMENT1(regs) BPF_CORE_READ(regs, di)
-#define ARGUMENT2(regs) BPF_CORE_READ(regs, si)
-#define ARGUMENT3(regs) BPF_CORE_READ(regs, dx)
-#define ARGUMENT4(regs) BPF_CORE_READ(regs, r10)
-#define ARGUMENT5(regs) BPF_CORE_READ(regs, r8)
+#define ARGUMENT1(regs)   BPF_CORE_READ(regs, di)
+#define ARGUMENT2(regs)   BPF_CORE_READ(regs, si)
+#define ARGUMENT3(regs)   BPF_CORE_READ(regs, dx)
+#define ARGUMENT4(regs)   BPF_CORE_READ(regs, r10)
+#define ARGUMENT5(regs)   BPF_CORE_READ(regs, r8)
 #define IS_FOREIGN_CALL(task)                                                     \
     (BPF_CORE_READ(task, thread_info.status) & 2) /* TS_COMPAT: of the 32-bit ABI \
                                                    */

@@ -57,7 +57,8 @@ bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, str
  */
 struct symbols;
 uint64_t probes_best_place(struct symbols *s, uint64_t start);
-/* Probes at these offsets of a file, each with a cookie, until the end. `program`: loaded like the other one. */
+/* Probes at these offsets of a file, each with a cookie, until the end. `program`: loaded like the other one.
+ */
 bool probes_put(struct probes *c, struct bpf_program *program, const char *path, const unsigned long *offsets,
                 const uint64_t *cookies, size_t count);
 

@@ -137,7 +137,7 @@ struct event_mapped { /* a file was mapped to run code of it; only where Python'
 /* --- CPython 3.11, in processes the library is not in ------------------------------------------- */
 
 #define WATCHES     8
-#define NAME_ROOM   64 /* with a NUL */
+#define NAME_ROOM   64  /* with a NUL */
 #define OBJECT_ROOM 400 /* a text of 80 letters, four bytes each */
 
 struct watched_name {
@@ -169,10 +169,10 @@ struct python_file { /* addresses in the ELF file; 0: none */
 };
 #define PY_COOKIE(file, place, deletes) ((__u64)(file) << 8 | (place) << 1 | (deletes)) /* of a probe */
 
-struct object { /* the first bytes of a Python object, and of which type it is */
-    __u64 address;  /* 0: there is none */
-    __u64 type;      /* its address; 0: known */
-    __u64 flags;     /* of the type, if it is not known */
+struct object {        /* the first bytes of a Python object, and of which type it is */
+    __u64 address;     /* 0: there is none */
+    __u64 type;        /* its address; 0: known */
+    __u64 flags;       /* of the type, if it is not known */
     __u32 size, known; /* bytes that could be read; enum python_type + 1 */
     char name[40];     /* of the type, if it is not known; "": it could not be read */
     char bytes[OBJECT_ROOM];
@@ -190,11 +190,11 @@ struct event_code { /* a code object is met for the first time: where the lines 
 };
 
 enum {
-    BOUND_KNOWN = 1,        /* the dict was looked at before: it is a watched module's */
-    BOUND_IN_GLOBALS = 2,   /* the code that runs has this dict for its globals, */
-    BOUND_AT_TOP = 4,       /* and for its locals: a module's own top level */
-    BOUND_FINALIZING = 8,   /* the interpreter is */
-    BOUND_FRAME = 16,       /* Python code runs: `code` at `instruction` */
+    BOUND_KNOWN = 1,      /* the dict was looked at before: it is a watched module's */
+    BOUND_IN_GLOBALS = 2, /* the code that runs has this dict for its globals, */
+    BOUND_AT_TOP = 4,     /* and for its locals: a module's own top level */
+    BOUND_FINALIZING = 8, /* the interpreter is */
+    BOUND_FRAME = 16,     /* Python code runs: `code` at `instruction` */
 };
 
 struct event_bound { /* a name of a dict that looks like a module's is about to be bound, or unbound */
@@ -223,7 +223,7 @@ struct event_store { /* just done; head.tid: by whom */
     __u32 pad;
 };
 
-#define STORES 4096 /* probes; number 0 is none */
+#define STORES       4096       /* probes; number 0 is none */
 #define STORE_BEGINS (1u << 31) /* in a cookie: it is on the store, not behind it */
 struct store_place {
     __s64 distance; /* from the probe to what is stored to */

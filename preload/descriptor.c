@@ -82,7 +82,8 @@ HOOK(int, close_range, (unsigned first, unsigned last, int flags))
     return around(first, last, flags);
 }
 
-/* close_range, but for descriptors of ours: for the program they are none. Without a kernel for it: ENOSYS. */
+/* close_range, but for descriptors of ours: for the program they are none. Without a kernel for it: ENOSYS.
+ */
 static int around(unsigned first, unsigned last, int flags)
 {
     unsigned from = first;

@@ -48,7 +48,8 @@ extern struct ft_writer ft;
 /*
  * One page that the kernel empties in every new process (MADV_WIPEONFORK): 0 there means "a fork was not
  * noticed". Its second word counts this process's other threads (thread.h). Behind it there is room for what
- * only one process may know (python/spot.h): SELF_SPARE bytes, emptied in the same way, if it is a page at all.
+ * only one process may know (python/spot.h): SELF_SPARE bytes, emptied in the same way, if it is a page at
+ * all.
  */
 #define SELF_SPARE (2 * FT_PAGE)
 extern volatile uint32_t *self_alive;
@@ -58,7 +59,8 @@ extern bool self_slow;       /* that, or there are watched globals to look at: m
 /* A clone() child without a thread pointer of its own: from now on identity goes by gettid. */
 void self_register_tid(uint32_t tid, ft_ref task);
 
-/* The slow half of me(); and without looking at what is watched, for those who record what they wrote to it. */
+/* The slow half of me(); and without looking at what is watched, for those who record what they wrote to it.
+ */
 ft_ref self_slowly(void), self_identify(void);
 
 /*

@@ -23,7 +23,8 @@ struct symbol {
     bool plt;             /* a stub that jumps to `name` of another object */
 };
 
-/* From now on files are mapped, which is quicker: for programs that may die of one that is truncated meanwhile. */
+/* From now on files are mapped, which is quicker: for programs that may die of one that is truncated
+ * meanwhile. */
 void symbols_map_files(void);
 
 /*

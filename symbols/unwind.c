@@ -144,7 +144,8 @@ static int on_module(Dwfl_Module *module, void **unused, const char *name, Dwarf
     return DWARF_CB_OK;
 }
 
-void unwind_each(struct unwind *u, void (*visit)(void *context, const struct unwind_object *object), void *context)
+void unwind_each(struct unwind *u, void (*visit)(void *context, const struct unwind_object *object),
+                 void *context)
 {
     struct each each = {visit, context};
     dwfl_getmodules(u->dwfl, on_module, &each, 0);

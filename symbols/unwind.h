@@ -37,6 +37,7 @@ struct unwind_object {
 };
 const struct unwind_object *unwind_object(struct unwind *u, uint64_t address, struct unwind_object *found);
 /* All of them. */
-void unwind_each(struct unwind *u, void (*visit)(void *context, const struct unwind_object *object), void *context);
+void unwind_each(struct unwind *u, void (*visit)(void *context, const struct unwind_object *object),
+                 void *context);
 
 #endif

@@ -210,7 +210,8 @@ static void say_near(const struct watch_object *objects, size_t count, const str
                                  s && !has_symtab(s) ? " (stripped: exported names only)" : "");
         first = false;
     }
-    if (first && used < room) snprintf(text + used, room - used, "nothing: no object of that name was loaded");
+    if (first && used < room)
+        snprintf(text + used, room - used, "nothing: no object of that name was loaded");
 }
 
 /* The program itself, or the object that was named, has no names of what it does not export. */
@@ -302,7 +303,8 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
         for (int in_file = 0; in_file < 2 && w->object == SIZE_MAX; in_file++)
             for (size_t o = 0; o < count; o++) {
                 uint64_t address = e.offset + (in_file ? objects[o].bias : 0);
-                if ((in_file && !objects[o].program) || address - objects[o].start >= objects[o].end - objects[o].start)
+                if ((in_file && !objects[o].program) ||
+                    address - objects[o].start >= objects[o].end - objects[o].start)
                     continue;
                 w->object = o;
                 w->where.here = true;
@@ -355,8 +357,8 @@ void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *na
              (unsigned long long)(*w->symbol ? in_symbol : offset), (unsigned long long)size);
 }
 
-bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, size_t room, struct watch_type *type,
-              uint64_t *start, uint64_t *whole)
+bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, size_t room,
+              struct watch_type *type, uint64_t *start, uint64_t *whole)
 {
     struct symbol found;
     if (!symbols_find(s, address, &found) || !found.data || !found.name || !found.size ||

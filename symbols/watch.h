@@ -47,12 +47,12 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
                              size_t length, bool near, struct watch *w, char *text, size_t room);
 
 /*
- * The variable, or the part of one, that the byte at an address belongs to: "hits", "pool.size", "pool+8/4". At
- * most 8 bytes, from *start; *whole: where the variable begins. type->names is the caller's to free. False: no
- * symbol covers it. `guess`: how long a part is taken to be where no DWARF tells, 4 or 8.
+ * The variable, or the part of one, that the byte at an address belongs to: "hits", "pool.size", "pool+8/4".
+ * At most 8 bytes, from *start; *whole: where the variable begins. type->names is the caller's to free.
+ * False: no symbol covers it. `guess`: how long a part is taken to be where no DWARF tells, 4 or 8.
  */
-bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, size_t room, struct watch_type *type,
-              uint64_t *start, uint64_t *whole);
+bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, size_t room,
+              struct watch_type *type, uint64_t *start, uint64_t *whole);
 
 /* The name and type of `size` bytes at an offset into w's object: "pool.size" or "pool+8/4". */
 void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *name, size_t room,

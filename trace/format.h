@@ -617,8 +617,8 @@ struct ft_held { /* at a fork: a lock some thread of the process holds */
 
 /* --- signals -------------------------------------------------------------------------------- */
 
-/* Did who installs a handler ask for the one before? Then he may call it. An older writer did not say; nor does
- * signal(), which tells everybody, or Python. */
+/* Did who installs a handler ask for the one before? Then he may call it. An older writer did not say; nor
+ * does signal(), which tells everybody, or Python. */
 enum ft_asked { FT_ASKED_UNKNOWN, FT_NOT_ASKED, FT_ASKED };
 
 struct ft_sigaction { /* a successful install; the tail is there if not zero */
@@ -654,7 +654,11 @@ struct ft_kill { /* before the call; FT_OPEN until it returned */
 
 /* --- waiting -------------------------------------------------------------------------------- */
 
-enum ft_timed { FT_TIMED_UNKNOWN, FT_UNTIMED, FT_TIMED }; /* has it a time limit? An older writer did not say */
+enum ft_timed {
+    FT_TIMED_UNKNOWN,
+    FT_UNTIMED,
+    FT_TIMED
+}; /* has it a time limit? An older writer did not say */
 
 /*
  * Appended when a wait ended that lasted at least the threshold. Timed waits in
@@ -698,12 +702,13 @@ struct ft_c_entry {
     uint64_t stamp; /* counter >> 4 << 16 | its site */
     uint64_t value;
 };
-#define FT_C_STAMP(counter, site)  ((counter) >> 4 << 16 | (site))
-#define FT_C_STAMP_SITE(stamp)     ((stamp) & 0xffff)
-#define FT_C_STAMP_BITS            52 /* of a counter that a stamp holds */
-#define FT_C_STAMP_COUNTER(stamp)  ((stamp) >> 16 << 4)
-#define FT_C_ENTRIES               ((FT_PAGE - 128) / sizeof(struct ft_c_entry))
-#define FT_C_HELD 0xffffu /* FT_C_WRITES: of an entry that is no write: value: signs of the locks held from here on */
+#define FT_C_STAMP(counter, site) ((counter) >> 4 << 16 | (site))
+#define FT_C_STAMP_SITE(stamp)    ((stamp)&0xffff)
+#define FT_C_STAMP_BITS           52 /* of a counter that a stamp holds */
+#define FT_C_STAMP_COUNTER(stamp) ((stamp) >> 16 << 4)
+#define FT_C_ENTRIES              ((FT_PAGE - 128) / sizeof(struct ft_c_entry))
+/* FT_C_WRITES: the site of an entry that is no write: its value is signs of the locks held from here on. */
+#define FT_C_HELD 0xffffu
 
 /* --- Python --------------------------------------------------------------------------------- */
 
@@ -855,7 +860,7 @@ enum { FT_PY_AT_FORK = 1, FT_PY_AT_EXIT = 2, FT_PY_AT_EVENT = 3 };
  * process and runs on a thread's stack: a fork copies those of the forking
  * thread, and the copy in the child goes by the same reference.
  */
-struct ft_greenlet {     /* task: the thread that runs it */
+struct ft_greenlet { /* task: the thread that runs it */
     struct ft_head head;
     ft_ref type;     /* of the object: "gevent._gevent_cgreenlet.Greenlet" */
     ft_ref name;     /* of the threading.Thread it stands for, or 0 */
@@ -945,9 +950,9 @@ enum ft_kernel_end { FT_KERNEL_END_ITSELF = 1, FT_KERNEL_END_PROCESS = 2, FT_KER
 
 struct ft_kernel_exit { /* a thread ended */
     struct ft_head head;
-    int32_t status; /* a wait status: the process's if `last`, else the thread's */
-    uint8_t last;   /* of its process: that ended */
-    uint8_t how;    /* enum ft_kernel_end */
+    int32_t status;        /* a wait status: the process's if `last`, else the thread's */
+    uint8_t last;          /* of its process: that ended */
+    uint8_t how;           /* enum ft_kernel_end */
     uint8_t out_of_memory; /* the OOM killer had chosen its process */
     uint8_t pad;
     uint64_t cpu_ns; /* of this thread */
@@ -1036,7 +1041,7 @@ enum {
     FT_C_BY_HARDWARE = 4, /* a breakpoint of the processor, in the process itself */
     FT_C_BY_KERNEL = 8,   /* the same, seen by forktrace-ebpf */
     FT_C_BY_UPROBE = 16,  /* a probe behind the store, by forktrace-ebpf */
-    FT_C_LATE = 32,    /* told when its thread let signals in again: the instruction is not known */
+    FT_C_LATE = 32,       /* told when its thread let signals in again: the instruction is not known */
     /* of a site: */
     FT_C_ATOMIC = 64, /* the instruction reads and writes in one go: nobody gets between */
     FT_C_UP = 128,    /* it adds one to what is there */
@@ -1051,7 +1056,7 @@ struct ft_c_sites {
 /* Writes by one thread, a page full (see above). */
 struct ft_c_writes {
     struct ft_head head;
-    uint64_t flags; /* FT_C_LOCKS: entries tell of locks; none are held before the first of them */
+    uint64_t flags;       /* FT_C_LOCKS: entries tell of locks; none are held before the first of them */
     uint64_t reserved[5]; /* entries begin 128 bytes into a page: by its low bits a full page is recognised */
     struct ft_c_entry entry[FT_C_ENTRIES];
 };
@@ -1136,15 +1141,15 @@ enum ft_c_outcome { FT_C_OUTCOMES(FT_X_OUTCOME) };
 /* clang-format on */
 struct ft_c_watch {
     struct ft_head head;
-    ft_ref watch;    /* as it was asked for */
-    ft_ref text;     /* names that are near, objects that were searched */
-    ft_ref object;   /* where it was found, or 0 */
-    uint32_t outcome; /* enum ft_c_outcome */
-    uint32_t stores; /* found: direct ones, and through registers that hold its address */
+    ft_ref watch;      /* as it was asked for */
+    ft_ref text;       /* names that are near, objects that were searched */
+    ft_ref object;     /* where it was found, or 0 */
+    uint32_t outcome;  /* enum ft_c_outcome */
+    uint32_t stores;   /* found: direct ones, and through registers that hold its address */
     uint32_t followed; /* of these through registers or with an index: their address is checked as they run */
     uint32_t patched;
     uint32_t too_short, branched_into, unmovable; /* found, not patched */
-    uint32_t taken;  /* places that take its address: writes through what becomes of it are not seen */
+    uint32_t taken;    /* places that take its address: writes through what becomes of it are not seen */
     uint32_t pointers; /* to it in initialised data */
     uint32_t pad;
 };
@@ -1152,12 +1157,12 @@ struct ft_c_watch {
 /* A write that stopped the processor, or hit a probe: the same for any instruction, also in libc. */
 struct ft_c_trap {
     struct ft_head head;
-    uint64_t value;  /* read right after the store: FT_C_READ_BACK if another thread's may have been faster */
-    uint64_t after;  /* an address such that the one before it is in the instruction; 0 unknown */
-    ft_ref global;   /* FT_C_GLOBAL */
-    uint8_t offset;  /* in it, of what was written; it is not more than four times 8 bytes long */
-    uint8_t size;    /* as far as it is known */
-    uint16_t flags;  /* FT_C_* */
+    uint64_t value; /* read right after the store: FT_C_READ_BACK if another thread's may have been faster */
+    uint64_t after; /* an address such that the one before it is in the instruction; 0 unknown */
+    ft_ref global;  /* FT_C_GLOBAL */
+    uint8_t offset; /* in it, of what was written; it is not more than four times 8 bytes long */
+    uint8_t size;   /* as far as it is known */
+    uint16_t flags; /* FT_C_* */
 };
 static_assert(sizeof(struct ft_c_trap) == 40, "a trap");
 
@@ -1172,11 +1177,12 @@ struct ft_c_hardware {
     uint8_t pad;
 };
 enum {
-    FT_C_HW_ASKED = 1, /* as hw:NAME; else because writes through pointers would not be seen otherwise */
-    FT_C_HW_ENDED = 2, /* taken away again: patched stores hit it too often */
-    FT_C_HW_GO = 4,    /* not used: the Go runtime takes signals past libc */
-    FT_C_HW_KERNEL = 8, /* by forktrace-ebpf, from then on; what has no slot has probes behind its stores: FT_C_WATCH.patched */
-    FT_C_HW_NO_PROBES = 16, /* the library may be in other processes of this file: it changes the same stores */
+    FT_C_HW_ASKED = 1,      /* as hw:NAME; else because writes through pointers would not be seen otherwise */
+    FT_C_HW_ENDED = 2,      /* taken away again: patched stores hit it too often */
+    FT_C_HW_GO = 4,         /* not used: the Go runtime takes signals past libc */
+    FT_C_HW_KERNEL = 8,     /* by forktrace-ebpf, from then on; what has no slot has probes behind its stores:
+                               FT_C_WATCH.patched */
+    FT_C_HW_NO_PROBES = 16, /* the library may be in others of this file: it changes the same stores */
 };
 
 /* --- connections ---------------------------------------------------------------------------- */

@@ -97,7 +97,8 @@ const char *ft_lost_name(enum ft_lost reason);
 const char *ft_lost_text(enum ft_lost reason);
 const char *ft_type_name(unsigned type); /* "fork"; NULL if unknown */
 
-/* Why the library is not in an image (enum ft_blind_why): "static" and a sentence; "unknown" for other numbers. */
+/* Why the library is not in an image (enum ft_blind_why): "static" and a sentence; "unknown" for other
+ * numbers. */
 const char *ft_blind_name(unsigned why);
 const char *ft_blind_text(unsigned why);
 /* enum ft_note_what as a sentence. */

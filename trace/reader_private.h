@@ -47,7 +47,7 @@ struct ft_reading {
     struct ft_pair *knots; /* of the clock's curve */
     size_t knot_count;
     size_t knot_at; /* where the last time asked for lay */
-    double rate; /* ns a tick, overall */
+    double rate;    /* ns a tick, overall */
 };
 
 /* Read pages that are new or may have changed. False: out of memory. */

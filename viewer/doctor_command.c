@@ -126,13 +126,14 @@ static const char *after_env(char **argv)
 }
 
 /*
- * What `timeout 5 PROGRAM`, `sudo -u NAME PROGRAM` and the like run: the first of their arguments that is a program.
- * NULL: `path` is none of them, or that is not clear.
+ * What `timeout 5 PROGRAM`, `sudo -u NAME PROGRAM` and the like run: the first of their arguments that is a
+ * program. NULL: `path` is none of them, or that is not clear.
  */
 static const char *after_wrapper(const char *path, char **argv)
 {
-    static const char *const wrappers[] = {"nice", "nohup", "setsid", "timeout", "stdbuf", "ionice", "chrt",
-                                           "taskset", "sudo", "setpriv", "unshare", "setarch", "catchsegv"};
+    static const char *const wrappers[] = {"nice",    "nohup",   "setsid",   "timeout", "stdbuf",
+                                           "ionice",  "chrt",    "taskset",  "sudo",    "setpriv",
+                                           "unshare", "setarch", "catchsegv"};
     char found[PATH_MAX];
     bool known = false;
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) known |= !strcmp(base(path), wrappers[i]);

@@ -120,7 +120,8 @@ static void check_btf(void)
     doctor_say(OPINION_GOOD, "BTF", NULL, "this kernel describes itself");
     doctor_say(multi ? OPINION_GOOD : OPINION_HINT, "uprobe_multi",
                multi ? NULL
-                     : "it is there from 6.6 on: without it probes in programs go away slowly, one by one, and need CAP_SYS_ADMIN",
+                     : "it is there from 6.6 on: without it probes in programs go away slowly, one by one, "
+                       "and need CAP_SYS_ADMIN",
                multi ? "probes in programs come and go all at once" : "this kernel does not have it");
 }
 
@@ -199,7 +200,8 @@ static void check_watches(bool works)
                      : "only processes the library is in are seen");
 #else
     (void)works;
-    doctor_say(OPINION_HINT, "-w py:MODULE.NAME", NULL, "only processes the library is in are seen on this machine");
+    doctor_say(OPINION_HINT, "-w py:MODULE.NAME", NULL,
+               "only processes the library is in are seen on this machine");
 #endif
 }
 

@@ -138,9 +138,10 @@ static void check_watches(void)
     *strrchr(library, '/') = 0;
     snprintf(finder, sizeof finder, "%s/forktrace-watch", library);
     bool there = !access(finder, X_OK);
-    doctor_say(there ? OPINION_GOOD : OPINION_HINT, what, there ? NULL : "build or install it (make; make install)",
-               there ? "%s finds their stores" : "%s, which finds their stores, is not there: they are not watched",
-               finder);
+    doctor_say(
+        there ? OPINION_GOOD : OPINION_HINT, what, there ? NULL : "build or install it (make; make install)",
+        there ? "%s finds their stores" : "%s, which finds their stores, is not there: they are not watched",
+        finder);
 }
 
 /* --- room --------------------------------------------------------------------------------------- */

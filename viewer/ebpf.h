@@ -15,7 +15,8 @@ struct ebpf {
 
 /*
  * Start it on process `held` and trace `path`; back when its probes are on. 0,
- * or EXIT_UNUSABLE after one sentence on stderr. buffer, watch: NULL for what it would do anyway. mask: the signal mask to run it with.
+ * or EXIT_UNUSABLE after one sentence on stderr. buffer, watch: NULL for what it would do anyway. mask: the
+ * signal mask to run it with.
  */
 int ebpf_start(struct ebpf *e, const char *path, pid_t held, const char *buffer, const char *watch,
                const sigset_t *mask);

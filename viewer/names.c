@@ -133,7 +133,8 @@ static bool variable(const struct object *o, uint64_t address, unsigned guess, s
 {
     struct watch_type type;
     struct symbols *s = symbols_of(o);
-    if (!s || !watch_at(s, address, guess, v->name, sizeof v->name, &type, &v->start, &v->whole)) return false;
+    if (!s || !watch_at(s, address, guess, v->name, sizeof v->name, &type, &v->start, &v->whole))
+        return false;
     v->size = type.size;
     v->kind = type.kind;
     free(type.names);

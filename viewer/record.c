@@ -37,7 +37,7 @@ struct recording {
     bool verbose, ebpf;
     const char *buffer; /* forktrace-ebpf's; NULL: its default */
     bool greenlets;     /* their switches too */
-    char *watch; /* "py:app.i;counter", what FORKTRACE_WATCH said first; NULL: nothing is watched */
+    char *watch;        /* "py:app.i;counter", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
     char path[PATH_MAX];   /* of the trace */
@@ -272,7 +272,9 @@ static void record_end(const char *path, pid_t command, int status)
 /* The probes first, then the command. Without them it is not run at all, and nothing is left behind. */
 static int let_go(struct recording *r, struct ebpf *ebpf, pid_t child, const sigset_t *mask, int go)
 {
-    int error = *r->path ? ebpf_start(ebpf, r->path, child, r->buffer, r->watch ? r->watch : getenv("FORKTRACE_WATCH"), mask) : EXIT_UNUSABLE;
+    int error = *r->path ? ebpf_start(ebpf, r->path, child, r->buffer,
+                                      r->watch ? r->watch : getenv("FORKTRACE_WATCH"), mask)
+                         : EXIT_UNUSABLE;
     if (!error && write(go, "1", 1) != 1) error = EXIT_UNUSABLE;
     close(go);
     if (!error) return 0;
@@ -328,10 +330,13 @@ static int add_watch(struct recording *r, const char *watch)
     const char *dot = strrchr(watch, '.');
     bool python = !strncmp(watch, "py:", 3);
     if (!strcmp(watch, "hw:") || !strncmp(watch, "hw:py:", 6))
-        return command_usage("record", "-w %s: the processor watches C globals: hw:counter, hw:libfoo.so:state", watch);
+        return command_usage("record",
+                             "-w %s: the processor watches C globals: hw:counter, hw:libfoo.so:state", watch);
     if (!*watch || strchr(watch, ';') || (python && (!dot || !dot[1] || dot == watch + 3)))
-        return command_usage("record", "-w %s: it is counter, libfoo.so:state, pool.size, counter+8/4, 0xADDR/LEN,"
-                                       " py:module.name or py:module.*", watch);
+        return command_usage("record",
+                             "-w %s: it is counter, libfoo.so:state, pool.size, counter+8/4, 0xADDR/LEN,"
+                             " py:module.name or py:module.*",
+                             watch);
     char *all;
     if (asprintf(&all, "%s%s%s", before ? before : "", before && *before ? ";" : "", watch) < 0)
         return command_error("record", "out of memory");

@@ -122,7 +122,8 @@ static size_t values(FILE *out, const struct timeline *t, const struct global *g
     return groups;
 }
 
-/* The higher the more a person makes of it: another number in each process, of a variable with a name of its own. */
+/* The higher the more a person makes of it: another number in each process, of a variable with a name of its
+ * own. */
 static int telling(const struct timeline *t, const struct global *g)
 {
     const struct copy *copy = &t->copies[g->first];
@@ -156,7 +157,8 @@ static void found(FILE *out, const struct timeline *t)
     for (int rank = 7; rank >= 0; rank--)
         for (global_id i = 0; i < t->global_count && shown < FOUND_SHOWN; i++) {
             const struct global *g = &t->globals[i];
-            if (!g->found || telling(t, g) != rank || of_the_same(t, list, shown, i) >= FOUND_OF_ONE) continue;
+            if (!g->found || telling(t, g) != rank || of_the_same(t, list, shown, i) >= FOUND_OF_ONE)
+                continue;
             global_format(g, name, sizeof name);
             fputs("  ", out);
             text_put(out, name);
@@ -165,7 +167,8 @@ static void found(FILE *out, const struct timeline *t)
             fputc('\n', out);
             list[shown++] = i;
         }
-    if (count > shown) fprintf(out, "  ... and %zu more: forktrace export --format json has all\n", count - shown);
+    if (count > shown)
+        fprintf(out, "  ... and %zu more: forktrace export --format json has all\n", count - shown);
 }
 
 void report_globals(FILE *out, const struct timeline *t)

@@ -16,7 +16,8 @@ void tree_print(FILE *out, const struct timeline *t, bool brief);
 const char *tree_process(char *buffer, size_t size, const struct timeline *t, process_id p);
 /* "ticker" (Python's name), else pthread_setname_np's, else its start routine, "main thread"; escaped. */
 const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thread_id thread);
-/* Who sent a signal that was taken (SIGNAL): "gunicorn arbiter (p0)", "bash (pid 123)", "itself", "the terminal", "the kernel";
+/* Who sent a signal that was taken (SIGNAL): "gunicorn arbiter (p0)", "bash (pid 123)", "itself", "the
+ * terminal", "the kernel";
  * "" unknown, or a fault of its own. Escaped. Returns buffer. */
 const char *tree_sender(char *buffer, size_t size, const struct timeline *t, event_id taken);
 /* ", started at ticker.py:18 in uwsgi master (p0)": who called Thread.start() or pthread_create() where, as
@@ -27,7 +28,8 @@ unsigned tree_width(FILE *out);
 /* Ghosts count where a child went on without exec. */
 bool tree_ghosts_matter(const struct process *p);
 
-/* "12 records lost: the kernel's ring buffer was full", each reason after "; "; "" if none is. Returns buffer. */
+/* "12 records lost: the kernel's ring buffer was full", each reason after "; "; "" if none is. Returns
+ * buffer. */
 const char *tree_lost(char *buffer, size_t size, const struct timeline *t);
 
 #endif

@@ -28,11 +28,13 @@ static struct {
 } options;
 
 enum { OPTION_ASCII = 2000, OPTION_SCRIPT, OPTION_SIZE, OPTION_DUMP, OPTION_SVG, OPTION_NO_SYMBOLS };
-static const struct option own[] = {
-    {"ascii", no_argument, NULL, OPTION_ASCII},           {"script", required_argument, NULL, OPTION_SCRIPT},
-    {"size", required_argument, NULL, OPTION_SIZE},       {"dump", no_argument, NULL, OPTION_DUMP},
-    {"svg", no_argument, NULL, OPTION_SVG},               {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS},
-    {0}};
+static const struct option own[] = {{"ascii", no_argument, NULL, OPTION_ASCII},
+                                    {"script", required_argument, NULL, OPTION_SCRIPT},
+                                    {"size", required_argument, NULL, OPTION_SIZE},
+                                    {"dump", no_argument, NULL, OPTION_DUMP},
+                                    {"svg", no_argument, NULL, OPTION_SVG},
+                                    {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS},
+                                    {0}};
 
 static bool take(int letter, const char *value)
 {
@@ -119,7 +121,8 @@ static bool look_again(struct tui *tui, struct loaded *l)
     static int idle;
     size_t fresh = 0;
     ft_reader_new(&l->reader, count, &fresh);
-    struct timeline *t = fresh || ++idle >= 4 ? timeline_build(&l->reader, load_alive, &l->reader, &names_files) : NULL;
+    struct timeline *t =
+        fresh || ++idle >= 4 ? timeline_build(&l->reader, load_alive, &l->reader, &names_files) : NULL;
     if (t) { /* else: go on with what there is */
         struct timeline *old = l->timeline;
         l->timeline = t;

@@ -149,13 +149,15 @@ static const char *kernel_words(char *buffer, size_t size, const char *object, c
     const struct ft_c_watch *c = &w->counts;
     size_t n = add(buffer, size, 0, "in %s, by forktrace-ebpf, but for its first moments: ", object);
     if (w->hardware.slots) {
-        add(buffer, size, n, "every store by the process itself (%u of the processor's 4 watches)", w->hardware.slots);
+        add(buffer, size, n, "every store by the process itself (%u of the processor's 4 watches)",
+            w->hardware.slots);
         return buffer;
     }
     if (w->hardware.flags & FT_C_HW_NO_PROBES)
         n = add(buffer, size, n, "not watched: probes are put into static programs only");
     else
-        n = add(buffer, size, n, "%u store%s found, %u with a probe behind; writes through pointers are not seen", c->stores,
+        n = add(buffer, size, n,
+                "%u store%s found, %u with a probe behind; writes through pointers are not seen", c->stores,
                 c->stores == 1 ? "" : "s", c->patched);
     hardware_words(buffer, size, n, w);
     return buffer;

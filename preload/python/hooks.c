@@ -80,9 +80,8 @@ static void arm_soon(void)
 static bool prepare_end(const struct patch_object *object, const struct link_map *map)
 {
     const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx");
-    return finalize &&
-           patch_prepare(&patches, object, finalize, &stub_plain, (void *)python_entry_finalize,
-                         &python_back_finalize);
+    return finalize && patch_prepare(&patches, object, finalize, &stub_plain, (void *)python_entry_finalize,
+                                     &python_back_finalize);
 }
 
 /* CPython 3.12 and later: nothing but the last picture depends on it. */

@@ -15,8 +15,8 @@
 #define HARDWARE_SLOTS 4
 
 /*
- * How many places can be watched now; *error: why there is not even one (errno). `try`: really, for what is not
- * patched; the first try on a machine takes the kernel 12 ms. Normal context only.
+ * How many places can be watched now; *error: why there is not even one (errno). `try`: really, for what is
+ * not patched; the first try on a machine takes the kernel 12 ms. Normal context only.
  */
 unsigned hardware_free(bool try, int *error);
 

@@ -42,7 +42,7 @@ struct place {
     struct ft_c_writes *page; /* that cursor is in, or was */
     uint32_t count;           /* writes before there was a page */
     uint64_t held, before;    /* signs of the locks held, as the page has them; before its last entry */
-    uint64_t pending;         /* the cursor behind that entry: no write has followed if it is still there; 0: none */
+    uint64_t pending; /* the cursor behind that entry: no write has followed if it is still there; 0: none */
 };
 #define WATCH_FIRST 128
 extern __thread struct place place __attribute__((tls_model("initial-exec")));

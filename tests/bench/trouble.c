@@ -1,6 +1,6 @@
 /*
- * trouble.c EVENTS: a run of so many events in which most rules have much to look at: 200 children forked while
- * threads hold locks; handlers of two parties in turn, signals, addresses in use, exits that take long.
+ * trouble.c EVENTS: a run of so many events in which most rules have much to look at: 200 children forked
+ * while threads hold locks; handlers of two parties in turn, signals, addresses in use, exits that take long.
  */
 #include <dlfcn.h>
 #include <netinet/in.h>

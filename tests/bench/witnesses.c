@@ -1,7 +1,7 @@
 /*
- * witnesses.c: `witnesses FILE forks|threads|kills|alive|pairs RECORDS`: a trace in which so many records are the
- * kernel's, for measuring how long it takes to tell what both witnesses mean. One process is the parent (or the
- * process, or the target) of all; `pairs`: the library has told of each too; `alive`: none ends.
+ * witnesses.c: `witnesses FILE forks|threads|kills|alive|pairs RECORDS`: a trace in which so many records are
+ * the kernel's, for measuring how long it takes to tell what both witnesses mean. One process is the parent
+ * (or the process, or the target) of all; `pairs`: the library has told of each too; `alive`: none ends.
  *
  * flags: -U_GNU_SOURCE trace/writer.c trace/writer_file.c trace/writer_pages.c trace/writer_runs.c
  */

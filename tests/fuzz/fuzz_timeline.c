@@ -18,7 +18,8 @@
 static bool a_variable(const struct object *o, uint64_t address, unsigned guess, struct timeline_variable *v)
 {
     if (address & 4) return false;
-    *v = (struct timeline_variable){.start = address & ~3ull, .whole = address & ~63ull, .size = 4, .kind = FT_C_KIND_signed};
+    *v = (struct timeline_variable){
+        .start = address & ~3ull, .whole = address & ~63ull, .size = 4, .kind = FT_C_KIND_signed};
     snprintf(v->name, sizeof v->name, "v%llx", (unsigned long long)v->start);
     return guess <= 8;
 }

@@ -20,22 +20,22 @@
 
 #define FRAME struct _PyInterpreterFrame
 #if PY_VERSION_HEX < 0x030c0000
-#define LONG_WORD offsetof(PyVarObject, ob_size)
+#define LONG_WORD   offsetof(PyVarObject, ob_size)
 #define LONG_DIGITS offsetof(PyLongObject, ob_digit)
-#define F_CODE f_code
-#define F_INSTR prev_instr
-#define F_NONE 127
-#define ONE_DIGIT 1
+#define F_CODE      f_code
+#define F_INSTR     prev_instr
+#define F_NONE      127
+#define ONE_DIGIT   1
 #else
-#define LONG_WORD offsetof(PyLongObject, long_value.lv_tag)
+#define LONG_WORD   offsetof(PyLongObject, long_value.lv_tag)
 #define LONG_DIGITS offsetof(PyLongObject, long_value.ob_digit)
-#define F_NONE 3 /* FRAME_OWNED_BY_CSTACK, of 3.14 FRAME_OWNED_BY_INTERPRETER */
-#define ONE_DIGIT (1 << 3)
+#define F_NONE      3 /* FRAME_OWNED_BY_CSTACK, of 3.14 FRAME_OWNED_BY_INTERPRETER */
+#define ONE_DIGIT   (1 << 3)
 #if PY_VERSION_HEX < 0x030d0000
-#define F_CODE f_code
+#define F_CODE  f_code
 #define F_INSTR prev_instr
 #else
-#define F_CODE f_executable
+#define F_CODE  f_executable
 #define F_INSTR instr_ptr
 #endif
 #endif
@@ -75,8 +75,9 @@ static const void *description(void)
 static const void *description(void) { return NULL; }
 #endif
 
-#define SAME(ours, theirs)                                                                     \
-    if ((long)(ours) != (long)(theirs)) printf("%s: ours %ld, theirs %ld\n", #ours, (long)(ours), (long)(theirs))
+#define SAME(ours, theirs)              \
+    if ((long)(ours) != (long)(theirs)) \
+    printf("%s: ours %ld, theirs %ld\n", #ours, (long)(ours), (long)(theirs))
 
 int main(void)
 {

@@ -365,7 +365,8 @@ static void print_python(const struct ft_head *head)
     case FT_GREENLET_RUN: {
         struct ft_greenlet_run r = FT_GET(greenlet_run, head);
         printf(" ran_ns=%" PRId64 " greenlet=%x stack=%x others=%u",
-               ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, r.since), r.greenlet, r.stack, r.others);
+               ft_reader_ns(&reader, head->time) - ft_reader_ns(&reader, r.since), r.greenlet, r.stack,
+               r.others);
         break;
     }
     case FT_GREENLET_SLOT: {
@@ -379,7 +380,8 @@ static void print_python(const struct ft_head *head)
         print_string("module", p.module);
         print_string("name", p.name);
         print_string("file", p.file);
-        printf(":%u flags=%x held=%x,%x,%x kind=%u", p.line, p.flags, p.held[0], p.held[1], p.held[2], p.kind);
+        printf(":%u flags=%x held=%x,%x,%x kind=%u", p.line, p.flags, p.held[0], p.held[1], p.held[2],
+               p.kind);
         break;
     }
     case FT_PY_WRITES: {
@@ -493,8 +495,8 @@ static void print_c(const struct ft_head *head)
     switch (head->type) {
     case FT_C_GLOBAL: {
         struct ft_c_global g = FT_GET(c_global, head);
-        printf(" %" PRIx64 "/%u element=%u kind=%u flags=%x value=%" PRIx64, g.address, g.size, g.element, g.kind,
-               g.flags, g.value);
+        printf(" %" PRIx64 "/%u element=%u kind=%u flags=%x value=%" PRIx64, g.address, g.size, g.element,
+               g.kind, g.flags, g.value);
         print_string("name", g.name);
         print_string("object", g.object);
         if (g.names) print_string("names", g.names);
@@ -504,7 +506,8 @@ static void print_c(const struct ft_head *head)
         uint32_t count = FT_GET(c_sites, head).count;
         const struct ft_c_site *site = ft_tail(head, sizeof(struct ft_c_sites), &length);
         for (size_t i = 0; i < count && i < length / sizeof *site; i++)
-            printf(" %u:%" PRIx64 ":%x/%u,%x", site[i].id, site[i].pc, site[i].global, site[i].size, site[i].flags);
+            printf(" %u:%" PRIx64 ":%x/%u,%x", site[i].id, site[i].pc, site[i].global, site[i].size,
+                   site[i].flags);
         break;
     }
     case FT_C_WRITE: {
@@ -527,8 +530,8 @@ static void print_c(const struct ft_head *head)
     }
     case FT_C_TRAP: {
         struct ft_c_trap c = FT_GET(c_trap, head);
-        printf(" global=%x value=%" PRIx64 " after=%" PRIx64 " offset=%u/%u flags=%x", c.global, c.value, c.after,
-               c.offset, c.size, c.flags);
+        printf(" global=%x value=%" PRIx64 " after=%" PRIx64 " offset=%u/%u flags=%x", c.global, c.value,
+               c.after, c.offset, c.size, c.flags);
         break;
     }
     case FT_C_HARDWARE: {
@@ -554,10 +557,11 @@ static void print_c(const struct ft_head *head)
     case FT_C_WATCH: {
         struct ft_c_watch c = FT_GET(c_watch, head);
         print_string("watch", c.watch);
-        printf(" outcome=%u stores=%u followed=%u patched=%u too_short=%u branched_into=%u unmovable=%u taken=%u"
-               " pointers=%u",
-               c.outcome, c.stores, c.followed, c.patched, c.too_short, c.branched_into, c.unmovable, c.taken,
-               c.pointers);
+        printf(
+            " outcome=%u stores=%u followed=%u patched=%u too_short=%u branched_into=%u unmovable=%u taken=%u"
+            " pointers=%u",
+            c.outcome, c.stores, c.followed, c.patched, c.too_short, c.branched_into, c.unmovable, c.taken,
+            c.pointers);
         print_string("object", c.object);
         print_string("text", c.text);
         break;

@@ -409,7 +409,8 @@ void trace_c_watch(ft_ref by, const char *watch_, enum ft_c_outcome outcome, uin
     ft_commit(r);
 }
 
-void trace_c_hardware(ft_ref by, const char *watch_, unsigned slots, unsigned needed, int error, unsigned flags)
+void trace_c_hardware(ft_ref by, const char *watch_, unsigned slots, unsigned needed, int error,
+                      unsigned flags)
 {
     ft_ref watch = text(watch_, by);
     RECORD(c_hardware, C_HARDWARE, by);

@@ -85,10 +85,12 @@ void trace_py_value(ft_ref by, ft_ref fork, const char *name, enum ft_py_kind ki
 void trace_py_global(ft_ref by, const char *name, enum ft_py_kind kind, uint64_t bits);
 void trace_py_thread(ft_ref by, ft_ref thread, const char *name);
 
-/* C globals: one of `size` bytes (element: of an array's), what was asked for, a write that a trap told of. */
+/* C globals: one of `size` bytes (element: of an array's), what was asked for, a write that a trap told of.
+ */
 ft_ref trace_c_global(ft_ref by, const char *name, uint32_t size, uint32_t element, uint64_t value);
 void trace_c_watch(ft_ref by, const char *watch, enum ft_c_outcome outcome, uint32_t stores, uint32_t taken);
-void trace_c_hardware(ft_ref by, const char *watch, unsigned slots, unsigned needed, int error, unsigned flags);
+void trace_c_hardware(ft_ref by, const char *watch, unsigned slots, unsigned needed, int error,
+                      unsigned flags);
 void trace_c_trap(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsigned offset, unsigned size,
                   unsigned flags);
 

@@ -25,7 +25,7 @@ void json_uint(cJSON *object, const char *key, uint64_t number);
 void json_bool(cJSON *object, const char *key, bool value);
 void json_null(cJSON *object, const char *key);
 void json_id(cJSON *object, const char *key, char letter, uint32_t id); /* "p3" */
-void json_index(cJSON *object, const char *key, event_id event); /* its "i" */
+void json_index(cJSON *object, const char *key, event_id event);        /* its "i" */
 void json_time(cJSON *object, const char *key, int64_t ns);             /* NEVER: null */
 void json_python(cJSON *object, const char *key,
                  const struct python_function *f);               /* "tick (app.py:12)" or null */

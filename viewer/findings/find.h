@@ -43,10 +43,11 @@ void say_processes(struct say *s, const struct timeline *t, const uint32_t *list
 void say_threads(struct say *s, const struct timeline *t, const struct finding_ids *threads);
 void say_duration(struct say *s, int64_t ns);
 const char *word_process(char *buffer, const struct timeline *t, process_id p);
-/* Who sent a signal (KILL or SIGNAL): "gunicorn arbiter", "bash (pid 123)", "the kernel"; "somebody" unknown. */
+/* Who sent a signal (KILL or SIGNAL): "gunicorn arbiter", "bash (pid 123)", "the kernel"; "somebody" unknown.
+ */
 const char *word_sender(char *buffer, const struct timeline *t, event_id e);
-/* Who sends it one of these (bit n-1: signal n), last up to `ns`: a KILL of the run's, a SIGNAL from outside; NONE:
- * nobody did. */
+/* Who sends it one of these (bit n-1: signal n), last up to `ns`: a KILL of the run's, a SIGNAL from outside;
+ * NONE: nobody did. */
 event_id sent_to(const struct timeline *t, process_id p, uint64_t signals, int64_t ns);
 /* The signal of a KILL or SIGNAL. */
 int signal_of(const struct timeline *t, event_id e);

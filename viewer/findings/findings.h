@@ -39,7 +39,8 @@ struct finding {
     enum rule_id rule;
     enum severity severity;
     char *subject;        /* what --allow RULE:PATTERN is matched with: "ticker", "app.i", "127.0.0.1:8000" */
-    char fingerprint[80]; /* rule:hash of the rule and the subject without lines and offsets: the same in every run */
+    char fingerprint[80]; /* rule:hash of the rule and the subject without lines and offsets: the same in
+                             every run */
     int64_t ns;           /* of the first evidence */
     struct finding_ids processes, threads, globals, evidence;
     char *title, *explanation;

@@ -1,5 +1,6 @@
 /*
- * The soft limit is below the hard one: the kernel warns with SIGXCPU before it kills, and the worker leaves in time.
+ * The soft limit is below the hard one: the kernel warns with SIGXCPU before it kills, and the worker leaves
+ * in time.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -18,10 +18,7 @@ static void *write_dates(void *unused)
     return unused;
 }
 
-static void work(struct tm date)
-{
-    _exit(date.tm_year < 0);
-}
+static void work(struct tm date) { _exit(date.tm_year < 0); }
 
 int main(void)
 {

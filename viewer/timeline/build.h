@@ -104,7 +104,7 @@ struct defined { /* an FT_C_GLOBAL */
     int64_t ns;
 };
 
-struct pictured { /* an FT_C_PICTURE */
+struct pictured {                 /* an FT_C_PICTURE */
     const struct ft_c_part *part; /* record.count of them are there */
     const struct ft_head *fork;   /* NULL: at an end */
     process_id process;
@@ -175,7 +175,7 @@ struct build {
     size_t bound_count;
     struct told *told;
     size_t told_count;
-    struct map by_lock;       /* (process, address of a semaphore) -> the copy of a global bound to that lock */
+    struct map by_lock; /* (process, address of a semaphore) -> the copy of a global bound to that lock */
     struct map by_definition; /* reference of an FT_C_GLOBAL -> defined */
     struct map by_site_id;    /* (family, id) -> sites */
     struct map by_trap;       /* (definition and flags, address) of an FT_C_TRAP -> sites */
@@ -230,7 +230,7 @@ uint32_t task_index(struct build *b, ft_ref ref);    /* made if new */
 struct task *task_find(struct build *b, ft_ref ref); /* NULL if nobody mentioned it */
 struct task *task_of(struct build *b,
                      const struct item *it); /* with its thread, made up if its birth is lost */
-process_id process_of(struct build *b, const struct item *it); /* of task_of */
+process_id process_of(struct build *b, const struct item *it);        /* of task_of */
 struct process_more *more_of(struct build *b, const struct item *it); /* until another process is added */
 void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 
@@ -375,7 +375,8 @@ void watched_trap(struct build *b, const struct item *it);
 void watched_hardware(struct build *b, const struct item *it);
 void watched_told(struct build *b, const struct item *it);
 /* `size` bytes at an offset into it, which are the low ones of `bits`. */
-struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size, uint64_t bits);
+struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size,
+                           uint64_t bits);
 /* WRITE: where the address of its store is kept; NULL: it is no C global's. */
 const uint64_t *watched_store(const struct timeline *t, const struct event *e);
 struct value watched_looked(const struct timeline *t, const struct event *e);

@@ -44,16 +44,15 @@ void coverage_born(struct build *b, process_id p)
 static bool about_python(unsigned what)
 {
     return what == FT_NOTE_PYTHON_UNKNOWN || what == FT_NOTE_PYTHON_UNPATCHED ||
-           what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS ||
-           what == FT_NOTE_PYTHON_OWN_GIL || what == FT_NOTE_GREENLETS_UNKNOWN ||
-           what == FT_NOTE_GREENLETS_TRACED;
+           what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS || what == FT_NOTE_PYTHON_OWN_GIL ||
+           what == FT_NOTE_GREENLETS_UNKNOWN || what == FT_NOTE_GREENLETS_TRACED;
 }
 
 /* Of processes only the kernel saw: what it does not see there. */
 static bool about_probes(unsigned what)
 {
-    return what == FT_NOTE_KERNEL_PYTHON || what == FT_NOTE_KERNEL_PYTHON_LATE || what == FT_NOTE_KERNEL_C_WATCH ||
-           what == FT_NOTE_KERNEL_NAME;
+    return what == FT_NOTE_KERNEL_PYTHON || what == FT_NOTE_KERNEL_PYTHON_LATE ||
+           what == FT_NOTE_KERNEL_C_WATCH || what == FT_NOTE_KERNEL_NAME;
 }
 
 /* Written once in an address space: it holds in children forked from there, too (coverage_inherit). */

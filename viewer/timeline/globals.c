@@ -216,10 +216,7 @@ void globals_change(struct build *b, const struct item *it)
     copy->changes++;
 }
 
-void globals_picture(struct build *b, const struct item *it)
-{
-    more_of(b, it)->looked = it->ns;
-}
+void globals_picture(struct build *b, const struct item *it) { more_of(b, it)->looked = it->ns; }
 
 void globals_note(struct build *b, const struct item *it)
 {
@@ -335,7 +332,8 @@ static void inherit(struct build *b, copy_id from, process_id child, const struc
     copy->born = fork->ns;
     if (value_is_container(born) && b->processes[child].unread) born.known = false;
     bool touched = copy->writes || copy->changes;
-    if (!touched || own || !copy->at_birth.known || (told && copy->at_birth.kind == FT_PY_KIND_unset)) copy->at_birth = born;
+    if (!touched || own || !copy->at_birth.known || (told && copy->at_birth.kind == FT_PY_KIND_unset))
+        copy->at_birth = born;
     if (!touched) copy->last = copy->at_birth;
     /* the parent's copy was the same then, though nobody may have looked at it before */
     if (told && parent.written <= fork->ns && parent.changed <= fork->ns) t->copies[from].last = born;
@@ -413,7 +411,8 @@ static void arrange(struct build *b)
         global->count++;
         now[t->copies[c].id] = c;
         const struct copy *copy = &t->copies[c];
-        build_map_put(b, &b->by_copy, copy->global, globals_owner(t, copy->global, copy->process, copy->image), c);
+        build_map_put(b, &b->by_copy, copy->global,
+                      globals_owner(t, copy->global, copy->process, copy->image), c);
     }
     for (copy_id c = 0; c < t->copy_count; c++)
         if (t->copies[c].parent != NONE) t->copies[c].parent = now[t->copies[c].parent];
@@ -488,7 +487,8 @@ copy_id timeline_copy_written(const struct timeline *t, const struct event *e)
 {
     bool about = e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN;
     if (!about || e->child >= t->global_count) return NONE;
-    uint32_t *known = map_get(&build_of(t)->by_copy, e->child, globals_owner(t, e->child, e->process, e->image));
+    uint32_t *known =
+        map_get(&build_of(t)->by_copy, e->child, globals_owner(t, e->child, e->process, e->image));
     return known ? *known : NONE;
 }
 
@@ -515,7 +515,8 @@ struct value timeline_changed_from(const struct timeline *t, const struct event 
 int global_format(const struct global *g, char *buffer, size_t size)
 {
     if (!g->c) return snprintf(buffer, size, "%s.%s", g->module, g->name);
-    return g->library ? snprintf(buffer, size, "%s:%s", g->module, g->name) : snprintf(buffer, size, "%s", g->name);
+    return g->library ? snprintf(buffer, size, "%s:%s", g->module, g->name)
+                      : snprintf(buffer, size, "%s", g->name);
 }
 
 void globals_free(struct build *b)

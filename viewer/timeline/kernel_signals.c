@@ -151,8 +151,7 @@ struct sender timeline_sender(const struct timeline *t, const struct event *e)
 
 event_id timeline_taken(const struct timeline *t, const struct event *e)
 {
-    if (e->type != EVENT_KILL || !e->record || e->child == NONE || !build_of(t)->sent_count)
-        return NONE;
+    if (e->type != EVENT_KILL || !e->record || e->child == NONE || !build_of(t)->sent_count) return NONE;
     struct ft_kill call = FT_GET(kill, e->record);
     size_t count, low = 0;
     process_id target = timeline_kill_thread(e) ? t->threads[e->child].process : e->child;

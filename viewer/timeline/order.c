@@ -122,7 +122,8 @@ static void rise(struct order *o, size_t i)
     }
 }
 
-/* A stamp's time: the counter near the record's own, of which it has the low bits. Never before the record. */
+/* A stamp's time: the counter near the record's own, of which it has the low bits. Never before the record.
+ */
 static int64_t stamp_time(const struct build *b, uint64_t stamp, uint64_t near)
 {
     uint64_t mask = (1ull << FT_C_STAMP_BITS) - 1;
@@ -149,7 +150,8 @@ static uint32_t entries(const struct build *b, const struct item *page, struct i
 static void open_page(struct build *b, const struct stretch *s)
 {
     struct order *o = b->order;
-    struct item *items = malloc((s->count + FT_C_ENTRIES) * sizeof *items); /* entries fill a page at most once */
+    struct item *items =
+        malloc((s->count + FT_C_ENTRIES) * sizeof *items); /* entries fill a page at most once */
     if (!items) longjmp(b->no_memory, 1);
     bool sorted = true;
     uint32_t count = 0;

@@ -93,7 +93,8 @@ static const char *program_of(const struct image *image)
 
 static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
 
-/* The same command line, but for the interpreter's own name; werkzeug's reloader makes the script's path absolute. */
+/* The same command line, but for the interpreter's own name; werkzeug's reloader makes the script's path
+ * absolute. */
 static bool same_command(const struct image *a, const struct image *b)
 {
     if (a->argc != b->argc || a->argc < 2) return false;

@@ -19,8 +19,9 @@
 #define SOON  1000000 /* ns: nearly every stamp is there by then */
 #define LATE  1000000000
 #define EARLY 2000 /* ns */
-#define NEAR  512 /* looks that are held against one write: only those nobody has explained so soon are many \
-                   */
+#define NEAR                                                                                       \
+    512 /* looks that are held against one write: only those nobody has explained so soon are many \
+         */
 
 struct look {
     copy_id copy;

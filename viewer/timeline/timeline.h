@@ -154,10 +154,11 @@ struct thread {
 struct value {
     uint8_t kind; /* enum ft_py_kind or ft_c_kind; FT_PY_KIND_unset: unbound or not known (see `known`) */
     bool known;
-    uint8_t size;     /* C: bytes of it */
-    uint64_t bits;    /* int, bool, float (its bits), a container's length; C: extended to 8 bytes */
-    uint32_t print;   /* of a container: stands for what it holds; 0 unknown */
-    const char *text; /* text, bytes, long_int, object, type, sized: the words; enumeration: "NAME=..."; else NULL */
+    uint8_t size;   /* C: bytes of it */
+    uint64_t bits;  /* int, bool, float (its bits), a container's length; C: extended to 8 bytes */
+    uint32_t print; /* of a container: stands for what it holds; 0 unknown */
+    const char
+        *text; /* text, bytes, long_int, object, type, sized: the words; enumeration: "NAME=..."; else NULL */
 };
 
 typedef uint32_t global_id, copy_id;
@@ -199,16 +200,16 @@ struct copy {
 };
 
 struct global {
-    bool c; /* of C: module is the last part of the object's path */
-    bool library; /* C: not of the program itself */
-    bool shared;  /* C: in shared memory: one copy for all */
+    bool c;           /* of C: module is the last part of the object's path */
+    bool library;     /* C: not of the program itself */
+    bool shared;      /* C: in shared memory: one copy for all */
     const char *path; /* C: of its object */
     const char *module, *name;
     copy_id first; /* its copies are contiguous, by process */
     size_t count;
-    bool diverged; /* copies related by fork, a write after the fork, last values differ */
-    bool watched;  /* every write is an event */
-    bool found; /* C: nobody asked for it: its copies were not the same when their processes ended */
+    bool diverged;   /* copies related by fork, a write after the fork, last values differ */
+    bool watched;    /* every write is an event */
+    bool found;      /* C: nobody asked for it: its copies were not the same when their processes ended */
     uint32_t others; /* found: so many other parts of the same variable were not, too */
 };
 
@@ -241,9 +242,9 @@ enum event_type {
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
  * perhaps an ancestor's), EXEC_FAILED its errno, NO_CHILD the process asked for, STDIO the child of the fork,
- * FD_USE the thread that used it before, WRITE, CHANGE and TEARDOWN the global, GREENLET the greenlet that was first
- * seen then, GREENLET_RUN the one that kept the thread (NONE: the thread itself, or not known which),
- * SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
+ * FD_USE the thread that used it before, WRITE, CHANGE and TEARDOWN the global, GREENLET the greenlet that
+ * was first seen then, GREENLET_RUN the one that kept the thread (NONE: the thread itself, or not known
+ * which), SIGACTION the install it replaced (perhaps an ancestor's); else NONE.
  *
  * SIGNAL: `child` is the sender's thread (timeline_sender knows more).
  *
@@ -292,7 +293,7 @@ struct watch_result {
     process_id process;
     const char *watch, *text, *object;
     enum ft_c_outcome outcome;
-    struct ft_c_watch counts; /* the record */
+    struct ft_c_watch counts;      /* the record */
     struct ft_c_hardware hardware; /* needed 0: none was wanted */
 };
 
@@ -316,7 +317,7 @@ struct timeline {
     struct watch_result *watches; /* C, by time */
     size_t watch_count;
     uint64_t nameless; /* words of C memory that were not the same in related processes, and have no name */
-    bool complete; /* nothing lost, torn, truncated, and every process covered */
+    bool complete;     /* nothing lost, torn, truncated, and every process covered */
     void *private;
 };
 
@@ -328,8 +329,8 @@ typedef bool timeline_alive(void *context, uint32_t pid, uint64_t start_ticks);
 
 /*
  * What the ELF files of traced objects say, answered by the caller too. Addresses are those of the file. The
- * variable, or the part of at most 8 bytes of one (`guess` bytes if its type is not known), that a byte belongs to;
- * and what the file holds at an address.
+ * variable, or the part of at most 8 bytes of one (`guess` bytes if its type is not known), that a byte
+ * belongs to; and what the file holds at an address.
  */
 struct timeline_variable {
     char name[200];
@@ -343,8 +344,8 @@ struct timeline_files {
 };
 
 /*
- * Build from an open reader, which must outlive the timeline. Without `files` C globals that nobody watched have no
- * names, and are left out. NULL: out of memory.
+ * Build from an open reader, which must outlive the timeline. Without `files` C globals that nobody watched
+ * have no names, and are left out. NULL: out of memory.
  */
 struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive, void *context,
                                 const struct timeline_files *files);
@@ -432,8 +433,8 @@ bool timeline_held(const struct timeline *t, const struct event *e, uint16_t sig
 unsigned timeline_store_flags(const struct timeline *t, const struct event *e);
 /* The copy of a global a process has (the first, if it has executed several images), or NONE. */
 copy_id timeline_copy(const struct timeline *t, global_id global, process_id process);
-/* The copy of a global that is or was bound to the Python lock (Lock, RLock) at this address, of the process or
- * an ancestor; NONE: no global is known to be. */
+/* The copy of a global that is or was bound to the Python lock (Lock, RLock) at this address, of the process
+ * or an ancestor; NONE: no global is known to be. */
 copy_id timeline_lock(const struct timeline *t, process_id process, uint64_t address);
 /* WRITE, CHANGE, TEARDOWN: the copy it is about, or NONE. */
 copy_id timeline_copy_written(const struct timeline *t, const struct event *e);

@@ -30,12 +30,8 @@ global_id watched_named(struct build *b, const char *path, bool library, const c
     if (known) return *known;
     struct timeline *t = b->t;
     t->globals = build_grow(b, t->globals, t->global_count, sizeof *t->globals);
-    t->globals[t->global_count] = (struct global){.c = true,
-                                                  .library = library,
-                                                  .path = path,
-                                                  .module = last_part(path),
-                                                  .name = name,
-                                                  .first = NONE};
+    t->globals[t->global_count] = (struct global){
+        .c = true, .library = library, .path = path, .module = last_part(path), .name = name, .first = NONE};
     build_map_put(b, &b->by_name, h, 1, (uint32_t)t->global_count);
     return (global_id)t->global_count++;
 }
@@ -220,7 +216,8 @@ static bool decode_trap(const struct build *b, const struct ft_head *record, str
     return w->size && w->offset < w->defined->record.size;
 }
 
-/* Which entry of a page an event is, and which entry before it tells of the locks held: 1 + its index; 0: none. */
+/* Which entry of a page an event is, and which entry before it tells of the locks held: 1 + its index; 0:
+ * none. */
 #define ENTRY(write, locks) ((uint64_t)(locks) << 32 | (write))
 #define ENTRY_WRITE(e)      ((uint32_t)(e))
 #define ENTRY_LOCKS(e)      ((e) >> 32)
@@ -293,7 +290,8 @@ void watched_writes(struct build *b, const struct item *it)
     const struct ft_c_entry *entry = ft_tail(it->record, offsetof(struct ft_c_writes, entry), &length);
     uint32_t i = it->entry, locks = it->entry;
     if (i >= length / sizeof *entry) return;
-    if (!decode(b, family_of_item(b, it), (uint16_t)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value, 0, true, &w))
+    if (!decode(b, family_of_item(b, it), (uint16_t)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value, 0, true,
+                &w))
         return;
     while (locks && FT_C_STAMP_SITE(entry[locks - 1].stamp) != FT_C_HELD) locks--;
     add_write(b, it, &w, ENTRY(i, locks));
@@ -331,7 +329,8 @@ void watched_told(struct build *b, const struct item *it)
                         .ns = it->ns,
                         .until = it->ns,
                         .value = watched_value(b, d, 0, d->record.size, v.value)};
-    int64_t until = v.until ? ft_reader_ns(b->t->reader, v.until) - ft_reader_ns(b->t->reader, it->record->time) : 0;
+    int64_t until =
+        v.until ? ft_reader_ns(b->t->reader, v.until) - ft_reader_ns(b->t->reader, it->record->time) : 0;
     if (until > 0) told.until += until;
     b->told = build_grow(b, b->told, b->told_count, sizeof told);
     b->told[b->told_count++] = told;

@@ -212,7 +212,8 @@ static void of_signal(struct facts *f, const struct event *e)
     char text[NAMES_TEXT];
     facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(text, s.signal));
     if (p->killed_by == i)
-        facts_add(f, NULL, STYLE_TROUBLE, p->out_of_memory ? "it ended the process: out of memory" : "it ended the process");
+        facts_add(f, NULL, STYLE_TROUBLE,
+                  p->out_of_memory ? "it ended the process: out of memory" : "it ended the process");
     if (e->child == NONE && *tree_sender(text, sizeof text, f->timeline, i))
         facts_add(f, "sent by", STYLE_SIGNAL, "%s", text);
     facts_add_thread(f, "taken by", e->thread);

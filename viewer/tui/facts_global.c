@@ -17,7 +17,8 @@ static void written_words(const struct timeline *t, const struct copy *copy, cha
 {
     char name[200], time[TEXT_SHORT], place[NAMES_TEXT], where[300] = "";
     if (copy->changes && copy->changed > copy->written) {
-        snprintf(buffer, size, "changed%s, seen at %s: writer not seen", t->globals[copy->global].c ? "" : " in place",
+        snprintf(buffer, size, "changed%s, seen at %s: writer not seen",
+                 t->globals[copy->global].c ? "" : " in place",
                  time_text(copy->changed, 1000, time, sizeof time));
         return;
     }
@@ -83,14 +84,13 @@ void facts_copy(struct facts *f, copy_id id)
     char text[WORDS + NAMES_TEXT], time[TEXT_SHORT], name[512];
     global_format(g, name, sizeof name);
     facts_add(f, NULL, g->diverged ? STYLE_APART : STYLE_TITLE, "%s: %zu cop%s, one a process%s", name,
-              g->count, g->count == 1 ? "y" : "ies",
-              g->diverged ? "; they went their own ways" : "");
+              g->count, g->count == 1 ? "y" : "ies", g->diverged ? "; they went their own ways" : "");
     all_copies(f, g, id);
     facts_add(f, NULL, STYLE_NORMAL, "%s", "");
     facts_add_process(f, "this copy", copy->process);
     value_format(copy->at_birth, text, sizeof text);
     facts_add(f, "born", STYLE_NORMAL, "%s%s%s%s", time_text(copy->born, 1000, time, sizeof time),
-              copy->birth == COPY_BY_FORK   ? " by fork, as "
+              copy->birth == COPY_BY_FORK     ? " by fork, as "
               : copy->birth == COPY_BY_IMPORT ? ", with its module"
               : copy->birth == COPY_BY_LOAD   ? ", with its object"
                                               : ", by an exec",

@@ -222,7 +222,9 @@ static void follow(struct tui *tui)
         return;
     }
     const struct event *e = tui->event < t->event_count ? &t->events[tui->event] : NULL;
-    if (e && (e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN) && to_copy(tui, e)) return;
+    if (e && (e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN) &&
+        to_copy(tui, e))
+        return;
     process_id process = e ? fact_process_about(t, e) : NONE;
     thread_id thread = e ? fact_thread_about(t, e) : NONE;
     if (process != NONE)

@@ -165,9 +165,11 @@ static void find_source(struct shape *s)
         VECTOR(MOVSS)
         VECTOR(MOVD)
         VECTOR(MOVQ)
-        VECTOR(MOVUPS) VECTOR(MOVAPS) VECTOR(MOVUPD) VECTOR(MOVAPD) VECTOR(MOVDQU) VECTOR(MOVDQA)
-            VECTOR(MOVLPS) VECTOR(MOVLPD) VECTOR(MOVNTPS) VECTOR(MOVNTPD)
-                VECTOR(MOVNTDQ) case ZYDIS_MNEMONIC_VMOVSD : vector_operand(s, &s->o[1]);
+        VECTOR(MOVUPS)
+        VECTOR(MOVAPS)
+        VECTOR(MOVUPD) VECTOR(MOVAPD) VECTOR(MOVDQU) VECTOR(MOVDQA) VECTOR(MOVLPS) VECTOR(MOVLPD)
+            VECTOR(MOVNTPS) VECTOR(MOVNTPD) VECTOR(MOVNTDQ) case ZYDIS_MNEMONIC_VMOVSD
+            : vector_operand(s, &s->o[1]);
         break;
     default: break; /* read back */
     }

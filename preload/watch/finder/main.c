@@ -111,7 +111,8 @@ static void add_watch(struct question *q, struct answer *a, const char *expressi
     struct plan_watch *p = &q->counts[q->watch_count];
     *p = (struct plan_watch){.watch = answer_text(a, expression, length), .number = (uint32_t)q->watch_count};
     if (length > 3 && !strncmp(expression, "hw:", 3)) expression += 3, length -= 3, p->asked = 1;
-    p->outcome = watch_find(q->objects, q->object_count, expression, length, q->first, w, about, sizeof about);
+    p->outcome =
+        watch_find(q->objects, q->object_count, expression, length, q->first, w, about, sizeof about);
     if (p->outcome == FT_C_OUTCOME_watched) {
         const struct watch_object *o = &q->objects[w->object];
         w->where.exported = w->exported ? w->symbol : NULL;
