@@ -24,15 +24,18 @@
 #define SHOWN   12 /* of them as evidence */
 #define RING    16
 #define THREADS 64
-#define PLACES  8 /* stores whose values are told apart */
+#define PLACES  8    /* stores whose values are told apart */
+#define SKEW    2000 /* ns: so much may a stamp be off against another thread's */
 
 struct row {
     uint64_t writes, unlocked, back, up;
     event_id ring[RING];
     uint16_t held[3]; /* of the last write */
     bool known, atomic;
-    bool exact; /* all values are */
-    bool fell;  /* a thread wrote less than before, with nobody in between: it does not count up */
+    bool exact;    /* all values are */
+    bool fell;     /* a thread wrote less than before, with nobody in between or near: it does not count up */
+    int64_t lower; /* ns: it did so, and nobody was near before; 0: it did not */
+    int64_t other; /* ns of the last write of another thread than the last one's */
     uint64_t last;
     bool varied; /* a store wrote another value than before */
     size_t threads, places;
@@ -71,6 +74,19 @@ static bool varies(struct row *r, uint64_t pc, uint64_t value)
     return false;
 }
 
+/* A thread that reads what another one wrote from an older value writes less than before, and is right. */
+static void falls(struct row *r, const struct event *before, const struct event *e, bool lower)
+{
+    if (before->thread != e->thread) {
+        r->fell |= r->lower && e->ns - r->lower > SKEW;
+        r->lower = 0;
+        r->other = before->ns;
+    } else if (lower && (!r->other || before->ns - r->other > SKEW)) {
+        r->fell |= r->lower != 0;
+        r->lower = e->ns;
+    }
+}
+
 static void write_of(const struct timeline *t, struct row *r, event_id i)
 {
     const struct event *e = &t->events[i];
@@ -85,7 +101,7 @@ static void write_of(const struct timeline *t, struct row *r, event_id i)
         r->back += back;
     }
     uint64_t value = timeline_written(t, e).bits;
-    r->fell |= r->writes && t->events[r->ring[(r->writes - 1) % RING]].thread == e->thread && value < r->last;
+    if (r->writes) falls(r, &t->events[r->ring[(r->writes - 1) % RING]], e, value < r->last);
     r->last = value;
     r->exact = (!r->writes || r->exact) && exact;
     r->varied |= varies(r, pc, value);
@@ -160,7 +176,8 @@ static uint64_t lost(const struct timeline *t, copy_id copy, const struct row *r
         uint64_t above = c->last.bits - first;
         return above < r->writes ? r->writes - above : 0;
     }
-    return r->exact && !r->fell && without_gap(t, copy, first, r->writes, &highest) && highest < r->writes
+    return r->exact && !r->fell && !r->lower && without_gap(t, copy, first, r->writes, &highest) &&
+                   highest < r->writes
                ? r->writes - highest
                : 0;
 }

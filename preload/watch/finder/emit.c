@@ -159,17 +159,13 @@ static void find_source(struct shape *s)
         else
             vector_operand(s, &s->o[1]);
         break;
-#define VECTOR(name)            \
-    case ZYDIS_MNEMONIC_##name: \
-    case ZYDIS_MNEMONIC_V##name:
-        VECTOR(MOVSS)
-        VECTOR(MOVD)
-        VECTOR(MOVQ)
-        VECTOR(MOVUPS)
-        VECTOR(MOVAPS)
-        VECTOR(MOVUPD) VECTOR(MOVAPD) VECTOR(MOVDQU) VECTOR(MOVDQA) VECTOR(MOVLPS) VECTOR(MOVLPD)
-            VECTOR(MOVNTPS) VECTOR(MOVNTPD) VECTOR(MOVNTDQ) case ZYDIS_MNEMONIC_VMOVSD
-            : vector_operand(s, &s->o[1]);
+/* clang-format off */
+#define VECTOR(name) case ZYDIS_MNEMONIC_##name: case ZYDIS_MNEMONIC_V##name:
+    VECTOR(MOVSS) VECTOR(MOVD) VECTOR(MOVQ) VECTOR(MOVUPS) VECTOR(MOVAPS) VECTOR(MOVUPD) VECTOR(MOVAPD)
+    VECTOR(MOVDQU) VECTOR(MOVDQA) VECTOR(MOVLPS) VECTOR(MOVLPD) VECTOR(MOVNTPS) VECTOR(MOVNTPD)
+    VECTOR(MOVNTDQ) case ZYDIS_MNEMONIC_VMOVSD:
+/* clang-format on */
+        vector_operand(s, &s->o[1]);
         break;
     default: break; /* read back */
     }
