@@ -348,19 +348,32 @@ uint32_t build_family(const struct build *b, process_id process, unsigned image)
 struct python_function python_function_of(const struct timeline *t, ft_ref ref); /* of an FT_PY_FUNCTION */
 void python_thread(struct build *b, const struct item *it);
 
-/* globals.c */
+/* values.c */
+struct value value_python(struct build *b, unsigned kind, uint64_t bits);
+bool value_same(struct value x, struct value y);
+
+/* python_globals.c */
 void globals_slot(struct build *b, const struct item *it);
 void globals_value(struct build *b, const struct item *it);
 void globals_write(struct build *b, const struct item *it);
 void globals_change(struct build *b, const struct item *it);
 void globals_picture(struct build *b, const struct item *it);
 void globals_note(struct build *b, const struct item *it);
+
+/* globals.c */
 /* The copy of an image, made if there is none. */
 copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image);
 /* Whose copy that is, as by_copy has it. */
 uint64_t globals_owner(const struct timeline *t, global_id global, process_id process, unsigned image);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
+
+/* copies.c */
+void copies_inherit(struct build *b); /* every forked process has a copy of what its parent had */
+/* The copies' last values differ although one was forked from the other and somebody wrote since. */
+bool copies_went_apart(const struct build *b, const struct copy *copy);
+void copies_arrange(struct build *b); /* in the order that is shown: every id changes */
+void copies_count_writers(struct build *b);
 
 /* locks.c */
 void locks_finish(struct build *b); /* after globals_finish */
@@ -369,21 +382,25 @@ void locks_finish(struct build *b); /* after globals_finish */
 void watched_global(struct build *b, const struct item *it);
 void watched_sites(struct build *b, const struct item *it);
 void watched_watch(struct build *b, const struct item *it);
-void watched_write(struct build *b, const struct item *it);
-void watched_writes(struct build *b, const struct item *it);
-void watched_trap(struct build *b, const struct item *it);
 void watched_hardware(struct build *b, const struct item *it);
 void watched_told(struct build *b, const struct item *it);
 /* `size` bytes at an offset into it, which are the low ones of `bits`. */
 struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size,
                            uint64_t bits);
-/* WRITE: where the address of its store is kept; NULL: it is no C global's. */
-const uint64_t *watched_store(const struct timeline *t, const struct event *e);
 struct value watched_looked(const struct timeline *t, const struct event *e);
-struct value watched_written(const struct timeline *t, const struct event *e);
+/* The watched one of this name in the object of `d`. */
+global_id watched_part(struct build *b, const struct defined *d, const char *name);
 /* The C global of this name in the object at `path`; made, unwatched, if there is none. */
 global_id watched_named(struct build *b, const char *path, bool library, const char *name);
 void watched_free(struct build *b);
+
+/* writes.c: to C globals */
+void watched_write(struct build *b, const struct item *it);
+void watched_writes(struct build *b, const struct item *it);
+void watched_trap(struct build *b, const struct item *it);
+/* WRITE: where the address of its store is kept; NULL: it is no C global's. */
+const uint64_t *watched_store(const struct timeline *t, const struct event *e);
+struct value watched_written(const struct timeline *t, const struct event *e);
 
 /* samples.c: changes of C globals that no write explains */
 void samples_finish(struct build *b);

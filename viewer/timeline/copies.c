@@ -1,0 +1,183 @@
+/*
+ * copies.c: the copies of globals, when all that was recorded has been seen:
+ * what each was born with and from which other, who wrote it, which went their
+ * own way, and the order in which they are shown.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+
+static int by_place(const void *x, const void *y)
+{
+    const struct told *a = x, *b = y;
+    if (a->process != b->process) return a->process < b->process ? -1 : 1;
+    if (a->image != b->image) return a->image < b->image ? -1 : 1;
+    if (a->global != b->global) return a->global < b->global ? -1 : 1;
+    return a->ns < b->ns ? -1 : a->ns > b->ns;
+}
+
+/* What an image of a process told last of this global before or at the fork; NULL: nothing. */
+static const struct told *told_at(const struct build *b, global_id global, process_id process, unsigned image,
+                                  const struct event *fork)
+{
+    size_t low = 0, high = b->told_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct told *told = &b->told[middle];
+        bool before = told->process != process ? told->process < process
+                      : told->image != image   ? told->image < image
+                      : told->global != global ? told->global < global
+                                               : told->ns <= fork->ns || told->fork == fork->record;
+        if (before)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct told *last = low ? &b->told[low - 1] : NULL;
+    return last && last->process == process && last->image == image && last->global == global ? last : NULL;
+}
+
+/*
+ * A copy made by fork. Its value at birth is the parent's then: as told by the
+ * parent before or by the child after, or as the parent had inherited it. What
+ * a container held may have changed unseen, if neither could look.
+ */
+static void inherit(struct build *b, copy_id from, process_id child, const struct event *fork)
+{
+    struct timeline *t = b->t;
+    struct copy parent = t->copies[from];
+    copy_id id = globals_copy(b, parent.global, child, 0);
+    struct copy *copy = &t->copies[id];
+    const struct told *own = told_at(b, parent.global, child, 0, fork);
+    const struct told *told = own ? own : told_at(b, parent.global, parent.process, fork->image, fork);
+    struct value born = told                                              ? told->value
+                        : parent.writes && parent.birth == COPY_BY_IMPORT ? (struct value){0}
+                                                                          : parent.at_birth;
+    copy->birth = COPY_BY_FORK;
+    copy->parent = from;
+    copy->born = fork->ns;
+    if (value_is_container(born) && b->processes[child].unread) born.known = false;
+    bool touched = copy->writes || copy->changes;
+    if (!touched || own || !copy->at_birth.known || (told && copy->at_birth.kind == FT_PY_KIND_unset))
+        copy->at_birth = born;
+    if (!touched) copy->last = copy->at_birth;
+    /* the parent's copy was the same then, though nobody may have looked at it before */
+    if (told && parent.written <= fork->ns && parent.changed <= fork->ns) t->copies[from].last = born;
+}
+
+void copies_inherit(struct build *b)
+{
+    struct timeline *t = b->t;
+    if (b->told_count) qsort(b->told, b->told_count, sizeof *b->told, by_place);
+    for (process_id p = 0; p < t->process_count; p++) { /* parents come first */
+        const struct process *child = &t->processes[p];
+        if (!child->image_inherited || child->parent == NONE || child->fork == NONE) continue;
+        struct event fork = t->events[child->fork];
+        for (global_id g = 0; g < t->global_count; g++) {
+            uint32_t *from = t->globals[g].shared
+                                 ? NULL
+                                 : map_get(&b->by_copy, g, globals_owner(t, g, child->parent, fork.image));
+            if (!from) continue;
+            const struct copy *parent = &t->copies[*from];
+            bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, fork.image, &fork) ||
+                         (parent->birth != COPY_BY_IMPORT && parent->born <= fork.ns) ||
+                         (parent->written != NEVER && parent->written <= fork.ns) ||
+                         (parent->changed != NEVER && parent->changed <= fork.ns);
+            if (there) inherit(b, *from, p, &fork);
+        }
+    }
+}
+
+/* The copies' last values differ although one was forked from the other and somebody wrote since. */
+bool copies_went_apart(const struct build *b, const struct copy *copy)
+{
+    if (copy->birth != COPY_BY_FORK || copy->parent == NONE) return false;
+    const struct copy *parent = &b->t->copies[copy->parent];
+    bool wrote = copy->written > copy->born || parent->written > copy->born || /* NEVER is before all */
+                 copy->changed > copy->born || parent->changed > copy->born;
+    return wrote && copy->last.known && parent->last.known && !value_same(copy->last, parent->last);
+}
+
+static int by_interest(const void *x, const void *y)
+{
+    const struct global *a = x, *b = y;
+    if (a->found != b->found) return a->found ? 1 : -1;
+    if (a->diverged != b->diverged) return a->diverged ? -1 : 1;
+    int order = strcmp(a->module, b->module);
+    return order ? order : strcmp(a->name, b->name);
+}
+
+static int by_global(const void *x, const void *y)
+{
+    const struct copy *a = x, *b = y;
+    if (a->global != b->global) return a->global < b->global ? -1 : 1;
+    if (a->process != b->process) return a->process < b->process ? -1 : 1;
+    return a->image < b->image ? -1 : a->image > b->image;
+}
+
+/* Put globals and copies into the order that is shown, and correct every id. */
+void copies_arrange(struct build *b)
+{
+    struct timeline *t = b->t;
+    global_id *moved = build_alloc(b, (t->global_count + 1) * sizeof *moved);
+    for (global_id g = 0; g < t->global_count; g++) t->globals[g].first = g; /* its old id, for a moment */
+    if (t->global_count) qsort(t->globals, t->global_count, sizeof *t->globals, by_interest);
+    for (global_id g = 0; g < t->global_count; g++) moved[t->globals[g].first] = g;
+    copy_id *now = build_alloc(b, (t->copy_count + 1) * sizeof *now);
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        t->copies[c].id = c; /* its old one, for a moment */
+        t->copies[c].global = moved[t->copies[c].global];
+    }
+    if (t->copy_count) qsort(t->copies, t->copy_count, sizeof *t->copies, by_global);
+    for (global_id g = 0; g < t->global_count; g++) t->globals[g].first = NONE;
+    map_free(&b->by_copy);
+    b->by_copy = (struct map){0};
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        struct global *global = &t->globals[t->copies[c].global];
+        if (global->first == NONE) global->first = c;
+        global->count++;
+        now[t->copies[c].id] = c;
+        const struct copy *copy = &t->copies[c];
+        build_map_put(b, &b->by_copy, copy->global,
+                      globals_owner(t, copy->global, copy->process, copy->image), c);
+    }
+    for (copy_id c = 0; c < t->copy_count; c++)
+        if (t->copies[c].parent != NONE) t->copies[c].parent = now[t->copies[c].parent];
+    for (size_t i = 0; i < t->event_count; i++)
+        if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_CHANGE ||
+            t->events[i].type == EVENT_TEARDOWN)
+            t->events[i].child = moved[t->events[i].child];
+}
+
+/* Who wrote a watched global how often, in each process; and a shutdown that a copy without a slot saw. */
+void copies_count_writers(struct build *b)
+{
+    struct timeline *t = b->t;
+    for (size_t i = 0; i < t->event_count; i++) {
+        const struct event *e = &t->events[i];
+        copy_id id = e->type == EVENT_CHANGE ? NONE : timeline_copy_written(t, e);
+        if (id == NONE) continue;
+        struct copy *copy = &t->copies[id];
+        if (e->type == EVENT_TEARDOWN) {
+            copy->torn_down = true;
+            continue;
+        }
+        uint32_t *known = map_get(&b->by_writer, id, e->thread);
+        size_t index = known ? *known : copy->writer_count;
+        if (!known) {
+            build_map_put(b, &b->by_writer, id, e->thread, (uint32_t)index);
+            copy->writers = build_grow(b, copy->writers, index, sizeof *copy->writers);
+            copy->writers[copy->writer_count++] = (struct writer){.thread = e->thread};
+        }
+        struct writer *w = &copy->writers[index];
+        bool exact;
+        w->writes++;
+        w->pc = timeline_store(t, e, &exact);
+        if (w->pc) continue;
+        struct ft_py_write record;
+        if (!timeline_python_write(t, e, &record)) continue;
+        w->file = build_string_once(b, record.file);
+        w->line = record.line;
+    }
+}
