@@ -44,6 +44,7 @@ copy_id globals_copy(struct build *b, global_id global, process_id process, unsi
     build_map_put(b, &b->by_copy, global, owner, (uint32_t)t->copy_count);
     return (copy_id)t->copy_count++;
 }
+
 /* When the process's memory went away: at its first exec after being forked, or its end. */
 static int64_t memory_end(const struct timeline *t, const struct process *p, int64_t from)
 {
