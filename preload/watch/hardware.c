@@ -1,5 +1,6 @@
 /*
- * hardware.c: see hardware.h. A perf event for each place: the kernel gives it to
+ * hardware.c: see hardware.h: taking breakpoints and keeping their descriptors;
+ * what a hit means is hit.c's. A perf event for each place: the kernel gives it to
  * every thread and child made from then on (inherit), takes it away at an exec,
  * and sends SIGTRAP to the thread that stored, before its next instruction.
  *
@@ -7,7 +8,7 @@
  * family has copies: high numbers, out of the way of the program's own.
  */
 #define _GNU_SOURCE
-#include "preload/watch/hardware.h"
+#include "preload/watch/slots.h"
 
 unsigned hardware_fd_count;
 
@@ -29,10 +30,8 @@ unsigned hardware_fd_count;
 #include "preload/watch/trap.h"
 #include "trace/syscall.h"
 
-#define FDS     128 /* slots times the threads that were there */
-#define HIGH    900 /* descriptors from here on */
-#define CODES   128
-#define PATIENT 1000 /* hits by patched stores, which are recorded anyway */
+#define FDS  128 /* slots times the threads that were there */
+#define HIGH 900 /* descriptors from here on */
 
 /* struct perf_event_attr of Linux 5.13 and later; the headers may be older. */
 struct attributes {
@@ -55,26 +54,14 @@ _Static_assert(sizeof(struct attributes) == 128, "PERF_ATTR_SIZE_VER7");
 #define REMOVE_ON_EXEC (1ull << 36)
 #define SIGNALLED      (1ull << 37)
 
-static struct slot {
-    struct plan_slot plan;
-    ft_ref global, watch;
-    bool automatic;
-    uint64_t seen; /* when looked at last */
-} slots[HARDWARE_SLOTS];
-static unsigned slot_count;
+struct slot hardware_slots[HARDWARE_SLOTS];
+unsigned hardware_slot_count;
 static uint64_t held;
 
 static struct {
     int fd;
     uint8_t slot;
 } fds[FDS];
-
-static struct {
-    uintptr_t start, end;
-} codes[CODES];
-static unsigned code_count;
-
-static uint32_t *in_vain; /* hits by patched stores, for each slot; shared by all processes of the family */
 
 /* --- events ------------------------------------------------------------------------------------- */
 
@@ -107,7 +94,7 @@ unsigned hardware_free(bool try, int *error)
     int fd[HARDWARE_SLOTS];
     unsigned count = 0;
     *error = kernel_fits() ? 0 : ENOSYS;
-    if (!try || *error) return *error ? 0 : HARDWARE_SLOTS - slot_count;
+    if (!try || *error) return *error ? 0 : HARDWARE_SLOTS - hardware_slot_count;
     while (!*error && count < HARDWARE_SLOTS) {
         fd[count] = open_event(&nobody[count], 8, 0, 0);
         if (fd[count] < 0) {
@@ -135,9 +122,9 @@ static int move_high(int fd)
 /* For one thread and those it will create; 0 or errno. */
 static int watch_in(unsigned slot, uint32_t tid)
 {
-    const struct plan_slot *p = &slots[slot].plan;
+    const struct plan_slot *p = &hardware_slots[slot].plan;
     if (hardware_fd_count == FDS) return EMFILE;
-    int fd = open_event((const void *)(uintptr_t)p->at, p->length, (uintptr_t)&slots[slot], tid);
+    int fd = open_event((const void *)(uintptr_t)p->at, p->length, (uintptr_t)&hardware_slots[slot], tid);
     if (fd < 0) return -fd;
     fds[hardware_fd_count].slot = (uint8_t)slot;
     fds[hardware_fd_count].fd = move_high(fd);
@@ -169,8 +156,7 @@ static int watch_in_all(unsigned slot)
     return 0;
 }
 
-/* In all processes of the family. */
-static void end(unsigned slot)
+void hardware_end(unsigned slot)
 {
     for (unsigned i = 0; i < hardware_fd_count; i++)
         if (fds[i].slot == slot) ft_syscall(SYS_ioctl, fds[i].fd, PERF_EVENT_IOC_DISABLE, 0);
@@ -207,145 +193,6 @@ void hardware_check(void)
         }
 }
 
-/* --- a hit -------------------------------------------------------------------------------------- */
-
-void hardware_leave_out(const void *code, size_t size)
-{
-    if (code_count == CODES) return;
-    codes[code_count].start = (uintptr_t)code;
-    codes[code_count].end = (uintptr_t)code + size;
-    code_count++;
-}
-
-static bool is_left_out(const uint8_t *rip)
-{
-    for (unsigned i = 0; i < code_count; i++)
-        if ((uintptr_t)rip - codes[i].start < codes[i].end - codes[i].start) return true;
-    return false;
-}
-
-/*
- * The processor stops behind the store, but between two rounds of a repeated
- * one at its beginning: rep movs, rep stos, with rdi just behind what was written.
- */
-static uint64_t behind(const uint8_t *rip, uint64_t rdi, const struct plan_slot *p)
-{
-    const uint8_t *code = rip;
-    if (*code == 0x66) code++;
-    bool rep = *code == 0xf3 || *code == 0xf2;
-    if (rep) code++;
-    if ((*code & 0xf0) == 0x40) code++;
-    bool string = *code == 0xa4 || *code == 0xa5 || *code == 0xaa || *code == 0xab;
-    bool inside = rep && string && rdi - p->at <= 64;
-    return (uintptr_t)rip + inside;
-}
-
-static uint64_t value_at(uint64_t address, unsigned size)
-{
-    uint64_t value = 0;
-    memcpy(&value, (const void *)(uintptr_t)address, size < 8 ? size : 8);
-    return value;
-}
-
-static void record(const struct slot *s, ft_ref task, uint64_t value, unsigned offset, unsigned size,
-                   uint64_t after, uint16_t flags)
-{
-    struct ft_c_trap *r = ft_begin(&ft, FT_C_TRAP, sizeof *r, task);
-    if (!r) return;
-    r->value = value;
-    r->after = after;
-    r->global = s->global;
-    r->offset = (uint8_t)offset;
-    r->size = (uint8_t)size;
-    r->flags = flags;
-    ft_commit(r);
-}
-
-/* Elements of an array that lie there and are others than before. */
-static bool record_changed(struct slot *s, ft_ref task, uint64_t now, uint64_t after, uint16_t flags)
-{
-    const struct plan_slot *p = &s->plan;
-    unsigned each = p->element && p->element < p->value_size ? p->element : p->value_size;
-    uint64_t before = s->seen, mask = each < 8 ? (1ull << 8 * each) - 1 : ~0ull;
-    bool any = false;
-    s->seen = now;
-    for (unsigned i = 0; i < p->value_size; i += each) {
-        uint64_t value = now >> 8 * i & mask;
-        if (value == (before >> 8 * i & mask)) continue;
-        record(s, task, value, p->offset + i, each, after, flags);
-        any = true;
-    }
-    return any;
-}
-
-/* May one store hit both? Others are not looked at: their library may be gone. */
-static bool neighbours(const struct slot *a, const struct slot *b)
-{
-    return a->plan.at - b->plan.at + 63 <= 126;
-}
-
-/*
- * One store may hit several places, of one object or of neighbours: a vector
- * register's, a round of rep movs. The kernel sends one signal then, for a
- * second SIGTRAP is dropped while there is one. So the others are looked at.
- */
-static void record_neighbours(const struct slot *hit, ft_ref task, uint64_t after, uint16_t flags)
-{
-    for (unsigned i = 0; i < slot_count; i++) {
-        struct slot *s = &slots[i];
-        if (s == hit || !neighbours(s, hit)) continue;
-        uint64_t now = value_at(s->plan.value_at, s->plan.value_size);
-        if (now != s->seen) record_changed(s, task, now, after, flags);
-    }
-}
-
-/* What its value is to be compared with. */
-static void looked_at(const struct slot *hit)
-{
-    for (unsigned i = 0; i < slot_count; i++)
-        if (neighbours(&slots[i], hit))
-            slots[i].seen = value_at(slots[i].plan.value_at, slots[i].plan.value_size);
-}
-
-/* Stores that are patched tell of themselves: this one is dear, and adds nothing. */
-static void told_already(unsigned slot)
-{
-    looked_at(&slots[slot]);
-    if (!slots[slot].automatic || __atomic_add_fetch(&in_vain[slot], 1, __ATOMIC_RELAXED) != PATIENT) return;
-    end(slot);
-    struct ft_c_hardware *r = ft_begin(&ft, FT_C_HARDWARE, sizeof *r, self.task);
-    if (!r) return;
-    r->watch = slots[slot].watch;
-    r->slots = r->needed = 1;
-    r->flags = FT_C_HW_ENDED;
-    ft_commit(r);
-}
-
-bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late)
-{
-    uint64_t slot = (data - (uintptr_t)slots) / sizeof *slots;
-    if (slot >= slot_count || data != (uintptr_t)&slots[slot]) return false;
-    struct slot *s = &slots[slot];
-    if (!late && is_left_out(rip)) {
-        told_already((unsigned)slot);
-        return true;
-    }
-    ft_ref task = self_identify();
-    if (!task) task = self.task;
-    if (!task) {
-        ft_count_lost(&ft, FT_LOST_WATCH, 1);
-        return true;
-    }
-    uint16_t flags = (uint16_t)(FT_C_BY_HARDWARE | (late ? FT_C_LATE : 0));
-    if (thread_known() > 1 || late) flags |= FT_C_READ_BACK;
-    uint64_t after = late ? 0 : behind(rip, rdi, &s->plan);
-    uint64_t now = value_at(s->plan.value_at, s->plan.value_size);
-    if (!record_changed(s, task, now, after, flags)) /* the same again: it was written all the same */
-        record(s, task, now, s->plan.offset, s->plan.value_size, after, flags);
-    if (slot_count > 1) record_neighbours(s, task, after, flags);
-    return true;
-}
-
 /* --- what is to be watched ---------------------------------------------------------------------- */
 
 uint64_t hardware_held(void) { return held; }
@@ -366,15 +213,16 @@ static void tell(const struct plan_watch *w, const char *text, unsigned taken, i
 static int watch_slot(const struct plan_slot *p, const struct plan_watch *w, const char *text,
                       const ft_ref *globals)
 {
-    if (slot_count == HARDWARE_SLOTS || !trap_take()) return ENOSPC;
-    slots[slot_count] = (struct slot){.plan = *p,
-                                      .global = globals[p->global],
-                                      .watch = ft_string(&ft, text, strlen(text), self.task),
-                                      .automatic = !w->asked,
-                                      .seen = value_at(p->value_at, p->value_size)};
-    slot_count++; /* before there is a hit */
-    int error = watch_in_all(slot_count - 1);
-    if (error) slot_count--;
+    if (hardware_slot_count == HARDWARE_SLOTS || !trap_take()) return ENOSPC;
+    hardware_slots[hardware_slot_count] =
+        (struct slot){.plan = *p,
+                      .global = globals[p->global],
+                      .watch = ft_string(&ft, text, strlen(text), self.task),
+                      .automatic = !w->asked,
+                      .seen = slot_value(p->value_at, p->value_size)};
+    hardware_slot_count++; /* before there is a hit */
+    int error = watch_in_all(hardware_slot_count - 1);
+    if (error) hardware_slot_count--;
     return error;
 }
 
@@ -383,7 +231,7 @@ void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint3
     const char *bytes = (const char *)plan;
     const struct plan_watch *w = (const void *)(bytes + plan->watches);
     const struct plan_slot *p = (const void *)(bytes + plan->slots);
-    in_vain = shared;
+    hardware_in_vain = shared;
     for (uint32_t i = 0; i < plan->watch_count; i++) {
         unsigned taken = 0;
         int failed = w[i].slots || w[i].refused ? 0 : error;
@@ -406,10 +254,8 @@ unsigned hardware_free(bool try, int *error)
 }
 void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint32_t *shared, int error) {}
 uint64_t hardware_held(void) { return 0; }
-void hardware_leave_out(const void *code, size_t size) {}
 void hardware_check(void) {}
 bool hardware_fd(int fd) { return false; }
 void hardware_give_way(int fd) {}
-bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late) { return false; }
 
 #endif

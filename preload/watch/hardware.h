@@ -9,6 +9,8 @@
 #ifndef HARDWARE_H
 #define HARDWARE_H
 
+#include <ucontext.h>
+
 #include "preload/watch/plan.h"
 #include "preload/self.h"
 
@@ -45,6 +47,6 @@ void hardware_give_way(int fd);
 
 /* Called by trap.c for a SIGTRAP that carries `data`; `late`: long after the store. False: it is none of
  * ours. */
-bool hardware_hit(uint64_t data, const uint8_t *rip, uint64_t rdi, bool late);
+bool hardware_hit(uint64_t data, const ucontext_t *context, bool late);
 
 #endif

@@ -105,9 +105,7 @@ static void on_trap(int signal_number, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     int saved = errno;
     if (perf->code == CODE_PERF) {
-        const greg_t *registers = uc->uc_mcontext.gregs;
-        if (hardware_hit(perf->data, (const uint8_t *)(uintptr_t)registers[REG_RIP],
-                         (uint64_t)registers[REG_RDI], perf->flags & FLAG_ASYNC)) {
+        if (hardware_hit(perf->data, uc, perf->flags & FLAG_ASYNC)) {
             errno = saved;
             return;
         }

@@ -530,8 +530,8 @@ static void print_c(const struct ft_head *head)
     }
     case FT_C_TRAP: {
         struct ft_c_trap c = FT_GET(c_trap, head);
-        printf(" global=%x value=%" PRIx64 " after=%" PRIx64 " offset=%u/%u flags=%x", c.global, c.value,
-               c.after, c.offset, c.size, c.flags);
+        printf(" global=%x value=%" PRIx64 " after=%" PRIx64 " offset=%u/%u flags=%x held=%" PRIx64, c.global,
+               c.value, c.after, c.offset, c.size, c.flags, c.held);
         break;
     }
     case FT_C_HARDWARE: {

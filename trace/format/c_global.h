@@ -51,11 +51,12 @@ enum {
     FT_C_READ_BACK = 1, /* the value was read after the store: another thread's may have been faster */
     FT_C_OFFSET = 2,    /* it writes anywhere in the object: entries hold offset << 32 | value */
     /* of an FT_C_TRAP only: by which engine */
-    FT_C_BY_HARDWARE = 4, /* a breakpoint of the processor, in the process itself */
-    FT_C_BY_KERNEL = 8,   /* the same, seen by forktrace-ebpf */
-    FT_C_BY_UPROBE = 16,  /* a probe behind the store, by forktrace-ebpf */
-    FT_C_LATE = 32,       /* told when its thread let signals in again: the instruction is not known */
-    /* of a site: */
+    FT_C_BY_HARDWARE = 4,  /* a breakpoint of the processor, in the process itself */
+    FT_C_BY_KERNEL = 8,    /* the same, seen by forktrace-ebpf */
+    FT_C_BY_UPROBE = 16,   /* a probe behind the store, by forktrace-ebpf */
+    FT_C_LATE = 32,        /* told when its thread let signals in again: the instruction is not known */
+    FT_C_WITH_LOCKS = 256, /* `held` tells of locks */
+    /* of a site, and of an FT_C_TRAP by hardware: */
     FT_C_ATOMIC = 64, /* the instruction reads and writes in one go: nobody gets between */
     FT_C_UP = 128,    /* it adds one to what is there */
 };
@@ -170,14 +171,15 @@ struct ft_c_watch {
 /* A write that stopped the processor, or hit a probe: the same for any instruction, also in libc. */
 struct ft_c_trap {
     struct ft_head head;
-    uint64_t value; /* read right after the store: FT_C_READ_BACK if another thread's may have been faster */
+    uint64_t value; /* stored, or read right after: FT_C_READ_BACK if another thread's may have been faster */
     uint64_t after; /* an address such that the one before it is in the instruction; 0 unknown */
     ft_ref global;  /* FT_C_GLOBAL */
     uint8_t offset; /* in it, of what was written; it is not more than four times 8 bytes long */
     uint8_t size;   /* as far as it is known */
     uint16_t flags; /* FT_C_* */
+    uint64_t held;  /* three signs of locks, 16 bits each (held_signs) */
 };
-static_assert(sizeof(struct ft_c_trap) == 40, "a trap");
+static_assert(sizeof(struct ft_c_trap) == 48, "a trap; without locks 40");
 
 /* What became of a hardware watch in one image. */
 struct ft_c_hardware {

@@ -187,6 +187,10 @@ bool timeline_held(const struct timeline *t, const struct event *e, uint16_t sig
         struct ft_c_write w = FT_GET(c_write, e->record);
         known = w.flags & FT_C_LOCKS;
         held = w.held;
+    } else if (e->record && e->record->type == FT_C_TRAP) {
+        struct ft_c_trap r = FT_GET(c_trap, e->record);
+        known = r.flags & FT_C_WITH_LOCKS;
+        held = r.held;
     } else if (e->record && e->record->type == FT_C_WRITES) {
         size_t length, room, locks = ENTRY_LOCKS(e->entry);
         const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
