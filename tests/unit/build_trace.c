@@ -428,6 +428,15 @@ void trace_c_trap(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsi
     ft_commit(r);
 }
 
+void trace_c_trap_held(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsigned flags,
+                       uint64_t held)
+{
+    RECORD(c_trap, C_TRAP, by);
+    r->global = global, r->value = value, r->after = after, r->held = held;
+    r->size = 8, r->flags = (uint16_t)(FT_C_BY_HARDWARE | FT_C_WITH_LOCKS | flags);
+    ft_commit(r);
+}
+
 /* --- the kernel's word ------------------------------------------------------------------------ */
 
 ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags, enum ft_kernel_birth how)

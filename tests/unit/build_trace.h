@@ -93,6 +93,8 @@ void trace_c_hardware(ft_ref by, const char *watch, unsigned slots, unsigned nee
                       unsigned flags);
 void trace_c_trap(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsigned offset, unsigned size,
                   unsigned flags);
+void trace_c_trap_held(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsigned flags,
+                       uint64_t held);
 
 /* The kernel's word. tid == pid: a process. */
 ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "build_trace.h"
+#include "viewer/findings/findings.h"
 #include "viewer/watch.h"
 
 TestSuite(hardware, .init = trace_begin, .fini = trace_end);
@@ -63,6 +64,30 @@ Test(hardware, elements_of_an_array_go_by_their_names)
     expect(t, 0, "table[3]", "5", "hardware", true, 0x4010);
     expect(t, 1, "table+16/8", "6", "hardware", true, 0x4020);
     cr_assert_null(write_number(t, 2));
+}
+
+Test(hardware, locks_and_racy_writes)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "server"),
+           other = trace_thread_at(root, 100, 101, 0x7f00);
+    ft_ref open = trace_c_global(root, "open", 8, 0, 0), locked = trace_c_global(root, "locked", 8, 0, 0);
+    ft_ref atomic = trace_c_global(root, "atomic", 8, 0, 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        ft_ref by = i % 2 ? root : other;
+        trace_c_trap_held(by, open, i, 0x4010, 0, i % 2 ? 0x1111 : 0x2222);
+        trace_c_trap_held(by, locked, i, 0x4020, 0, i % 2 ? 0x3333 : 0x33331111);
+        trace_c_trap_held(by, atomic, i, 0x4030, FT_C_ATOMIC, 0);
+    }
+    const struct timeline *t = trace_timeline(NULL);
+    uint16_t held[3];
+    cr_assert(timeline_held(t, write_number(t, 4), held));
+    cr_assert_eq(held[0], 0x1111);
+    cr_assert_eq(held[1], 0x3333);
+    cr_assert_eq(timeline_store_flags(t, write_number(t, 2)) & FT_C_ATOMIC, FT_C_ATOMIC);
+    struct findings *f = findings_find(t);
+    cr_assert_eq(f->count, 1, "%zu findings", f->count);
+    cr_assert_str_eq(f->list[0]->subject, "open");
+    findings_free(f);
 }
 
 static void expect_words(const struct timeline *t, const char *watch, const char *words, bool misses)

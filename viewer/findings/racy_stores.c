@@ -24,8 +24,9 @@
 #define SHOWN   12 /* of them as evidence */
 #define RING    16
 #define THREADS 64
-#define PLACES  8    /* stores whose values are told apart */
-#define SKEW    2000 /* ns: so much may a stamp be off against another thread's */
+#define PLACES  8      /* stores whose values are told apart */
+#define SKEW    2000   /* ns: so much may a stamp be off against another thread's */
+#define TRAPPED 100000 /* the same of a trap, which the kernel told of first */
 
 struct row {
     uint64_t writes, unlocked, back, up;
@@ -77,11 +78,12 @@ static bool varies(struct row *r, uint64_t pc, uint64_t value)
 /* A thread that reads what another one wrote from an older value writes less than before, and is right. */
 static void falls(struct row *r, const struct event *before, const struct event *e, bool lower)
 {
+    int64_t skew = e->record->type == FT_C_TRAP ? TRAPPED : SKEW;
     if (before->thread != e->thread) {
-        r->fell |= r->lower && e->ns - r->lower > SKEW;
+        r->fell |= r->lower && e->ns - r->lower > skew;
         r->lower = 0;
         r->other = before->ns;
-    } else if (lower && (!r->other || before->ns - r->other > SKEW)) {
+    } else if (lower && (!r->other || before->ns - r->other > skew)) {
         r->fell |= r->lower != 0;
         r->lower = e->ns;
     }
@@ -131,7 +133,13 @@ static bool is_racy(const struct row *r) { return r->back && r->varied; }
 
 /* --- lost updates ----------------------------------------------------------------------------- */
 
-/* Every store to it was found and patched, and nobody has its address: what was written, was seen. */
+/* The processor tells of every store, through whatever pointer. */
+static bool by_processor(const struct ft_c_hardware *h)
+{
+    return h->slots && h->slots >= h->needed && !(h->flags & (FT_C_HW_ENDED | FT_C_HW_KERNEL));
+}
+
+/* It does, or every store was found and patched and nobody has the address: what was written, was seen. */
 static bool all_seen(const struct timeline *t, const struct copy *c)
 {
     const struct global *g = &t->globals[c->global];
@@ -141,6 +149,7 @@ static bool all_seen(const struct timeline *t, const struct copy *c)
         const char *name = t->watches[i].watch ? strrchr(t->watches[i].watch, ':') : NULL;
         name = name ? name + 1 : t->watches[i].watch;
         if (!name || strcmp(name, g->name)) continue;
+        if (by_processor(&t->watches[i].hardware)) continue;
         if (w->patched < w->stores || w->taken || w->pointers) return false;
     }
     return true;
