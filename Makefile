@@ -2,9 +2,13 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := $(CROSS_COMPILE)gcc
+endif
 V       ?= 0
-B       := build
+# For another machine: make CROSS_COMPILE=aarch64-linux-gnu- (or CC=...); what comes out has a place of its own.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+B       := build$(if $(filter $(MACHINE),$(shell uname -m)),,/$(MACHINE))
 
 WARN    := -Wall -Wextra -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter -Werror $(if $(findstring clang,$(CC)),,-Wno-missing-attributes)
 CFLAGS  += -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN) -I. -MMD -MP
@@ -12,9 +16,11 @@ ifdef SAN
 VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer
 endif
 # The library: few mappings (each costs at fork), nothing exported but the hooks, libgcc's unwinder inside.
+# Its segments lie on pages of the largest size that the machine's kernels may have: else they do not load it.
+SO_PAGE    := $(if $(filter aarch64,$(MACHINE)),65536,4096)
 SO_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-semantic-interposition -fexceptions
 SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
-              -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--hash-style=gnu
+              -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=$(SO_PAGE) -Wl,-z,norelro -Wl,--hash-style=gnu
 LIBS    := -lcjson -lncursesw -lZydis -ldw -lelf
 
 WRITER   := $(wildcard trace/writer*.c) trace/settings.c
@@ -30,7 +36,7 @@ BPF_CLANG := $(firstword $(shell command -v clang-14 clang))
 BPFTOOL   := $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin"; command -v bpftool))
 BPF_MISSING := $(if $(BPF_CLANG),,clang-14) $(if $(BPFTOOL),,bpftool) $(if $(wildcard /usr/include/bpf/libbpf.h),,libbpf-dev)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter -I. \
-              -D__$(shell uname -m)__ -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+              -D__$(MACHINE)__ -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
 EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c preload/python/plain.c \
               $(wildcard symbols/*.c))
 

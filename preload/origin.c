@@ -56,13 +56,6 @@ static struct caches {
     struct remembered remembered[REMEMBERED];
 } * caches;
 
-/*
- * To a fork child the shared caches cost a page fault, its own memory nothing:
- * each process has a copy of the stacks of its family, renewed before a fork.
- */
-static struct remembered own[REMEMBERED];
-static uint32_t own_changes; /* caches->changes then */
-
 /* Remember a non-zero value in a small set, open-addressed. True if it is new. Inlined: a constant size saves
  * 20 ns. */
 static inline __attribute__((always_inline)) bool remember(uint64_t *set, unsigned size, uint64_t value)
@@ -165,8 +158,11 @@ bool origin_unwinds(void) { return _dl_find_object && caches; }
 struct frames {
     uint64_t site;
     unsigned count;
-    bool started, cut, cacheable;
+    bool started, cut, cacheable, interrupted;
     uint64_t start, size; /* of the object that the last one lies in */
+#if defined __aarch64__
+    uint64_t link, below; /* the next frame record, which lies above that stack pointer */
+#endif
     uint64_t pc[FRAMES_MAX];
     uint64_t slot[FRAMES_MAX]; /* where on the stack that return address lies */
 };
@@ -195,10 +191,40 @@ static bool is_bottom(struct frames *frames, uint64_t pc)
     return switches_stacks(&object);
 }
 
+#if defined __x86_64__
+#define SLOTS_KNOWN
+#define CODE(pc) (pc)
+
+/* libgcc's CFA of a frame is its callee's: the return address lies just below it */
+static uint64_t slot_of(struct frames *frames, uint64_t cfa, uint64_t pc) { return cfa - sizeof pc; }
+#elif defined __aarch64__
+#define SLOTS_KNOWN
+#define CODE(pc) ((pc) & ((1ull << 48) - 1)) /* a signed return address has its signature above */
+
+/*
+ * In the callee's frame record, wherever that lies in its frame. 0: it has
+ * none, or x29 is no frame pointer there: only what lies in the frame is read.
+ */
+static uint64_t slot_of(struct frames *frames, uint64_t cfa, uint64_t pc)
+{
+    const uint64_t *record = (const uint64_t *)(uintptr_t)frames->link;
+    bool inside = frames->link >= frames->below && frames->link < cfa && !(frames->link & 7);
+    if (!inside || CODE(record[1]) != pc) return 0;
+    frames->link = record[0];
+    frames->below = cfa;
+    return (uint64_t)(uintptr_t)&record[1];
+}
+#else
+#define CODE(pc) (pc)
+static uint64_t slot_of(struct frames *frames, uint64_t cfa, uint64_t pc) { return 0; }
+#endif
+
 static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument)
 {
     struct frames *frames = argument;
-    uint64_t pc = _Unwind_GetIP(context);
+    int interrupted = 0;
+    uint64_t pc = (uint64_t)_Unwind_GetIPInfo(context, &interrupted);
+    uint64_t slot = slot_of(frames, _Unwind_GetCFA(context), pc);
     if (!frames->started && pc != frames->site) return _URC_NO_REASON; /* our own */
     frames->started = true;
     if (!pc) return _URC_NORMAL_STOP;
@@ -206,11 +232,8 @@ static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument
         frames->cut = true;
         return _URC_NORMAL_STOP;
     }
-    /* libgcc's CFA of a frame is its callee's: the return address lies just below it */
-    uint64_t slot = _Unwind_GetCFA(context) - sizeof(void *);
-#if defined __x86_64__
-    if (*(const uint64_t *)(uintptr_t)slot != pc) frames->cacheable = false; /* a signal frame */
-#endif
+    frames->interrupted |= interrupted;
+    if (!slot || CODE(*(const uint64_t *)(uintptr_t)slot) != pc) frames->cacheable = false; /* interrupted there */
     frames->pc[frames->count] = pc;
     frames->slot[frames->count++] = slot;
     return is_bottom(frames, pc) ? _URC_NORMAL_STOP : _URC_NO_REASON;
@@ -236,7 +259,14 @@ static ft_ref write_stack(const struct frames *frames)
 
 /* --- stacks seen before --------------------------------------------------------------------- */
 
-#if defined __x86_64__
+#if defined SLOTS_KNOWN
+/*
+ * To a fork child the shared caches cost a page fault, its own memory nothing:
+ * each process has a copy of the stacks of its family, renewed before a fork.
+ */
+static struct remembered own[REMEMBERED];
+static uint32_t own_changes; /* caches->changes then */
+
 static unsigned entry_of(uint64_t site, uint64_t sp)
 {
     return (site * 0x9e3779b97f4a7c15u ^ sp * 0xc2b2ae3d27d4eb4fu) >> 58;
@@ -252,7 +282,7 @@ static ft_ref recall(const struct remembered *e, uint64_t site, uint64_t sp)
     uint32_t version = __atomic_load_n(&e->version, __ATOMIC_ACQUIRE);
     if (version & 1 || e->site != site || e->sp != sp || !e->count || e->count > REMEMBERED_FRAMES) return 0;
     for (uint32_t i = 0; i < e->count; i++)
-        if (*(const uint64_t *)(uintptr_t)(sp + e->frame[i].slot) != e->frame[i].pc) return 0;
+        if (CODE(*(const uint64_t *)(uintptr_t)(sp + e->frame[i].slot)) != e->frame[i].pc) return 0;
     ft_ref ref = e->ref;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return __atomic_load_n(&e->version, __ATOMIC_RELAXED) == version && !ft_stale(&ft, ref) ? ref : 0;
@@ -328,10 +358,13 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp, bool 
     frames.site = site;
     frames.count = 0;
     frames.size = 0;
-    frames.started = frames.cut = false;
+    frames.started = frames.cut = frames.interrupted = false;
     frames.cacheable = true;
+#if defined __aarch64__
+    frames.below = frames.link = (uint64_t)(uintptr_t)__builtin_frame_address(0);
+#endif
     _Unwind_Backtrace(frame, &frames);
-    *interrupted = !frames.cacheable;
+    *interrupted = frames.interrupted;
     if (!frames.count) {
         origin_object(site);
         return 0;

@@ -45,6 +45,7 @@ void python_delete(const void *dict, const void *key)
 
 /* --- start ---------------------------------------------------------------------------------- */
 
+#if defined __x86_64__
 static struct patch_set patches;
 static bool pending;
 
@@ -76,7 +77,6 @@ static void arm_soon(void)
     globals_arm();
 }
 
-#if defined __x86_64__
 static bool prepare_end(const struct patch_object *object, const struct link_map *map)
 {
     const uint8_t *finalize = elf_symbol(map, "Py_FinalizeEx");
@@ -133,6 +133,7 @@ static void start_311(const struct link_map *map, const void *start)
     arm_soon();
 }
 #else
+void globals_arm(void) {}
 static void start_later(const struct link_map *map, const void *start) {}
 static void start_311(const struct link_map *map, const void *start)
 {
