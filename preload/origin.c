@@ -208,7 +208,7 @@ static uint64_t slot_of(struct frames *frames, uint64_t cfa, uint64_t pc) { retu
 static uint64_t slot_of(struct frames *frames, uint64_t cfa, uint64_t pc)
 {
     const uint64_t *record = (const uint64_t *)(uintptr_t)frames->link;
-    bool inside = frames->link >= frames->below && frames->link < cfa && !(frames->link & 7);
+    bool inside = frames->link && frames->link >= frames->below && frames->link < cfa && !(frames->link & 7);
     if (!inside || CODE(record[1]) != pc) return 0;
     frames->link = record[0];
     frames->below = cfa;
@@ -233,7 +233,8 @@ static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument
         return _URC_NORMAL_STOP;
     }
     frames->interrupted |= interrupted;
-    if (!slot || CODE(*(const uint64_t *)(uintptr_t)slot) != pc) frames->cacheable = false; /* interrupted there */
+    if (!slot || CODE(*(const uint64_t *)(uintptr_t)slot) != pc)
+        frames->cacheable = false; /* interrupted there */
     frames->pc[frames->count] = pc;
     frames->slot[frames->count++] = slot;
     return is_bottom(frames, pc) ? _URC_NORMAL_STOP : _URC_NO_REASON;
