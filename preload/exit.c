@@ -76,7 +76,7 @@ HOOK(void, quick_exit, (int status))
 static void record_clock(void)
 {
     uint64_t born = fork_born() ? fork_born() : started, now = ft_now(&ft);
-    if (now - born < (ft.clock == FT_CLOCK_TSC ? 3000000 : 1000000)) return;
+    if (now - born < ft_about(&ft, 1000000)) return;
     struct ft_clock *record = ft_begin(&ft, FT_CLOCK, sizeof *record, me_leaving());
     if (!record) return;
     struct timespec time;

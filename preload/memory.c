@@ -166,14 +166,24 @@ static bool is_written(uint64_t entry)
     return (entry & (MAP_PRESENT | MAP_SWAPPED)) && !(entry & MAP_FILE);
 }
 
+/* Of our pages from `start` on, what the kernel says of the machine's: those may be larger. */
+static bool read_pagemap(int pagemap, uintptr_t start, uint64_t *map, size_t pages)
+{
+    const uintptr_t unit = ft.unit;
+    size_t first = start / unit, count = (start + pages * FT_PAGE - 1) / unit - first + 1;
+    if (ft_syscall(SYS_pread64, pagemap, map, count * sizeof *map, (long)(first * sizeof *map)) !=
+        (long)(count * sizeof *map))
+        return false;
+    for (size_t i = pages; unit != FT_PAGE && i-- > 0;) map[i] = map[(start + i * FT_PAGE) / unit - first];
+    return true;
+}
+
 /* The pages of one record. False: enough, or nobody can read this. */
 static bool picture(int pagemap, uintptr_t start, uintptr_t end, ft_ref task, ft_ref fork)
 {
     uint64_t map[PAGES_EACH];
     size_t pages = (end - start) / FT_PAGE, written = 0;
-    if (ft_syscall(SYS_pread64, pagemap, map, pages * sizeof *map, (long)(start / FT_PAGE * sizeof *map)) !=
-        (long)(pages * sizeof *map))
-        return false;
+    if (!read_pagemap(pagemap, start, map, pages)) return false;
     for (size_t i = 0; i < pages; i++) {
         if (!is_written(map[i])) continue;
         if (!readable((const void *)(start + i * FT_PAGE))) return false; /* its object was unloaded */
@@ -227,7 +237,7 @@ static bool child_tells(void)
     if (!fork_born()) return false;
     if (fork_number() <= CHILDREN_ANYWAY) return true;
     if (fork_number() > CHILDREN_MOST) return false;
-    return ft_now(&ft) - fork_born() >= (ft.clock == FT_CLOCK_TSC ? 3000000u : 1000000u);
+    return ft_now(&ft) - fork_born() >= ft_about(&ft, 1000000);
 }
 
 HOT void memory_at_end(ft_ref task)

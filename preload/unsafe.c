@@ -1,7 +1,7 @@
 /*
- * unsafe.c: the functions of FT_UNSAFE_CALLS. For x86-64: each is a jump to
- * libc's, with every argument where the caller put it and no frame of ours in
- * between. dlopen finds libraries by who calls it ($ORIGIN, RUNPATH), syslog
+ * unsafe.c: the functions of FT_UNSAFE_CALLS. For x86-64 and aarch64: each is a
+ * jump to libc's, with every argument where the caller put it and no frame of
+ * ours in between. dlopen finds libraries by who calls it ($ORIGIN, RUNPATH), syslog
  * takes any number of arguments, and a C wrapper would stand in the way of
  * both.
  *
@@ -31,7 +31,7 @@ void unsafe_tell(enum ft_unsafe function, uint64_t site)
     errno = saved;
 }
 
-#ifdef __x86_64__
+#if defined __x86_64__ || defined __aarch64__
 static_assert(offsetof(struct self, untold) == 16, "said in JUMP");
 
 /* Called by the jumps below with all the caller's registers put aside: where to go on. */
@@ -45,6 +45,7 @@ __attribute__((used, visibility("hidden"))) void *unsafe_slowly(const struct hoo
     return real;
 }
 
+#if defined __x86_64__
 /* r11 is free between caller and callee: lazy binding uses it too. */
 #define JUMP(n, name)                             \
     HOOK_REAL(void, name, (void));                \
@@ -123,6 +124,74 @@ __asm__(".text\n"
         "  jmp *%r11\n"
         "  .cfi_endproc\n"
         ".size unsafe_put_aside, . - unsafe_put_aside\n");
+#else
+/* x16 and x17 are free between caller and callee: the linker's veneers use them too. `hint 34` is `bti c`. */
+#define JUMP(n, name)                                 \
+    HOOK_REAL(void, name, (void));                    \
+    __asm__(".text\n"                                 \
+            ".globl " #name "\n"                      \
+            ".type " #name ", %function\n"            \
+            ".p2align 4\n" #name ":\n"                \
+            "  .cfi_startproc\n"                      \
+            "  hint 34\n"                             \
+            "  adrp x16, :gottprel:self\n"            \
+            "  ldr x16, [x16, :gottprel_lo12:self]\n" \
+            "  mrs x17, tpidr_el0\n"                  \
+            "  add x16, x16, x17\n"                   \
+            "  ldr x16, [x16, 16]\n"                  \
+            "  tbnz x16, " #n ", 1f\n"                \
+            "  adrp x16, real_" #name "\n"            \
+            "  ldr x16, [x16, :lo12:real_" #name "]\n" \
+            "  cbz x16, 1f\n"                         \
+            "  br x16\n"                              \
+            "1: adrp x16, hook_" #name "\n"           \
+            "  add x16, x16, :lo12:hook_" #name "\n"  \
+            "  mov x17, " #n "\n"                     \
+            "  b unsafe_put_aside\n"                  \
+            "  .cfi_endproc\n"                        \
+            ".size " #name ", . - " #name "\n");
+
+/* Arguments may be in x0 to x7, x8 and q0 to q7. */
+__asm__(".text\n"
+        ".type unsafe_put_aside, %function\n"
+        "unsafe_put_aside:\n"
+        "  .cfi_startproc\n"
+        "  stp x29, x30, [sp, -224]!\n"
+        "  .cfi_def_cfa_offset 224\n"
+        "  .cfi_rel_offset x29, 0\n"
+        "  .cfi_rel_offset x30, 8\n"
+        "  mov x29, sp\n"
+        "  stp x0, x1, [sp, 16]\n"
+        "  stp x2, x3, [sp, 32]\n"
+        "  stp x4, x5, [sp, 48]\n"
+        "  stp x6, x7, [sp, 64]\n"
+        "  str x8, [sp, 80]\n"
+        "  stp q0, q1, [sp, 96]\n"
+        "  stp q2, q3, [sp, 128]\n"
+        "  stp q4, q5, [sp, 160]\n"
+        "  stp q6, q7, [sp, 192]\n"
+        "  mov x0, x16\n"
+        "  mov x1, x17\n"
+        "  mov x2, x30\n"
+        "  bl unsafe_slowly\n"
+        "  mov x16, x0\n"
+        "  ldp x0, x1, [sp, 16]\n"
+        "  ldp x2, x3, [sp, 32]\n"
+        "  ldp x4, x5, [sp, 48]\n"
+        "  ldp x6, x7, [sp, 64]\n"
+        "  ldr x8, [sp, 80]\n"
+        "  ldp q0, q1, [sp, 96]\n"
+        "  ldp q2, q3, [sp, 128]\n"
+        "  ldp q4, q5, [sp, 160]\n"
+        "  ldp q6, q7, [sp, 192]\n"
+        "  ldp x29, x30, [sp], 224\n"
+        "  .cfi_def_cfa_offset 0\n"
+        "  .cfi_restore x29\n"
+        "  .cfi_restore x30\n"
+        "  br x16\n"
+        "  .cfi_endproc\n"
+        ".size unsafe_put_aside, . - unsafe_put_aside\n");
+#endif
 
 /* clang-format off */
 JUMP(1, rand) JUMP(2, random) JUMP(3, srand) JUMP(4, srandom) JUMP(5, localtime) JUMP(6, localtime_r)

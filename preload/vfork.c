@@ -27,11 +27,11 @@ void give_back(ft_ref parent)
 {
     watch_reset(true);
     self.task = parent;
-    self.vforked--;
+    if (self.vforked) self.vforked--; /* 0: an emulator's vfork is a fork (qemu-user) */
 }
 
-#ifdef __x86_64__
-/* Returned in rax and rdx, where vfork.S expects them. */
+#if defined __x86_64__ || defined __aarch64__
+/* Returned in rax and rdx, or x0 and x1, where vfork.S expects them. */
 struct before {
     struct ft_fork *record;
     uint64_t parent;

@@ -94,6 +94,7 @@ enum ft_class { FT_LINEAGE, FT_EVENTS, FT_SLOTS, FT_CLASSES };
 /* States of a record (struct ft_head.state). */
 enum ft_state { FT_CLAIMED = 1, FT_OPEN = 2, FT_DONE = 3 };
 
+/* TSC: the counter of the CPUs, x86-64's or aarch64's CNTVCT_EL0 (`arch` tells). */
 enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
 
 /* Why records are missing: index of ft_header.lost. One table for writer, reader and texts. */

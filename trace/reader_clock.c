@@ -9,6 +9,8 @@
  */
 #include "reader_private.h"
 
+#include "counter.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,9 +60,10 @@ static double slope_between(const struct ft_pair *a, const struct ft_pair *b)
 /* Where the clocks of this very machine are the trace's: its own word on the rate. */
 static double rate_of_this_machine(const struct ft_reading *in)
 {
-#if defined __x86_64__
     char text[37] = "";
     uint8_t id[16] = {0};
+    /* not of a program that an emulator ran here: its counter is another */
+    if (strncmp(in->header.arch, FT_COUNTER_ARCH, sizeof in->header.arch) || !*FT_COUNTER_ARCH) return 0;
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return 0;
     ssize_t length = read(fd, text, 36);
@@ -73,15 +76,12 @@ static double rate_of_this_machine(const struct ft_reading *in)
     }
     if (memcmp(id, in->header.boot_id, sizeof id) || !in->header.monotonic0) return 0;
     struct timespec t;
-    uint64_t counter = __builtin_ia32_rdtsc();
+    uint64_t counter = ft_counter();
     clock_gettime(CLOCK_MONOTONIC, &t);
     struct ft_pair then = {in->header.counter0, in->header.monotonic0};
     struct ft_pair now = {counter, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec};
     if (now.counter <= then.counter || now.monotonic < then.monotonic + SPAN_MIN) return 0;
     return slope_between(&then, &now);
-#else
-    return 0;
-#endif
 }
 
 static void choose_rate(struct ft_reading *in)

@@ -6,7 +6,12 @@
 
 uint64_t ft_now(const struct ft_writer *w)
 {
-    return w->clock == FT_CLOCK_TSC ? counter() : monotonic(CLOCK_MONOTONIC);
+    return w->clock == FT_CLOCK_TSC ? ft_counter() : monotonic(CLOCK_MONOTONIC);
+}
+
+uint64_t ft_about(const struct ft_writer *w, uint64_t ns)
+{
+    return w->clock == FT_CLOCK_TSC ? ns / 1000 * (ft_counter_hz() / 1000000) : ns;
 }
 
 /* --- records -------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 #define FT_PATH_MAX     4096
 #define FT_WINDOW_PAGES 4096u /* mapped from the start: 16 MiB of addresses, no memory */
 #define FT_SHARED_PAGES 16u   /* a run everybody shares */
-#define FT_RUN_MAX      256u  /* largest run: 1 MiB, also the size of a later mapping */
+#define FT_RUN_MAX      256u  /* largest run: 1 MiB, about the size of a later mapping */
 #define FT_MAPS         40u   /* later mappings: 40 MiB at most */
 #define FT_MAPS_LIMITED 8u    /* under RLIMIT_AS */
 #define FT_INTERNED     1024u
@@ -39,10 +39,11 @@ struct ft_writer {
     struct ft_header *file;              /* the same, also after ft_writer_stop: others may be appending */
     uint64_t capacity;                   /* header's, checked */
     uint32_t clock;
-    uint32_t window_pages;        /* pages mapped behind header, with it */
-    uint64_t retry_at;            /* counter: no new run before this, the last one could not be had */
-    uint64_t run, spare;          /* address of its head page | number of pages; 0 none */
-    uint64_t maps[FT_MAPS];       /* later mappings, FT_RUN_MAX pages each */
+    uint32_t window_pages; /* pages mapped behind header, with it */
+    uint32_t unit;       /* the kernel maps so many bytes at a time: a page of the machine, FT_PAGE or more */
+    uint64_t retry_at;   /* counter: no new run before this, the last one could not be had */
+    uint64_t run, spare; /* address of its head page | number of pages; 0 none */
+    uint64_t maps[FT_MAPS];       /* later mappings, of runs */
     uint32_t map_next;            /* the oldest of them */
     uint32_t map_room;            /* how many of them may be used */
     uint32_t pid;                 /* that claimed the current run */
@@ -71,6 +72,9 @@ static inline bool ft_writer_on(const struct ft_writer *w)
 
 /* The clock of the records, in its own unit. */
 uint64_t ft_now(const struct ft_writer *w);
+
+/* So many nanoseconds, about, in that unit: to a microsecond, and on x86-64 within a factor of two. */
+uint64_t ft_about(const struct ft_writer *w, uint64_t ns);
 
 /* That clock and CLOCK_MONOTONIC (ns) at one moment, as nearly as can be had. */
 void ft_clock_pair(const struct ft_writer *w, uint64_t *count, uint64_t *ns);

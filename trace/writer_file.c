@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -20,7 +21,7 @@ void ftw_clock_pair(uint32_t clock, uint64_t *count, uint64_t *ns)
     if (clock == FT_CLOCK_MONOTONIC) return;
     uint64_t best = UINT64_MAX;
     for (int i = 0; i < 3 && best > 1000; i++) {
-        uint64_t before = counter(), now = monotonic(CLOCK_MONOTONIC), took = counter() - before;
+        uint64_t before = ft_counter(), now = monotonic(CLOCK_MONOTONIC), took = ft_counter() - before;
         if (took >= best) continue;
         best = took;
         *count = before + took / 2;
@@ -36,19 +37,19 @@ void ft_clock_pair(const struct ft_writer *w, uint64_t *count, uint64_t *ns)
 /* The counter is used only where the kernel itself trusts it across CPUs. */
 static uint32_t best_clock(void)
 {
-#if defined __aarch64__
-    return FT_CLOCK_TSC;
-#elif defined __x86_64__
-    char name[16] = "";
+#if defined __x86_64__ || defined __aarch64__
+    /* "tsc" to an aarch64 program: it is emulated, and its counter made of this machine's clock */
+    static const char *const trusted[] = {"tsc\n", "arch_sys_counter\n"};
+    char name[32] = "";
     long fd = sys(SYS_openat, AT_FDCWD, "/sys/devices/system/clocksource/clocksource0/current_clocksource",
                   O_RDONLY | O_CLOEXEC);
     if (fd < 0) return FT_CLOCK_MONOTONIC;
     long n = sys(SYS_read, (int)fd, name, sizeof name - 1);
     sys(SYS_close, (int)fd);
-    return n >= 4 && !memcmp(name, "tsc\n", 4) ? FT_CLOCK_TSC : FT_CLOCK_MONOTONIC;
-#else
-    return FT_CLOCK_MONOTONIC;
+    for (unsigned i = 0; i < sizeof trusted / sizeof *trusted && n > 0; i++)
+        if (!strcmp(name, trusted[i])) return FT_CLOCK_TSC;
 #endif
+    return FT_CLOCK_MONOTONIC;
 }
 
 /*
@@ -61,6 +62,8 @@ static int map_window(struct ft_writer *w, int fd, uint64_t capacity)
     bool limited = !sys(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) && limit.rlim_cur != RLIM_INFINITY;
     uint64_t pages = limited ? FT_RUN_MAX : FT_WINDOW_PAGES;
     if (pages > 1 + capacity) pages = 1 + capacity;
+    uint64_t unit = getauxval(AT_PAGESZ);
+    w->unit = unit > FT_PAGE ? (uint32_t)unit : FT_PAGE;
     w->map_room = limited ? FT_MAPS_LIMITED : FT_MAPS;
     for (;; pages = pages > FT_RUN_MAX ? FT_RUN_MAX : 1) {
         long r = sys(SYS_mmap, NULL, pages * FT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)0);

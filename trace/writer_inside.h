@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "counter.h"
 #include "syscall.h"
 #include "writer.h"
 
@@ -56,19 +57,6 @@ static inline uint64_t monotonic(clockid_t which)
     struct timespec t;
     clock_gettime(which, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static inline uint64_t counter(void)
-{
-#if defined __x86_64__
-    return __builtin_ia32_rdtsc();
-#elif defined __aarch64__
-    uint64_t v;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
-    return v;
-#else
-    return monotonic(CLOCK_MONOTONIC);
-#endif
 }
 
 /* Size, type and state go to memory as one word, so that a reader sees all or nothing. */

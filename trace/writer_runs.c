@@ -45,14 +45,32 @@ int ftw_open_file(const struct ft_writer *w)
 void ftw_no_readahead(void *base, size_t size) { sys(SYS_madvise, base, size, MADV_RANDOM); }
 
 /*
- * Map FT_RUN_MAX pages from `page` on, at `where` if that is not NULL. With
+ * A later mapping holds a run of any length, wherever in the machine's page it begins (aarch64: of 16 or 64
+ * KiB), and pages of other runs. All of it lies in the file: idle() looks at every page.
+ */
+static uint64_t map_pages(const struct ft_writer *w)
+{
+    uint64_t pages = FT_RUN_MAX + (w->unit > FT_PAGE ? w->unit / FT_PAGE : 0);
+    return pages < 1 + w->capacity ? pages : 1 + w->capacity;
+}
+static size_t map_size(const struct ft_writer *w) { return map_pages(w) * FT_PAGE; }
+
+/* The first page of a mapping that holds the run at `page`: that of a machine's page. */
+static uint64_t map_start(const struct ft_writer *w, uint64_t page)
+{
+    uint64_t mask = w->unit / FT_PAGE - 1, last = (1 + w->capacity - map_pages(w) + mask) & ~mask;
+    return page < last ? page & ~mask : last;
+}
+
+/*
+ * Map the file from `page` on, at `where` if that is not NULL. With
  * the path out of reach (another uid, a chroot): a second mapping of the
  * header page's file needs no fd (mremap with old size 0), and
  * remap_file_pages moves it to any offset.
  */
-static uint8_t *map_pages(const struct ft_writer *w, uint64_t page, uint8_t *where)
+static uint8_t *map_file(const struct ft_writer *w, uint64_t page, uint8_t *where)
 {
-    const size_t size = (size_t)FT_RUN_MAX * FT_PAGE;
+    const size_t size = map_size(w);
     int fd = ftw_open_file(w);
     if (fd >= 0) {
         long r = sys(SYS_mmap, where, size, PROT_READ | PROT_WRITE, MAP_SHARED | (where ? MAP_FIXED : 0), fd,
@@ -67,7 +85,8 @@ static uint8_t *map_pages(const struct ft_writer *w, uint64_t page, uint8_t *whe
         if (failed(r)) return NULL;
         where = (uint8_t *)r;
     }
-    return failed(sys(SYS_remap_file_pages, where, size, 0, (size_t)page, 0)) ? NULL : where;
+    return failed(sys(SYS_remap_file_pages, where, size, 0, (size_t)(page * FT_PAGE / w->unit), 0)) ? NULL
+                                                                                                    : where;
 }
 
 /*
@@ -77,12 +96,12 @@ static uint8_t *map_pages(const struct ft_writer *w, uint64_t page, uint8_t *whe
  */
 static bool idle(const struct ft_writer *w, uint64_t map)
 {
-    size_t size = (size_t)FT_RUN_MAX * FT_PAGE;
+    const size_t size = map_size(w);
     for (int c = 0; c < FT_CLASSES; c++)
         if ((uintptr_t)load(&w->current[c]) - map < size) return false;
     if ((load(&w->run) & ~(uint64_t)RUN_MASK) - map < size) return false;
     const struct ft_page *page = (const void *)(uintptr_t)map;
-    for (unsigned i = 0; i < FT_RUN_MAX; i++, page++) {
+    for (uint64_t i = map_pages(w); i-- > 0; page++) {
         uint64_t records;
         if (load(&page->magic) != FT_PAGE_MAGIC) continue;
         if (page->class == FT_SLOTS ? load(&page->slots) != 0
@@ -99,14 +118,14 @@ static bool idle(const struct ft_writer *w, uint64_t map)
  */
 static struct ft_page *map_run(struct ft_writer *w, uint64_t seq, uint32_t pages)
 {
-    uint64_t at = physical(w, seq);
+    uint64_t at = physical(w, seq), start = map_start(w, at);
     if (at + pages <= w->window_pages) return (struct ft_page *)w->file + at;
     for (uint32_t i = 0; i < w->map_room; i++) {
         uint64_t *slot = &w->maps[add(&w->map_next, 1) % w->map_room], map = load(slot);
         if (map & MAP_BUSY || (map && !idle(w, map)) || !swap(slot, map, map | MAP_BUSY)) continue;
-        uint8_t *made = map_pages(w, at, (uint8_t *)(uintptr_t)map);
+        uint8_t *made = map_file(w, start, (uint8_t *)(uintptr_t)map);
         store(slot, made ? (uint64_t)(uintptr_t)made | MAP_BUSY : map);
-        if (made) return (struct ft_page *)made;
+        if (made) return (struct ft_page *)made + (at - start);
     }
     w->why_not = FT_LOST_NO_MEMORY;
     return NULL;
@@ -117,8 +136,7 @@ void ftw_release_map(struct ft_writer *w, const struct ft_page *base)
     uint64_t map = (uint64_t)(uintptr_t)base;
     for (uint32_t i = 0; i < FT_MAPS; i++) {
         uint64_t held = load(&w->maps[i]);
-        if (held & MAP_BUSY && map - (held & ~MAP_BUSY) < (uint64_t)FT_RUN_MAX * FT_PAGE)
-            store(&w->maps[i], held & ~MAP_BUSY);
+        if (held & MAP_BUSY && map - (held & ~MAP_BUSY) < map_size(w)) store(&w->maps[i], held & ~MAP_BUSY);
     }
 }
 
@@ -172,7 +190,8 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
         write_zeros(fd, at, pages);
         sys(SYS_close, fd);
     }
-    if (!failed(sys(SYS_madvise, base, size, MADV_POPULATE_WRITE))) return true;
+    uintptr_t from = (uintptr_t)base & ~(uintptr_t)(w->unit - 1);
+    if (!failed(sys(SYS_madvise, from, (uintptr_t)base + size - from, MADV_POPULATE_WRITE))) return true;
     w->why_not = FT_LOST_DISK_FULL;
     return false;
 }

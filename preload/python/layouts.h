@@ -87,6 +87,12 @@ enum { GIL_LOCKED = 16, GIL_CONDITION = 32 };
 /* The layout of this version, whose _PyRuntime is `runtime` (NULL: not exported); or NULL and *why. */
 const struct py_layout *py_layout_of(uint32_t version, const void *runtime, const char **why);
 
+#if defined __aarch64__
+#define MUTEX_SIZE 48 /* of a pthread_mutex_t: the GIL has two */
+#else
+#define MUTEX_SIZE 40
+#endif
+
 /* 3.11 only, where globals are watched by patching */
 enum {
     TS_CFRAME_311 = 56,
@@ -98,7 +104,7 @@ enum {
     TS_INTERP_311 = 16,
     INTERP_FINALIZING_311 = 84,
     RUNTIME_GIL_LOCKED_311 = 376,
-    RUNTIME_CURRENT_311 = 576
+    RUNTIME_CURRENT_311 = 496 + 2 * MUTEX_SIZE
 };
 
 #endif

@@ -81,6 +81,14 @@ Test(trace_limits, flight_recorder_64k) { flight_recorder(64 * KIB, 100000); }
 Test(trace_limits, flight_recorder_1m) { flight_recorder(MIB, 300000); }
 Test(trace_limits, flight_recorder_past_the_window) { flight_recorder(24 * MIB, 1500000); }
 
+/* A later mapping of the file's end is used again: none of it may lie behind the end. */
+Test(trace_limits, flight_recorder_maps_its_end_again)
+{
+    struct rlimit limit = {RLIM_INFINITY - 1, RLIM_INFINITY - 1}; /* any: then there are few mappings */
+    setrlimit(RLIMIT_AS, &limit);
+    flight_recorder(3 * MIB + 5 * FT_PAGE, 1000000);
+}
+
 Test(trace_limits, flight_recorder_keeps_lineage)
 {
     enum { FORKS = 400, COUNT = 200000 };

@@ -42,6 +42,12 @@ static void lost(cJSON *trace, const struct loaded *l)
     json_uint(object, "torn", l->reader.torn); /* being written when their process was killed */
 }
 
+static const char *clock_name(const struct ft_header *h)
+{
+    if (h->clock != FT_CLOCK_TSC) return "monotonic";
+    return !strncmp(h->arch, "aarch64", sizeof h->arch) ? "cntvct" : "tsc";
+}
+
 cJSON *json_trace(const struct loaded *l)
 {
     const struct ft_header *h = l->reader.header;
@@ -54,7 +60,7 @@ cJSON *json_trace(const struct loaded *l)
     padded(host, "arch", h->arch, sizeof h->arch);
     hex_id(host, "boot_id", h->boot_id);
     cJSON *clock = cJSON_AddObjectToObject(trace, "clock");
-    json_string(clock, "source", h->clock == FT_CLOCK_TSC ? "tsc" : "monotonic");
+    json_string(clock, "source", clock_name(h));
     json_int(clock, "realtime_offset_ns", l->timeline->realtime);
     cJSON *sources = cJSON_AddArrayToObject(trace, "sources");
     bool kernel = l->timeline->kernel_view != KERNEL_VIEW_NONE;
