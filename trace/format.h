@@ -252,7 +252,8 @@ struct ft_origin {
     X(131, C_HARDWARE, c_hardware, LINEAGE)  \
     X(134, C_BLOCK, c_block, LINEAGE)        \
     X(135, C_PICTURE, c_picture, LINEAGE)    \
-    X(136, C_SAMPLE, c_sample, EVENTS)
+    X(136, C_SAMPLE, c_sample, EVENTS)       \
+    X(142, C_COMMON, c_common, LINEAGE)
 enum ft_type {
     FT_FILLER = 0, /* the unused rest of a page: a word, no head; at least 8 bytes */
 #define X(number, NAME, name, class) FT_##NAME = number,

@@ -56,7 +56,8 @@ static void one(FILE *out, const struct timeline *t, const struct global *g)
     global_format(g, name, sizeof name);
     fprintf(out, "  %s", text_ink(INK_BOLD));
     text_put(out, name);
-    fprintf(out, "%s\n", text_ink(INK_PLAIN));
+    fprintf(out, "%s%s\n", text_ink(INK_PLAIN),
+            g->shared ? ": shared memory, one copy for processes that were forked since" : "");
     for (size_t i = 0; i < g->count && i < REPORT_MANY; i++) {
         const struct copy *c = &t->copies[g->first + i];
         copy_line(out, t, c, g->diverged && c->birth == COPY_BY_FORK);

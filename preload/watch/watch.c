@@ -77,8 +77,10 @@ static void describe_global(const struct plan_answer *plan, const struct plan_gl
     record->object = object;
     record->names = names;
     record->address = g->address;
-    record->value = readable(address) ? sample_add(g->address, g->size, *ref, !started) : 0;
-    record->size = (uint32_t)g->size;
+    uint32_t size = g->size < UINT32_MAX ? (uint32_t)g->size : UINT32_MAX, print = 0;
+    record->value = readable(address) ? sample_add(g->address, size, *ref, !started, &print) : 0;
+    record->print = print;
+    record->size = size;
     record->element = g->element;
     record->kind = g->kind;
     record->flags = g->flags;

@@ -523,9 +523,15 @@ static void print_c(const struct ft_head *head)
                        (unsigned)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value);
         break;
     }
+    case FT_C_SAMPLE:
     case FT_C_VALUE: {
         struct ft_c_value v = FT_GET(c_value, head);
-        printf(" global=%x fork=%x value=%" PRIx64, v.global, v.fork, v.value);
+        printf(" global=%x fork=%x value=%" PRIx64 " print=%x", v.global, v.fork, v.value, v.print);
+        break;
+    }
+    case FT_C_COMMON: {
+        struct ft_c_common c = FT_GET(c_common, head);
+        printf(" global=%x fork=%x", c.global, c.fork);
         break;
     }
     case FT_C_TRAP: {

@@ -30,10 +30,19 @@ struct ft_c_global {
     uint8_t kind;     /* enum ft_c_kind */
     uint8_t flags;    /* FT_C_* */
     uint16_t pad;
+    uint32_t print; /* of more than 8 bytes: stands for all of them; 0 unknown */
+    uint32_t pad2;
 };
-enum {
-    FT_C_PROGRAM = 1, /* of the program itself, not of a library */
-    FT_C_SHARED = 2,  /* in memory that forked processes share: one copy for all */
+enum { FT_C_PROGRAM = 1 }; /* of the program itself, not of a library */
+
+/*
+ * It lies in memory that is mapped MAP_SHARED: this process and those it forks from this fork on have one copy
+ * in common.
+ */
+struct ft_c_common {
+    struct ft_head head;
+    ft_ref global; /* FT_C_GLOBAL */
+    ft_ref fork;   /* FT_FORK: the first of them */
 };
 
 /*
@@ -94,6 +103,8 @@ struct ft_c_value {
     ft_ref fork;         /* FT_FORK, or 0 */
     uint64_t value;
     uint64_t until; /* by then it was read; 0: not known */
+    uint32_t print; /* of more than 8 bytes: as in FT_C_GLOBAL */
+    uint32_t pad;
 };
 
 /* The same, at any event that was recorded: it was another value than at the look before. */
@@ -102,6 +113,7 @@ struct ft_c_sample {
     ft_ref global;
     ft_ref pad; /* as in ft_c_value */
     uint64_t value, until;
+    uint32_t print, pad2;
 };
 static_assert(sizeof(struct ft_c_sample) == sizeof(struct ft_c_value), "alike");
 

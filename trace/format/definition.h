@@ -73,6 +73,7 @@ struct ft_clock { /* head.time and this were read together */
     X(44, WATCH_LOADER, "this loader does not tell what it loads later: stores in it are not seen") \
     X(48, WATCH_TRAP_BLOCKED, "SIGTRAP was sent to a thread that blocks it: what hardware watches would see of this thread is not complete from then on") \
     X(49, WATCH_CLOSED, "the program closed the descriptors of the hardware watches behind our back: they saw nothing from then on") \
+    X(58, WATCH_LONG, "watched objects of more than 64 KiB, or 2 MiB together: changes that no engine sees are not noticed behind that") \
     X(53, MEMORY_CUT, "more writable memory of the program's own objects than is compared when processes end: the rest is not") \
     X(54, MEMORY_ENOUGH, "the C globals of so many ends of processes were kept that those of others are not: FORKTRACE_MAX_SIZE sets how many") \
     X(55, MEMORY_UNREADABLE, "/proc/self/pagemap cannot be read here: C globals are not compared when processes end")

@@ -235,8 +235,8 @@ void racy_stores_tell(const struct timeline *t, struct finding *x, struct say *t
         say(title,
             " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
             "thread.",
-            word_process(text, t, c->process), x->subject, (unsigned long long)r->unlocked,
-            (unsigned long long)r->writes);
+            t->globals[c->global].shared ? "several processes" : word_process(text, t, c->process),
+            x->subject, (unsigned long long)r->unlocked, (unsigned long long)r->writes);
         if (*names_written(text, sizeof text, t, c)) say(why, "The last one at %s. ", text);
         if (gone)
             say(why,

@@ -106,6 +106,7 @@ static void (*const families[])(struct build *, const struct item *) = {
     [FT_C_HARDWARE] = watched_hardware,
     [FT_C_PICTURE] = discovered_picture,
     [FT_C_SAMPLE] = watched_told,
+    [FT_C_COMMON] = watched_common,
     [FT_BLIND] = coverage_blind,
     [FT_STDIO] = processes_stdio,
     [FT_UNSAFE_CALL] = unsafe_call,

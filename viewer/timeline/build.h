@@ -93,11 +93,18 @@ struct told { /* a global's value at a fork */
     int64_t ns, until; /* C: it was read between the two */
     struct value value;
     uint64_t writes;
+    bool explained; /* C: writes that were seen may have made it so */
+};
+
+struct whole { /* a look at a watched object of more than 8 bytes */
+    struct told told;
+    uint32_t definition; /* index of defined */
 };
 
 struct defined { /* an FT_C_GLOBAL */
     struct ft_c_global record;
     const char *name, *path;
+    uint64_t whole;   /* as in struct global */
     global_id global; /* NONE: its pieces are globals, each for itself */
     process_id process;
     uint16_t image;
@@ -181,6 +188,14 @@ struct build {
     struct map by_trap;       /* (definition and flags, address) of an FT_C_TRAP -> sites */
     struct defined *defined;
     size_t defined_count;
+    struct map by_common; /* (whole, process and image) -> commons; (whole, UINT64_MAX): there are any */
+    struct common {       /* an FT_C_COMMON */
+        const struct ft_head *fork;
+        int64_t ns;
+    } *commons;
+    size_t common_count;
+    struct whole *wholes;
+    size_t whole_count;
     struct ft_c_site *sites;
     size_t site_count;
     struct pictured *pictured;
@@ -365,6 +380,8 @@ void globals_note(struct build *b, const struct item *it);
 copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image);
 /* Whose copy that is, as by_copy has it. */
 uint64_t globals_owner(const struct timeline *t, global_id global, process_id process, unsigned image);
+/* The same of what has no global: a watched object, by struct global.whole. */
+uint64_t globals_owner_of(const struct timeline *t, uint64_t whole, process_id process, unsigned image);
 void globals_finish(struct build *b); /* after ends_finish */
 void globals_free(struct build *b);
 
@@ -384,6 +401,9 @@ void watched_sites(struct build *b, const struct item *it);
 void watched_watch(struct build *b, const struct item *it);
 void watched_hardware(struct build *b, const struct item *it);
 void watched_told(struct build *b, const struct item *it);
+void watched_common(struct build *b, const struct item *it);
+/* The process has its copy of what it described from then on. */
+void watched_copy(struct build *b, const struct defined *d, struct value value);
 /* `size` bytes at an offset into it, which are the low ones of `bits`. */
 struct value watched_value(struct build *b, const struct defined *d, uint64_t offset, uint64_t size,
                            uint64_t bits);
@@ -401,6 +421,10 @@ void watched_trap(struct build *b, const struct item *it);
 /* WRITE: where the address of its store is kept; NULL: it is no C global's. */
 const uint64_t *watched_store(const struct timeline *t, const struct event *e);
 struct value watched_written(const struct timeline *t, const struct event *e);
+
+/* wholes.c: looks at what is longer than 8 bytes */
+struct value wholes_value(uint8_t kind, uint64_t bits, uint32_t print);
+void wholes_finish(struct build *b); /* before copies_inherit */
 
 /* samples.c: changes of C globals that no write explains */
 void samples_finish(struct build *b);

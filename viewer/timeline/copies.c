@@ -75,10 +75,10 @@ void copies_inherit(struct build *b)
         if (!child->image_inherited || child->parent == NONE || child->fork == NONE) continue;
         struct event fork = t->events[child->fork];
         for (global_id g = 0; g < t->global_count; g++) {
-            uint32_t *from = t->globals[g].shared
-                                 ? NULL
-                                 : map_get(&b->by_copy, g, globals_owner(t, g, child->parent, fork.image));
-            if (!from) continue;
+            uint64_t owner = globals_owner(t, g, child->parent, fork.image);
+            uint32_t *from = map_get(&b->by_copy, g, owner);
+            if (!from || globals_owner(t, g, p, 0) == owner)
+                continue; /* in shared memory it has none of its own */
             const struct copy *parent = &t->copies[*from];
             bool there = parent->birth == COPY_BY_FORK || told_at(b, g, child->parent, fork.image, &fork) ||
                          (parent->birth != COPY_BY_IMPORT && parent->born <= fork.ns) ||

@@ -8,19 +8,40 @@
 
 #include "build.h"
 
+/* In that process and image it was shared memory at the fork. */
+static bool is_common(const struct build *b, uint64_t whole, uint64_t whose, const struct event *fork)
+{
+    uint32_t *index = map_get(&b->by_common, whole, whose);
+    return index && (b->commons[*index].ns <= fork->ns || b->commons[*index].fork == fork->record);
+}
+
 /*
- * Each image of a process has its own copy; of a shared global all have the
- * same; a vfork child writes to its parent's until it executes.
+ * Each image of a process has its own copy. But a vfork child writes to its
+ * parent's until it executes; and in shared memory those that were forked have
+ * that of the first who shared it.
  */
+uint64_t globals_owner_of(const struct timeline *t, uint64_t whole, process_id process, unsigned image)
+{
+    const struct build *b = build_of(t);
+    uint64_t owner = (uint64_t)image << 32 | process;
+    bool shared = b->common_count && map_get(&b->by_common, whole, UINT64_MAX);
+    for (bool lent = true; process < t->process_count && !image;) {
+        const struct process *p = &t->processes[process];
+        if (p->parent >= process || p->fork >= t->event_count) break;
+        const struct event *fork = &t->events[p->fork];
+        lent &= p->origin == ORIGIN_VFORK;
+        if (!lent && (!shared || !p->image_inherited)) break;
+        image = fork->image;
+        process = p->parent;
+        uint64_t its = (uint64_t)image << 32 | process;
+        if (lent || is_common(b, whole, its, fork)) owner = its;
+    }
+    return owner;
+}
+
 uint64_t globals_owner(const struct timeline *t, global_id global, process_id process, unsigned image)
 {
-    if (t->globals[global].shared) return NONE;
-    while (process < t->process_count && !image && t->processes[process].origin == ORIGIN_VFORK &&
-           t->processes[process].parent < process && t->processes[process].fork < t->event_count) {
-        image = t->events[t->processes[process].fork].image;
-        process = t->processes[process].parent;
-    }
-    return (uint64_t)image << 32 | process;
+    return globals_owner_of(t, t->globals[global].whole, process, image);
 }
 
 copy_id globals_copy(struct build *b, global_id global, process_id process, unsigned image)
@@ -29,7 +50,7 @@ copy_id globals_copy(struct build *b, global_id global, process_id process, unsi
     uint64_t owner = globals_owner(t, global, process, image);
     uint32_t *known = map_get(&b->by_copy, global, owner);
     if (known) return *known;
-    if (!t->globals[global].shared) process = (process_id)owner, image = (unsigned)(owner >> 32);
+    process = (process_id)owner, image = (unsigned)(owner >> 32);
     t->copies = build_grow(b, t->copies, t->copy_count, sizeof *t->copies);
     t->copies[t->copy_count] = (struct copy){.global = global,
                                              .process = process,
@@ -53,9 +74,23 @@ static int64_t memory_end(const struct timeline *t, const struct process *p, int
     return p->end;
 }
 
+/* Shared memory lives as long as one of those who have it. */
+static void outlive(struct build *b, global_id global)
+{
+    struct timeline *t = b->t;
+    for (process_id p = 0; t->globals[global].shared && p < t->process_count; p++) {
+        uint32_t *id = map_get(&b->by_copy, global, globals_owner(t, global, p, 0));
+        if (!id || t->copies[*id].process == p) continue;
+        struct copy *copy = &t->copies[*id];
+        int64_t end = memory_end(t, &t->processes[p], t->processes[p].start);
+        if (end == NEVER || (copy->end != NEVER && end > copy->end)) copy->end = end;
+    }
+}
+
 void globals_finish(struct build *b)
 {
     struct timeline *t = b->t;
+    wholes_finish(b);
     copies_inherit(b);
     samples_finish(b);
     for (copy_id c = 0; c < t->copy_count; c++) {
@@ -67,6 +102,7 @@ void globals_finish(struct build *b)
         copy->end = memory_end(t, &t->processes[copy->process], copy->born);
         if (copies_went_apart(b, copy)) t->globals[copy->global].diverged = true;
     }
+    for (global_id g = 0; g < t->global_count; g++) outlive(b, g);
     discovered_finish(b);
     copies_arrange(b);
     copies_count_writers(b);

@@ -32,7 +32,7 @@ struct look {
     bool explained, inexact, several;
 };
 
-static bool same(struct value a, struct value b) { return a.bits == b.bits; }
+static bool same(struct value a, struct value b) { return a.bits == b.bits && a.print == b.print; }
 
 static int by_copy_and_time(const void *x, const void *y)
 {
@@ -71,7 +71,8 @@ static void begin(const struct build *b, struct look *looks, size_t index)
     }
     bool last = copy->written >= look->from && copy->written <= look->told->until + LATE &&
                 same(copy->last, look->told->value);
-    look->explained = !look->then.known || same(look->then, look->told->value) || last;
+    look->explained =
+        look->told->explained || !look->then.known || same(look->then, look->told->value) || last;
 }
 
 /* The first look of this copy that is not over before `ns`, less the while a stamp may be late. */

@@ -174,7 +174,7 @@ struct writer {
 
 enum copy_birth { COPY_BY_IMPORT, COPY_BY_FORK, COPY_BY_LOAD, COPY_BY_EXEC };
 
-/* One process's private instance of a global: of one of its images. Of a shared global: everybody's. */
+/* One process's private instance of a global: of one of its images. Of a shared one: also that of all it forked. */
 struct copy {
     copy_id id; /* only while they are brought into order */
     global_id global;
@@ -202,7 +202,8 @@ struct copy {
 struct global {
     bool c;           /* of C: module is the last part of the object's path */
     bool library;     /* C: not of the program itself */
-    bool shared;      /* C: in shared memory: one copy for all */
+    bool shared;      /* C: in memory that processes share by a fork: they have one copy in common */
+    uint64_t whole;   /* C, watched: the same for all parts of one watched object */
     const char *path; /* C: of its object */
     const char *module, *name;
     copy_id first; /* its copies are contiguous, by process */

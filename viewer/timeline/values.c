@@ -47,17 +47,26 @@ static const char *last_word(const char *name)
     return dot ? dot + 1 : name;
 }
 
+/* Of what is longer than 8 bytes: stands for the rest. */
+static const char *rest(struct value v, char text[12])
+{
+    *text = 0;
+    if (v.print) snprintf(text, 12, "..#%08" PRIx32, v.print);
+    return text;
+}
+
 /* Up to 8 characters, in the order of memory. */
 static int format_chars(struct value v, char *buffer, size_t size)
 {
-    char bytes[9] = "";
+    char bytes[9] = "", more[12];
     memcpy(bytes, &v.bits, v.size < 8 ? v.size : 8);
-    return snprintf(buffer, size, "\"%s\"", bytes);
+    return snprintf(buffer, size, "\"%s\"%s", bytes, rest(v, more));
 }
 
 int value_format(struct value v, char *buffer, size_t size)
 {
     double number;
+    char more[12];
     if (!v.known) return snprintf(buffer, size, "?");
     switch (v.kind) {
     case FT_PY_KIND_unset: return snprintf(buffer, size, "unset");
@@ -92,7 +101,7 @@ int value_format(struct value v, char *buffer, size_t size)
         return v.text ? snprintf(buffer, size, "%.*s", (int)strcspn(v.text, "="), v.text)
                       : snprintf(buffer, size, "%" PRId64, (int64_t)v.bits);
     case FT_C_KIND_chars: return format_chars(v, buffer, size);
-    case FT_C_KIND_raw: return snprintf(buffer, size, "0x%0*" PRIx64, v.size * 2, v.bits);
+    case FT_C_KIND_raw: return snprintf(buffer, size, "0x%0*" PRIx64 "%s", v.size * 2, v.bits, rest(v, more));
     default: return snprintf(buffer, size, "?");
     }
 }

@@ -18,12 +18,18 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path ? path : "?";
 }
 
-global_id watched_named(struct build *b, const char *path, bool library, const char *name)
+static uint64_t key_of(const char *path, const char *name)
 {
     uint64_t h = 0xcbf29ce484222325u;
     for (const char *c = path; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
     h *= 0x100000001b3u; /* a Python module's names have no such byte between them */
     for (const char *c = name; *c; c++) h = (h ^ (uint8_t)*c) * 0x100000001b3u;
+    return h;
+}
+
+global_id watched_named(struct build *b, const char *path, bool library, const char *name)
+{
+    uint64_t h = key_of(path, name);
     uint32_t *known = map_get(&b->by_name, h, 1);
     if (known) return *known;
     struct timeline *t = b->t;
@@ -37,23 +43,22 @@ global_id watched_named(struct build *b, const char *path, bool library, const c
 /* The watched one of this name in that object. */
 global_id watched_part(struct build *b, const struct defined *d, const char *name)
 {
-    global_id id = watched_named(b, d->path ? d->path : "?", !(d->record.flags & FT_C_PROGRAM), name);
+    global_id id = watched_named(b, d->path, !(d->record.flags & FT_C_PROGRAM), name);
     b->t->globals[id].watched = true;
-    b->t->globals[id].shared |= d->record.flags & FT_C_SHARED;
+    b->t->globals[id].whole = d->whole;
+    b->t->globals[id].shared |= map_get(&b->by_common, d->whole, UINT64_MAX) != NULL;
     return id;
 }
 
 static bool is_piecemeal(const struct defined *d) { return d->record.size > 8; }
 
-/* This process has its copy from here on. */
-static void has_copy(struct build *b, global_id global, process_id process, unsigned image, int64_t ns,
-                     struct value value)
+void watched_copy(struct build *b, const struct defined *d, struct value value)
 {
-    copy_id id = globals_copy(b, global, process, image);
+    copy_id id = globals_copy(b, d->global, d->process, d->image);
     struct copy *copy = &b->t->copies[id];
     if (copy->born != NEVER) return;
-    copy->birth = image ? COPY_BY_EXEC : COPY_BY_LOAD;
-    copy->born = ns;
+    copy->birth = d->image ? COPY_BY_EXEC : COPY_BY_LOAD;
+    copy->born = d->ns;
     copy->at_birth = value;
     if (!copy->writes) copy->last = value;
 }
@@ -62,16 +67,15 @@ void watched_global(struct build *b, const struct item *it)
 {
     struct defined d = {.record = FT_GET(c_global, it->record), .global = NONE};
     const struct task *task = task_of(b, it);
-    d.path = build_string_once(b, d.record.object);
-    d.name = build_string_once(b, d.record.name);
-    if (!d.name) d.name = "?";
+    d.path = build_string_once(b, d.record.object) ?: "?";
+    d.name = build_string_once(b, d.record.name) ?: "?";
+    d.whole = key_of(d.path, d.name);
     d.process = b->t->threads[task->thread].process;
     d.image = task->image;
     d.ns = it->ns;
     if (!is_piecemeal(&d)) {
         d.global = watched_part(b, &d, d.name);
-        has_copy(b, d.global, d.process, d.image, it->ns,
-                 watched_value(b, &d, 0, d.record.size, d.record.value));
+        watched_copy(b, &d, watched_value(b, &d, 0, d.record.size, d.record.value));
     }
     b->defined = build_grow(b, b->defined, b->defined_count, sizeof d);
     build_map_put(b, &b->by_definition, it->ref, 0, (uint32_t)b->defined_count);
@@ -174,11 +178,17 @@ struct value watched_value(struct build *b, const struct defined *d, uint64_t of
 
 /* --- looked at -------------------------------------------------------------------------------- */
 
+static struct value looked(struct build *b, const struct defined *d, const struct ft_c_value *v)
+{
+    return is_piecemeal(d) ? wholes_value(d->record.kind, v->value, v->print)
+                           : watched_value(b, d, 0, d->record.size, v->value);
+}
+
 void watched_told(struct build *b, const struct item *it)
 {
     struct ft_c_value v = FT_GET(c_value, it->record);
     uint32_t *index = map_get(&b->by_definition, v.global, 0);
-    if (!index || b->defined[*index].global == NONE) return;
+    if (!index) return;
     const struct defined *d = &b->defined[*index];
     const struct task *task = task_of(b, it);
     struct told told = {.global = d->global,
@@ -189,12 +199,35 @@ void watched_told(struct build *b, const struct item *it)
                         .fork = ft_reader_find(b->t->reader, v.fork, FT_FORK),
                         .ns = it->ns,
                         .until = it->ns,
-                        .value = watched_value(b, d, 0, d->record.size, v.value)};
+                        .value = looked(b, d, &v)};
     int64_t until =
         v.until ? ft_reader_ns(b->t->reader, v.until) - ft_reader_ns(b->t->reader, it->record->time) : 0;
     if (until > 0) told.until += until;
+    if (d->global == NONE) {
+        b->wholes = build_grow(b, b->wholes, b->whole_count, sizeof *b->wholes);
+        b->wholes[b->whole_count++] = (struct whole){told, *index};
+        return;
+    }
     b->told = build_grow(b, b->told, b->told_count, sizeof told);
     b->told[b->told_count++] = told;
+}
+
+/* From that fork on it is one copy: of the parent and all that are forked then. */
+void watched_common(struct build *b, const struct item *it)
+{
+    struct ft_c_common c = FT_GET(c_common, it->record);
+    uint32_t *index = map_get(&b->by_definition, c.global, 0);
+    if (!index) return;
+    const struct defined *d = &b->defined[*index];
+    const struct task *task = task_of(b, it);
+    uint64_t whose = (uint64_t)task->image << 32 | b->t->threads[task->thread].process;
+    if (map_get(&b->by_common, d->whole, whose)) return;
+    b->commons = build_grow(b, b->commons, b->common_count, sizeof *b->commons);
+    build_map_put(b, &b->by_common, d->whole, whose, (uint32_t)b->common_count);
+    build_map_put(b, &b->by_common, d->whole, UINT64_MAX, 0);
+    b->commons[b->common_count++] = (struct common){ft_reader_find(b->t->reader, c.fork, FT_FORK), it->ns};
+    for (global_id g = 0; g < b->t->global_count; g++)
+        if (b->t->globals[g].c && b->t->globals[g].whole == d->whole) b->t->globals[g].shared = true;
 }
 
 struct value watched_looked(const struct timeline *t, const struct event *e)
@@ -202,12 +235,12 @@ struct value watched_looked(const struct timeline *t, const struct event *e)
     struct build *b = build_of(t);
     struct ft_c_value v = FT_GET(c_value, e->record);
     uint32_t *index = map_get(&b->by_definition, v.global, 0);
-    if (!index) return (struct value){0};
-    return watched_value(b, &b->defined[*index], 0, b->defined[*index].record.size, v.value);
+    return index ? looked(b, &b->defined[*index], &v) : (struct value){0};
 }
 
 void watched_free(struct build *b)
 {
-    free(b->defined), free(b->sites), free(b->t->watches);
+    free(b->defined), free(b->sites), free(b->t->watches), free(b->commons), free(b->wholes);
+    map_free(&b->by_common);
     map_free(&b->by_definition), map_free(&b->by_site_id), map_free(&b->by_trap);
 }

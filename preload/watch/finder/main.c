@@ -259,7 +259,7 @@ static void describe(struct question *q, struct answer *a, size_t i)
     list_add(&a->watches, p);
     if (!found) return;
     struct job job = {.answer = a, .addresses = &q->addresses[i], .watches = &w};
-    if (w->where.size <= 8) job_global(&job, 0, 0, w->where.size);
+    job_global(&job, 0, 0, w->where.size);
     if (p->slots) place_slots(q, a, i, (uint32_t)a->watches.count - 1);
     struct plan_global *g = a->globals.items;
     for (size_t k = 0; k < a->globals.count; k++) {
