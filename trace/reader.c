@@ -72,7 +72,9 @@ static enum ft_reader_error prepare(struct ft_reader *r)
     in->scratch = aligned_alloc(FT_PAGE, 2 * FT_SCRATCH * FT_PAGE);
     if (!in->by_key || !in->by_position || !in->scratch) return FT_READ_MEMORY;
     if (!ft_clock_add(in, in->header.counter0, in->header.monotonic0)) return FT_READ_MEMORY;
-    return ft_pages_load(r) ? FT_READ_OK : FT_READ_MEMORY;
+    ft_map_open(in, r->size);
+    if (!ft_pages_load(r)) return FT_READ_MEMORY;
+    return ft_map_was_cut(in) ? read_header(r) : FT_READ_OK;
 }
 
 enum ft_reader_error ft_reader_open(struct ft_reader *r, const char *path, bool partial)
@@ -106,12 +108,17 @@ void ft_reader_close(struct ft_reader *r)
 {
     struct ft_reading *in = r->private;
     if (in) {
+        ft_map_close(in);
         if (in->fd >= 0) close(in->fd);
         if (in->by_key) munmap(in->by_key, FT_KEYS * sizeof *in->by_key);
         if (in->by_position) munmap(in->by_position, (in->header.capacity + 1) * sizeof *in->by_position);
         for (void *chunk = in->chunks, *next; chunk; chunk = next) {
             next = *(void **)chunk;
             free(chunk);
+        }
+        for (struct ft_owns *owns = in->owns, *next; owns; owns = next) {
+            next = owns->next;
+            free(owns);
         }
         free(in->scratch);
         free(in->copies);
@@ -148,22 +155,49 @@ const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader
 
 /* --- records -------------------------------------------------------------------------------- */
 
+static int hand_out_copy(struct ft_reader *r, struct ft_copy *copy, ft_ref first, bool all, ft_visit *visit,
+                         void *context)
+{
+    FT_EACH_PLACE(n, all ? &copy->own->records : &copy->own->fresh)
+    {
+        if (ft_place_in(&copy->own->fresh, n)) r->records++;
+        ft_place_drop(&copy->own->fresh, n);
+        const void *record = copy->page->room + n * FT_REF_UNIT;
+        int result = visit(context, record, first + n);
+        if (result) return result;
+    }
+    return 0;
+}
+
+static int hand_out_in_place(struct ft_reader *r, struct ft_copy *copy, ft_ref first, bool all,
+                             ft_visit *visit, void *context)
+{
+    bool again = copy->told;
+    if (again && !all) return 0;
+    copy->told = true;
+    const struct ft_head *record;
+    for (size_t at = 0; (record = ft_next_in_place(copy->page, &at));) {
+        size_t n = (size_t)((const uint8_t *)record - copy->page->room) / FT_REF_UNIT;
+        r->records += !again;
+        int result = visit(context, record, first + (ft_ref)n);
+        if (result) return result;
+    }
+    return 0;
+}
+
 static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, void *context)
 {
     struct ft_reading *in = r->private;
-    for (size_t i = 0; i < in->count; i++) {
+    int result = 0;
+    for (size_t i = 0; i < in->count && !result; i++) {
         struct ft_copy *copy = &in->copies[i]; /* visit may look things up, but loads nothing */
-        FT_EACH_PLACE(n, all ? &copy->records : &copy->fresh)
-        {
-            if (ft_place_in(&copy->fresh, n)) r->records++;
-            ft_place_drop(&copy->fresh, n);
-            uint64_t at = copy->page->seq * FT_PAGE + FT_PAGE_HEADER + n * FT_REF_UNIT;
-            const void *record = copy->page->room + n * FT_REF_UNIT;
-            int result = visit(context, record, (ft_ref)(at / FT_REF_UNIT));
-            if (result) return result;
-        }
+        ft_ref first = (ft_ref)((copy->page->seq * FT_PAGE + FT_PAGE_HEADER) / FT_REF_UNIT);
+        result = copy->own ? hand_out_copy(r, copy, first, all, visit, context)
+                           : hand_out_in_place(r, copy, first, all, visit, context);
+        if (i % FORGET == FORGET - 1) ft_reader_forget(r);
     }
-    return 0;
+    ft_reader_forget(r);
+    return result;
 }
 
 int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context)
@@ -178,17 +212,42 @@ int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context)
     return hand_out(r, false, visit, context);
 }
 
+/* A fault brings in 16 pages at such an address; so many of them are 32 MiB. */
+#define AT_ONCE 65536u
+#define CROWD   512u
+
+static void looked_at(const void *record)
+{
+    static _Thread_local uintptr_t last;
+    static _Thread_local unsigned changes;
+    if ((uintptr_t)record / AT_ONCE == last) return;
+    last = (uintptr_t)record / AT_ONCE;
+    if (++changes % CROWD == 0) ft_map_crowded();
+}
+
 void ft_get(const struct ft_head *record, void *structure, size_t size)
 {
-    size_t have = record->size < size ? record->size : size;
+    looked_at(record);
+    size_t have =
+        __atomic_load_n(&record->size, __ATOMIC_RELAXED); /* once: in a file in place it might change */
+    if (have > size) have = size;
     memcpy(structure, record, have);
     memset((char *)structure + have, 0, size - have);
 }
 
 const void *ft_tail(const struct ft_head *record, size_t fixed, size_t *length)
 {
-    *length = record->size > fixed ? record->size - fixed : 0;
+    size_t have = __atomic_load_n(&record->size, __ATOMIC_RELAXED);
+    *length = have > fixed ? have - fixed : 0;
     return *length ? (const char *)record + fixed : NULL;
+}
+
+static bool in_place(const struct ft_page *page, const struct ft_head *record)
+{
+    const struct ft_head *here;
+    for (size_t at = 0; (here = ft_next_in_place(page, &at)) && here < record;) {
+    }
+    return here == record;
 }
 
 const struct ft_head *ft_reader_find(const struct ft_reader *r, ft_ref ref, unsigned type)
@@ -199,8 +258,9 @@ const struct ft_head *ft_reader_find(const struct ft_reader *r, ft_ref ref, unsi
     if (!known || in_page < FT_PAGE_HEADER / FT_REF_UNIT) return NULL;
     const struct ft_copy *copy = &in->copies[known - 1];
     unsigned place = in_page - FT_PAGE_HEADER / FT_REF_UNIT;
-    if (!ft_place_in(&copy->records, place)) return NULL;
     const struct ft_head *record = (const void *)(copy->page->room + place * FT_REF_UNIT);
+    if (copy->own && !ft_place_in(&copy->own->records, place)) return NULL;
+    if (!copy->own && !in_place(copy->page, record)) return NULL;
     return !type || record->type == type ? record : NULL;
 }
 

@@ -62,6 +62,16 @@ const char *ft_reader_message(enum ft_reader_error error, const struct ft_reader
 typedef int ft_visit(void *context, const struct ft_head *record, ft_ref ref);
 int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context);
 
+/*
+ * Let readers that are opened from here on look at large files in place where that is as safe as a copy
+ * (reader_map.c), and take SIGBUS for that: for the commands, before they open anything.
+ */
+void ft_reader_in_place(void);
+/* For a later handler of SIGBUS: the address was one of ours, and can be read now. Async-signal-safe. */
+bool ft_reader_mend(const void *address);
+/* What has been read of a file in place need not stay in memory: it comes back when it is looked at. */
+void ft_reader_forget(const struct ft_reader *r);
+
 /* The records that were committed since the last call of either, and slots with a new wait (live traces). */
 int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context);
 

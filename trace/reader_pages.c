@@ -5,7 +5,8 @@
  * Pages are copied with pread rather than mapped: a mapped file that is cut
  * off or hits an I/O error raises SIGBUS, and its bytes could change after
  * they were checked (hostile writer, or flight recorder going round). Memory
- * is what the used pages take, never more than the file.
+ * is what the used pages take, never more than the file. The exception is
+ * reader_map.c's: a full page of finished events in a file at rest.
  *
  * Each page is read twice, because its writers may be at work (format.h):
  * - a record counts if its head said so the first time; its content is taken
@@ -128,6 +129,42 @@ static struct look look_at_slots(const struct ft_page *first, const struct ft_pa
     return look;
 }
 
+/* --- in place --------------------------------------------------------------------------------- */
+
+/* The word at a place, its size checked against what is left of the page; size 0: there is none. */
+static struct word sound_word(const struct ft_page *page, size_t at)
+{
+    struct word none = {0}, w;
+    if (at + FT_REF_UNIT > FT_PAGE_ROOM) return none;
+    uint32_t whole = __atomic_load_n((const uint32_t *)(const void *)(page->room + at), __ATOMIC_ACQUIRE);
+    memcpy(&w, &whole, sizeof w);
+    size_t least = w.type == FT_FILLER ? FT_REF_UNIT : sizeof(struct ft_head);
+    bool sound =
+        w.size >= least && w.size % FT_REF_UNIT == 0 && w.size <= FT_PAGE_ROOM - at && w.state == FT_DONE;
+    return sound ? w : none;
+}
+
+/* Full, of events, all of them committed for good: nobody will write there again. */
+static bool is_whole(const struct ft_page *page)
+{
+    uint32_t used = __atomic_load_n(&page->cursor, __ATOMIC_RELAXED) % FT_CLOSED;
+    if (page->class != FT_EVENTS || used < FT_PAGE_ROOM) return false;
+    size_t at = 0;
+    for (struct word w; (w = sound_word(page, at)).size; at += w.size)
+        if (is_slot(w.type) || w.type == FT_CLOCK) return false;
+    return at == FT_PAGE_ROOM;
+}
+
+const struct ft_head *ft_next_in_place(const struct ft_page *page, size_t *at)
+{
+    for (struct word w; (w = sound_word(page, *at)).size;) {
+        size_t here = *at;
+        *at += w.size;
+        if (w.type != FT_FILLER) return (const void *)(page->room + here);
+    }
+    return NULL;
+}
+
 /* --- the copies ----------------------------------------------------------------------------- */
 
 static struct ft_page *new_page(struct ft_reading *in)
@@ -145,7 +182,21 @@ static struct ft_page *new_page(struct ft_reading *in)
     return (struct ft_page *)in->chunks + in->chunk_left--;
 }
 
-static struct ft_copy *new_copy(struct ft_reading *in)
+static struct ft_own *new_own(struct ft_reading *in)
+{
+    if (!in->owns || in->owns->used == sizeof in->owns->own / sizeof *in->owns->own) {
+        struct ft_owns *owns = malloc(sizeof *owns);
+        if (!owns) return NULL;
+        owns->next = in->owns;
+        owns->used = 0;
+        in->owns = owns;
+    }
+    struct ft_own *own = &in->owns->own[in->owns->used++];
+    *own = (struct ft_own){0};
+    return own;
+}
+
+static struct ft_copy *new_entry(struct ft_reading *in)
 {
     if (in->count == in->room) {
         size_t room = in->room ? in->room * 2 : 64;
@@ -154,17 +205,31 @@ static struct ft_copy *new_copy(struct ft_reading *in)
         in->copies = grown;
         in->room = room;
     }
+    return &in->copies[in->count++];
+}
+
+static struct ft_copy *new_copy(struct ft_reading *in)
+{
     struct ft_page *page = new_page(in);
-    if (!page) return NULL;
-    struct ft_copy *copy = &in->copies[in->count++];
-    *copy = (struct ft_copy){.page = page};
+    struct ft_own *own = page ? new_own(in) : NULL;
+    struct ft_copy *copy = own ? new_entry(in) : NULL;
+    if (copy) *copy = (struct ft_copy){.page = memset(page, 0, FT_PAGE), .own = own};
     return copy;
+}
+
+/* The newest entry is what lies at a position from now on. */
+static bool file_entry(struct ft_reading *in, const struct ft_page *page, uint64_t seq, uint64_t position)
+{
+    in->by_position[position] = (uint32_t)in->count;
+    uint32_t *key = &in->by_key[seq % FT_KEYS];
+    if (!*key || in->copies[*key - 1].page->seq < seq) *key = (uint32_t)in->count;
+    return ft_clock_add(in, page->counter, page->monotonic);
 }
 
 /* The records handed out before must still be there as they were: callers have pointers to them. */
 static bool still_there(const struct ft_copy *copy, const struct ft_page *now, const struct look *look)
 {
-    FT_EACH_PLACE(n, &copy->records)
+    FT_EACH_PLACE(n, &copy->own->records)
     {
         struct word old = word_at(copy->page, n * FT_REF_UNIT), new = word_at(now, n * FT_REF_UNIT);
         if (!ft_place_in(&look->records, n) || old.size != new.size || old.type != new.type) return false;
@@ -180,22 +245,23 @@ static bool update(struct ft_reading *in, struct ft_copy *copy, const struct ft_
         copy->settled = copy->damaged = true;
         return true;
     }
-    for (size_t i = 0; i < sizeof copy->fresh.bits / sizeof *copy->fresh.bits; i++)
-        copy->fresh.bits[i] &= look->records.bits[i]; /* not a slot that is no longer in use */
+    struct ft_own *own = copy->own;
+    for (size_t i = 0; i < sizeof own->fresh.bits / sizeof *own->fresh.bits; i++)
+        own->fresh.bits[i] &= look->records.bits[i]; /* not a slot that is no longer in use */
     FT_EACH_PLACE(n, &look->records)
     {
         const uint8_t *record = now->room + n * FT_REF_UNIT;
-        bool known = ft_place_in(&copy->records, n) &&
+        bool known = ft_place_in(&own->records, n) &&
                      (!slots || !memcmp(copy->page->room + n * FT_REF_UNIT, record, FT_SLOT_SIZE));
         if (known) continue;
-        ft_place_add(&copy->fresh, n);
+        ft_place_add(&own->fresh, n);
         struct ft_clock clock = {0};
         if (word_at(now, n * FT_REF_UNIT).type != FT_CLOCK) continue;
         ft_get((const struct ft_head *)(const void *)record, &clock, sizeof clock);
         if (!ft_clock_add(in, clock.head.time, clock.monotonic)) return false;
     }
-    memcpy(copy->page, now, FT_PAGE);
-    copy->records = look->records;
+    memcpy((void *)(uintptr_t)copy->page, now, FT_PAGE);
+    own->records = look->records;
     copy->torn = look->torn;
     copy->damaged = look->damaged;
     copy->settled = look->damaged || !look->unfinished;
@@ -231,12 +297,7 @@ static bool load_page(struct ft_reading *in, const struct ft_page *first, const 
     struct ft_copy *copy = known ? &in->copies[known - 1] : NULL;
     if (!copy || copy->page->seq != first->seq) {
         copy = new_copy(in);
-        if (!copy) return false;
-        memset(copy->page, 0, FT_PAGE);
-        in->by_position[position] = (uint32_t)in->count;
-        uint32_t *key = &in->by_key[first->seq % FT_KEYS];
-        if (!*key || in->copies[*key - 1].page->seq < first->seq) *key = (uint32_t)in->count;
-        if (!ft_clock_add(in, first->counter, first->monotonic)) return false;
+        if (!copy || !file_entry(in, first, first->seq, position)) return false;
     } else if (copy->settled || copy->page->class != first->class)
         return true;
     return update(in, copy, second, &look);
@@ -250,6 +311,45 @@ static bool is_final(const struct ft_reading *in, uint64_t position)
     uint64_t last = in->header.next - 1, capacity = in->header.capacity;
     uint64_t newest = last - (last - position) % capacity; /* claimed for this position */
     return in->copies[known - 1].page->seq == newest;
+}
+
+/* Pages [at, at + n): no more than FT_SCRATCH. */
+static bool load_pages(struct ft_reading *in, uint64_t at, size_t n)
+{
+    struct ft_page *first = in->scratch, *second = in->scratch + FT_SCRATCH;
+    size_t have = read_at(in->fd, first, n * FT_PAGE, at * FT_PAGE);
+    size_t again = read_at(in->fd, second, n * FT_PAGE, at * FT_PAGE);
+    if (again < have) have = again;
+    for (size_t i = 0; i < n && i * FT_PAGE < have; i++)
+        if (!load_page(in, first + i, second + i, have - i * FT_PAGE, at + i)) return false;
+    return true;
+}
+
+static bool may_stay(const struct ft_reading *in, uint64_t position)
+{
+    return in->map && (position + 1) * FT_PAGE <= in->map_size && !in->by_position[position] &&
+           belongs(in, in->map + position, position) && is_whole(in->map + position);
+}
+
+static bool load_in_place(struct ft_reading *in, uint64_t position)
+{
+    const struct ft_page *page = in->map + position;
+    struct ft_copy *entry = new_entry(in);
+    if (entry) *entry = (struct ft_copy){.page = page, .settled = true};
+    return entry && file_entry(in, page, page->seq, position);
+}
+
+/* So many pages, copied but for those that may stay where they are. */
+static bool load_range(struct ft_reading *in, uint64_t at, size_t n)
+{
+    size_t from = 0; /* the first that has not been loaded */
+    for (size_t i = 0; i < n; i++) {
+        if (!may_stay(in, at + i)) continue;
+        if (from < i && !load_pages(in, at + from, i - from)) return false;
+        if (!load_in_place(in, at + i)) return false;
+        from = i + 1;
+    }
+    return from == n || load_pages(in, at + from, n - from);
 }
 
 bool ft_pages_load(struct ft_reader *r)
@@ -269,14 +369,12 @@ bool ft_pages_load(struct ft_reader *r)
             continue;
         }
         size_t n = last - at + 1 < FT_SCRATCH ? (size_t)(last - at + 1) : FT_SCRATCH;
-        struct ft_page *first = in->scratch, *second = in->scratch + FT_SCRATCH;
-        size_t have = read_at(in->fd, first, n * FT_PAGE, at * FT_PAGE);
-        size_t again = read_at(in->fd, second, n * FT_PAGE, at * FT_PAGE);
-        if (again < have) have = again;
-        for (size_t i = 0; i < n && i * FT_PAGE < have; i++)
-            if (!load_page(in, first + i, second + i, have - i * FT_PAGE, at + i)) return false;
+        if (!load_range(in, at, n)) return false;
         at += n;
+        if (at / FORGET != (at - n) / FORGET) ft_reader_forget(r);
     }
+    if (ft_map_was_cut(in)) r->truncated = true;
+    ft_reader_forget(r);
     r->torn = r->damaged = 0;
     for (size_t i = 0; i < in->count; i++) {
         r->torn += in->copies[i].torn;

@@ -1,6 +1,7 @@
 /*
  * reader_private.h: what the parts of the reader share. reader.c opens and
- * answers, reader_pages.c copies and checks pages, reader_clock.c converts time.
+ * answers, reader_pages.c copies and checks pages, reader_map.c says which files
+ * need no copies, reader_clock.c converts time.
  */
 #ifndef FT_READER_PRIVATE_H
 #define FT_READER_PRIVATE_H
@@ -11,6 +12,7 @@
 #define FT_CAPACITY_MAX ((1ull << 34) / FT_PAGE) /* a reference reaches 32 GiB, twice the largest file */
 #define FT_KEYS         (1u << 23) /* a reference names a page by the low 23 bits of its number */
 #define FT_SCRATCH      64u        /* pages read at once */
+#define FORGET          8192u      /* pages: what is in memory of a file in place, at most */
 #define FT_UNITS        (FT_PAGE_ROOM / FT_REF_UNIT)
 
 /* A set of places in a page: bit n stands for room + 8 * n. */
@@ -18,13 +20,17 @@ struct ft_places {
     uint64_t bits[(FT_UNITS + 63) / 64];
 };
 
+/* What is kept of a page. */
 struct ft_copy {
-    struct ft_page *page;     /* our own copy: what was checked cannot change any more */
-    struct ft_places records; /* committed records begin here */
-    struct ft_places fresh;   /* of them, not handed out yet */
+    const struct ft_page *page; /* our own copy: what was checked cannot change any more; or in place */
+    struct ft_own {             /* of a copy; NULL: in place, all of it are committed records */
+        struct ft_places records; /* committed records begin here */
+        struct ft_places fresh;   /* of them, not handed out yet */
+    } * own;
     uint32_t torn;
     bool settled; /* full and all committed for good (or damaged): not read again */
     bool damaged;
+    bool told; /* in place: handed out */
 };
 
 struct ft_pair {
@@ -39,7 +45,10 @@ struct ft_reading {
     size_t count, room;
     uint32_t *by_key;        /* FT_KEYS: index in copies + 1 of the newest page of that key */
     uint32_t *by_position;   /* capacity + 1: the same, by physical page */
+    const struct ft_page *map; /* the file in place (reader_map.c), or NULL */
+    size_t map_size;
     void *chunks;            /* memory of the page copies: each begins with a pointer to the next */
+    struct ft_owns *owns;    /* memory of struct ft_own */
     size_t chunk_left;       /* pages left in the first of them */
     struct ft_page *scratch; /* two times FT_SCRATCH pages */
     struct ft_pair *pairs;
@@ -49,6 +58,21 @@ struct ft_reading {
     size_t knot_at; /* where the last time asked for lay */
     double rate;    /* ns a tick, overall */
 };
+
+struct ft_owns {
+    struct ft_owns *next;
+    size_t used;
+    struct ft_own own[510];
+};
+
+/* Sets map, if the file of this size may be looked at in place. */
+void ft_map_open(struct ft_reading *in, uint64_t size);
+bool ft_map_was_cut(const struct ft_reading *in); /* or could not be read: some of its pages are zeros now */
+void ft_map_close(struct ft_reading *in);
+void ft_map_crowded(void); /* many pages have been looked at: forget them, of all files in place */
+
+/* The record at a place of a page in place, and where the next one is; NULL: it was the last. */
+const struct ft_head *ft_next_in_place(const struct ft_page *page, size_t *at);
 
 /* Read pages that are new or may have changed. False: out of memory. */
 bool ft_pages_load(struct ft_reader *r);

@@ -67,6 +67,7 @@ bool load_alive(void *context, uint32_t pid, uint64_t start_ticks)
 int load(struct loaded *l, const char *path, bool partial)
 {
     *l = (struct loaded){.path = path};
+    ft_reader_in_place();
     enum ft_reader_error error = ft_reader_open(&l->reader, path, partial);
     if (error) {
         char buffer[512];

@@ -106,7 +106,7 @@ static void lasted(FILE *out, const struct timeline *t, const struct event *e)
     if (unfinished && t->processes[e->process].how == END_VANISHED)
         fputs("waited from then on, till an end nobody recorded,", out);
     else
-        fprintf(out, "waited %s%s", text_duration(duration, e->duration), unfinished ? ", to the end," : "");
+        fprintf(out, "waited %s%s", text_duration(duration, timeline_duration(t, e)), unfinished ? ", to the end," : "");
 }
 
 static void wait_line(FILE *out, const struct timeline *t, const struct event *e)
@@ -215,7 +215,7 @@ static void run_line(FILE *out, const struct timeline *t, const struct event *e)
         fprintf(out, "t%u (%s)", e->child, tree_thread(name, sizeof name, t, e->child));
     else
         fputs(ran.name ? names_python(name, sizeof name, &ran) : "the thread itself", out);
-    fprintf(out, " ran for %s", text_duration(duration, e->duration));
+    fprintf(out, " ran for %s", text_duration(duration, timeline_duration(t, e)));
     if (e->flags & EVENT_UNFINISHED) fputs(", to the end", out);
     if (*names_caller(where, sizeof where, t, e)) fprintf(out, ", gave way in %s", where);
     fputc('\n', out);

@@ -209,12 +209,12 @@ Test(timeline_threads, a_child_waits_for_a_thread_that_is_not_there)
     cr_expect_eq(here->child, 1);
     cr_expect(timeline_owner_alive(t, here));
     cr_expect_not(here->flags & EVENT_UNFINISHED);
-    cr_expect_gt(here->duration, 0);
+    cr_expect_gt(timeline_duration(t, here), 0);
     cr_expect_eq(there->process, 1);
     cr_expect_eq(there->child, 1);
     cr_expect_not(timeline_owner_alive(t, there));
     cr_expect(there->flags & EVENT_UNFINISHED);
-    cr_expect_eq(there->duration, t->processes[1].end - there->ns);
+    cr_expect_eq(timeline_duration(t, there), t->processes[1].end - there->ns);
     cr_expect_eq(find(t, EVENT_LOCK_HELD, 0)->child, 1);
 }
 
@@ -231,9 +231,9 @@ Test(timeline_threads, a_wait_told_several_times_is_one)
     struct timeline *t = trace_timeline(NULL);
     const struct event *a = find(t, EVENT_LOCK_WAIT, 0), *b = find(t, EVENT_LOCK_WAIT, 1);
     cr_expect_not(a->flags & EVENT_UNFINISHED);
-    cr_expect_eq(a->ns + a->duration, ft_reader_ns(t->reader, a->record->time) - t->origin);
+    cr_expect_eq(a->ns + timeline_duration(t, a), ft_reader_ns(t->reader, a->record->time) - t->origin);
     cr_expect(b->flags & EVENT_UNFINISHED);
-    cr_expect_eq(b->ns + b->duration, t->processes[0].end);
+    cr_expect_eq(b->ns + timeline_duration(t, b), t->processes[0].end);
     size_t waits = 0;
     for (size_t i = 0; i < t->event_count; i++) waits += t->events[i].type == EVENT_LOCK_WAIT;
     cr_expect_eq(waits, 2);

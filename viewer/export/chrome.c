@@ -103,11 +103,11 @@ static bool put_event(FILE *out, const struct timeline *t, event_id i, bool *fir
     if (e->type == EVENT_THREAD_START || e->type == EVENT_THREAD_END) return true;
     fact_event_line(t, i, line, sizeof line);
     text_escape(safe, sizeof safe, line, strlen(line));
-    bool lasts = e->type == EVENT_LOCK_WAIT && e->duration > 0;
+    bool lasts = e->type == EVENT_LOCK_WAIT && timeline_duration(t, e) > 0;
     cJSON *x = event(lasts ? "X" : "i", safe, e->process, e->thread);
     json_us(x, "ts", e->ns);
     if (lasts)
-        json_us(x, "dur", e->duration);
+        json_us(x, "dur", timeline_duration(t, e));
     else
         json_string(x, "s", "t");
     json_string(x, "cat", event_type_name(e->type));

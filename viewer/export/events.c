@@ -61,7 +61,7 @@ static void exit_fields(cJSON *object, const struct timeline *t, const struct ev
     if (e->flags & EVENT_UNFINISHED)
         json_null(object, "took_ns");
     else
-        json_int(object, "took_ns", e->duration);
+        json_int(object, "took_ns", timeline_duration(t, e));
 }
 
 static void wait_fields(cJSON *object, const struct timeline *t, const struct event *e)
@@ -266,7 +266,7 @@ static void lock_wait_fields(cJSON *object, const struct timeline *t, const stru
         json_bool(object, "owner_alive_here", timeline_owner_alive(t, e));
     else
         json_null(object, "owner_alive_here");
-    json_int(object, "waited_ns", e->duration);
+    json_int(object, "waited_ns", timeline_duration(t, e));
     if (timeline_timed(e))
         json_bool(object, "timed", timeline_timed(e) == FT_TIMED); /* it gives up at a time of its own */
     else
@@ -439,7 +439,7 @@ static void greenlet_run_fields(cJSON *object, const struct timeline *t, const s
     struct python_function ran = timeline_greenlet_ran(t, e);
     json_id(object, "greenlet", 't', e->child);
     json_python(object, "python", &ran);
-    json_int(object, "ran_ns", e->duration);
+    json_int(object, "ran_ns", timeline_duration(t, e));
     json_bool(object, "ended", !(e->flags & EVENT_UNFINISHED));
     json_uint(object, "others", timeline_greenlets_waiting(t, e));
 }

@@ -87,11 +87,13 @@ void svg_births(const struct svg *s, size_t i)
 
 void svg_waits(const struct svg *s)
 {
-    for (event_id i = 0; i < s->t->event_count; i++) {
-        const struct event *e = &s->t->events[i];
-        if (e->type != EVENT_LOCK_WAIT) continue;
+    size_t count;
+    const event_id *waits = timeline_events_of_type(s->t, EVENT_LOCK_WAIT, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct event *e = &s->t->events[waits[i]];
         size_t row = svg_row_of(s, e->thread);
-        double x0 = svg_x(s, e->ns), x1 = svg_x(s, e->ns + (e->duration > 0 ? e->duration : 0));
+        int64_t lasted = timeline_duration(s->t, e);
+        double x0 = svg_x(s, e->ns), x1 = svg_x(s, e->ns + (lasted > 0 ? lasted : 0));
         if (row == SIZE_MAX || x1 - x0 < 3) continue;
         unsigned kind = wait_facts_of(e).kind;
         bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin;
@@ -102,7 +104,7 @@ void svg_waits(const struct svg *s)
             x0, svg_y(row) - 5.5, x1 - x0, endless ? "hang" : "wait");
         snprintf(text, sizeof text, "%s%s %s",
                  endless ? "waits for ever: " : "waits: ", kind ? text_wait_kind(kind) : "?",
-                 text_duration(time, e->duration));
+                 text_duration(time, lasted));
         if (x1 - x0 > 6.0 * (double)strlen(text) + 40) on_lane(s, x0 + 32, svg_y(row), "s", text);
     }
 }

@@ -62,7 +62,7 @@ void find_exit_blocked(struct findings *f)
         const event_id *events = timeline_events_of_type(t, types[k], &count);
         for (size_t i = 0; i < count; i++) {
             const struct event *e = &t->events[events[i]];
-            if (e->duration >= LONG && is_leaving(t, e)) add(f, events[i], e->flags & EVENT_UNFINISHED);
+            if (timeline_duration(t, e) >= LONG && is_leaving(t, e)) add(f, events[i], e->flags & EVENT_UNFINISHED);
         }
     }
 }
@@ -99,7 +99,7 @@ void tell_exit_blocked(const struct timeline *t, struct finding *x, struct say *
     say(title, " could not end: ");
     if (wait != NONE && x->threads.count) {
         say(title, "Python waited ");
-        say_duration(title, e->duration);
+        say_duration(title, timeline_duration(t, e));
         say(title, " at shutdown for ");
         say_threads(title, t, &x->threads);
         word_place(place, t, t->threads[x->threads.list[0]].create);
@@ -107,7 +107,7 @@ void tell_exit_blocked(const struct timeline *t, struct finding *x, struct say *
             x->threads.count == 1 ? "which is no daemon" : "of those the ones that are no daemons");
     } else {
         say(title, wait != NONE ? "Python's shutdown took " : "exit() took ");
-        say_duration(title, e->duration);
+        say_duration(title, timeline_duration(t, e));
         say(title, " and more.");
     }
     event_id term = sent(t, x, ASKED), force = sent(t, x, FORCED);

@@ -18,7 +18,7 @@ static bool have_to_wait(const struct timeline *t, const struct event *e)
          i = timeline_next_thread(t, e->process, i)) {
         const struct thread *g = &t->threads[i];
         bool there = g->kind == THREAD_GREENLET && g->runs_on == e->thread && g->start <= e->ns &&
-                     (g->end == NEVER || g->end >= e->ns + e->duration) && g->how != THREAD_EXEC;
+                     (g->end == NEVER || g->end >= e->ns + timeline_duration(t, e)) && g->how != THREAD_EXEC;
         loop |= there && g->hub;
         other |= there && !g->hub && g->copy_of == NONE; /* a copy need not be meant to run here */
     }
@@ -51,7 +51,7 @@ void find_greenlet_starved(struct findings *f)
         for (size_t i = 0; i < count; i++) {
             const struct event *e = &t->events[events[i]];
             bool ran = e->type == EVENT_GREENLET_RUN;
-            if (e->duration < LONG || is_leaving(t, e)) continue;
+            if (timeline_duration(t, e) < LONG || is_leaving(t, e)) continue;
             if (ran ? !timeline_greenlets_waiting(t, e) : is_gil(t, e) || !have_to_wait(t, e)) continue;
             struct finding *x = finding_of(f, RULE_greenlet_starved, what(name, t, e));
             finding_process(f, x, e->process);
@@ -66,7 +66,7 @@ static const struct event *longest(const struct timeline *t, const struct findin
 {
     const struct event *best = &t->events[x->evidence.list[0]];
     for (size_t i = 1; i < x->evidence.count; i++)
-        if (t->events[x->evidence.list[i]].duration > best->duration) best = &t->events[x->evidence.list[i]];
+        if (timeline_duration(t, &t->events[x->evidence.list[i]]) > timeline_duration(t, best)) best = &t->events[x->evidence.list[i]];
     return best;
 }
 
@@ -85,7 +85,7 @@ void tell_greenlet_starved(const struct timeline *t, struct finding *x, struct s
     say(title, " kept the thread of ");
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, " for ");
-    say_duration(title, e->duration);
+    say_duration(title, timeline_duration(t, e));
     if (!run)
         say(title, " in a wait (%s)", text_wait_kind(wait_of(e).kind));
     else if (e->flags & EVENT_UNFINISHED)

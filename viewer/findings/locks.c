@@ -91,7 +91,7 @@ void find_child_deadlock(struct findings *f)
         const struct event *e = &t->events[i];
         if (!e->record) continue;
         bool endless = is_endless(t, e);
-        if (!endless && e->duration < LONG_WAIT) continue;
+        if (!endless && timeline_duration(t, e) < LONG_WAIT) continue;
         if (!t->processes[e->process].image_inherited || e->image) continue;
         event_id held = NONE;
         thread_id owner = lost_owner(t, i, &held);
@@ -161,7 +161,7 @@ void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say
         say(why, " was going on when the process was last heard of");
     } else {
         say(why, unfinished ? " lasted to the end, " : " took ");
-        say_duration(why, e->duration);
+        say_duration(why, timeline_duration(t, e));
     }
     if (*names_caller(place, sizeof place, t, e)) say(why, ", in %s", place);
     say(why, ".");

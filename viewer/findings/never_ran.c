@@ -16,7 +16,7 @@ void find_never_ran(struct findings *f)
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
         const struct event *e = &t->events[i];
-        if (!e->record || e->duration < LONG) continue;
+        if (!e->record || timeline_duration(t, e) < LONG) continue;
         const struct thread *th = &t->threads[e->thread];
         if (th->is_main || !is_gil(t, e)) continue;
         struct finding *x = finding_of(f, RULE_never_ran, word_thread(name, t, e->thread));
@@ -33,13 +33,13 @@ void tell_never_ran(const struct timeline *t, struct finding *x, struct say *tit
     const struct event *wait = NULL;
     for (size_t i = 0; i < x->evidence.count; i++) {
         const struct event *e = &t->events[x->evidence.list[i]];
-        if (e->type == EVENT_LOCK_WAIT && (!wait || e->duration > wait->duration)) wait = e;
+        if (e->type == EVENT_LOCK_WAIT && (!wait || timeline_duration(t, e) > timeline_duration(t, wait))) wait = e;
     }
     if (!wait) return;
     say_threads(title, t, &x->threads);
     if (*word_place(place, t, t->threads[wait->thread].create)) say(title, ", started at %s,", place);
     say(title, " got no turn for ");
-    say_duration(title, wait->duration);
+    say_duration(title, timeline_duration(t, wait));
     say(title, " in ");
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, ": it waited for Python's interpreter lock (GIL).");

@@ -17,18 +17,15 @@ static bool is_definition(unsigned type)
 static int collect(void *context, const struct ft_head *record, ft_ref ref)
 {
     struct build *b = context;
-    int64_t ns = order_time(b, record);
     uint32_t index = task_index(b, record->task); /* may move the tasks */
     struct task *task = &b->tasks[index];
-    bool ended = record->type == FT_WAIT || record->type == FT_GREENLET_RUN; /* and was written then */
-    int64_t written = ended ? ft_reader_ns(b->t->reader, record->time) : ns;
-    if (written < task->first) task->first = written;
-    if (written > task->last) task->last = written;
+    task->spoke = true;
+    if (record->time > task->counter) task->counter = record->time;
     if (record->type == FT_THREAD_START && record->task != ref) { /* for ghosts.c */
         struct ft_thread_start start = FT_GET(thread_start, record);
         build_map_put(b, &b->starts, start.pid, start.tid, 1);
     }
-    if (!is_definition(record->type)) order_add(b, record, ref, ns);
+    if (!is_definition(record->type)) order_add(b, record, ref);
     return 0;
 }
 
@@ -44,8 +41,9 @@ static void set_clock(struct build *b)
     int64_t first = t->origin = order_start(b);
     for (size_t i = 0; i < b->task_count; i++) {
         struct task *task = &b->tasks[i];
-        if (task->last == INT64_MIN) continue;
-        task->last = task->last < first ? 0 : since(task->last, first);
+        if (!task->spoke) continue;
+        int64_t written = ft_reader_ns(t->reader, task->counter);
+        task->last = written < first ? 0 : since(written, first);
         if (task->last > t->end) t->end = task->last;
     }
     const struct ft_header *header = t->reader->header;
@@ -185,11 +183,9 @@ static bool build(struct build *b)
     if (setjmp(b->no_memory)) return false;
     ft_reader_each(b->t->reader, collect, b); /* it holds nothing that a jump out of it could lose */
     set_clock(b);
-    for (struct item it; order_next(b, &it);) {
-        it.task = task_index(b, it.record->task);
-        show(b, &it);
-    }
+    for (const struct item *it; (it = order_next(b));) show(b, it);
     conclude(b);
+    ft_reader_forget(b->t->reader);
     return true;
 }
 

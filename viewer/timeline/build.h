@@ -28,7 +28,9 @@ struct task {
     ft_ref ref;
     thread_id thread; /* NONE: its birth has not been met yet */
     uint16_t image;
-    int64_t first, last; /* of its own records, CLOCK_MONOTONIC ns; last INT64_MIN: it wrote none */
+    bool spoke;          /* it wrote records of its own */
+    uint64_t counter;    /* of the last of them */
+    int64_t last;        /* the same, as the times of events; INT64_MIN: it wrote none */
     bool kernel;         /* named by the kernel: what is told of it is not the library's word */
 };
 
@@ -143,8 +145,17 @@ struct mapped { /* an ELF object, whose it is, since when */
 struct event_index { /* list[first[k]] to list[first[k + 1]]: those of key k */
     event_id *list;
     uint64_t *first;
-    size_t keys;
+    size_t keys, room; /* keys: of a common type's: how many events */
+    bool filled;
 };
+
+/*
+ * Masks are changed and globals written so often that these two may be nearly all events of a run: they are
+ * filed only when somebody asks, all others as they come.
+ */
+enum { COMMON_TYPES = 2 };
+
+#define RECENT 256u
 
 struct build {
     struct timeline *t;
@@ -156,7 +167,10 @@ struct build {
     struct order *order; /* order.c */
     struct task *tasks;
     size_t task_count;
-    uint32_t last_task; /* the one looked up last */
+    struct recent { /* tasks looked up before, by the low bits of their reference */
+        ft_ref ref;
+        uint32_t index;
+    } recent[RECENT];
     struct map by_task, by_pid, by_tid, by_pthread, by_site;
     struct map early_names; /* (process, pthread) named before it started -> the event */
     struct map starts;      /* (pid, tid) that start before our eyes */
@@ -170,8 +184,12 @@ struct build {
     struct thread_more *threads;
     struct mapped *objects;
     size_t object_count;
-    struct event_index by_process, by_type, installs, signals;
+    struct event_index by_process, by_type, common[COMMON_TYPES], installs, signals;
+    event_id *rare; /* the events that are not of a common type, as they were added */
+    size_t rare_count;
     size_t in_order; /* events after these were added late */
+    uint64_t *more;  /* what few events have besides, by event_id: see event_more */
+    size_t more_room;
     uint32_t family_count;
     uint64_t ghost_count;
     size_t beliefs; /* comparisons made for ghosts_believed */
@@ -229,15 +247,15 @@ char *build_format(struct build *b, const char *format, ...) __attribute__((form
 void build_free(struct build *b);
 
 /* order.c */
-/* When a record counts: CLOCK_MONOTONIC ns. */
-int64_t order_time(const struct build *b, const struct ft_head *record);
+/* When a record counts: a time of the trace's clock. */
+uint64_t order_counter(const struct ft_head *record);
 /* Collect a record; those of one page follow each other. */
-void order_add(struct build *b, const struct ft_head *record, ft_ref ref, int64_t ns);
+void order_add(struct build *b, const struct ft_head *record, ft_ref ref);
 size_t order_count(const struct build *b);
 /* All are collected. The time of the first, from which those of items are counted; 0: there are none. */
 int64_t order_start(struct build *b);
-/* The next one by time (then by place in the file), but for its task. False: that was all. */
-bool order_next(struct build *b, struct item *it);
+/* The next one by time (then by place in the file), until the call after that. NULL: that was all. */
+const struct item *order_next(struct build *b);
 void order_free(struct build *b);
 
 /* tasks.c */
@@ -253,8 +271,13 @@ void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 event_id event_add(struct build *b, const struct item *it, enum event_type type);
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type);
 void events_finish(struct build *b); /* order, indexes, durations */
+/* LOCK_WAIT, EXIT, GREENLET_RUN: its duration; WRITE: which of its record's (FT_C_WRITES, FT_PY_WRITES). */
+uint64_t *event_more(struct build *b, event_id e); /* until the next call */
+uint64_t event_more_of(const struct timeline *t, const struct event *e);
+void events_free(struct build *b);
+bool event_is_common(unsigned type); /* as COMMON_TYPES says */
 
-/* indexes.c */
+/* indexes.c: files events, some only when asked for: questions are asked by one thread at a time */
 void indexes_finish(struct build *b);
 void indexes_free(struct build *b);
 

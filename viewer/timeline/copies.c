@@ -144,7 +144,7 @@ void copies_arrange(struct build *b)
     }
     for (copy_id c = 0; c < t->copy_count; c++)
         if (t->copies[c].parent != NONE) t->copies[c].parent = now[t->copies[c].parent];
-    for (size_t i = 0; i < t->event_count; i++)
+    for (size_t i = 0; t->copy_count && i < t->event_count; i++)
         if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_CHANGE ||
             t->events[i].type == EVENT_TEARDOWN)
             t->events[i].child = moved[t->events[i].child];
@@ -154,7 +154,7 @@ void copies_arrange(struct build *b)
 void copies_count_writers(struct build *b)
 {
     struct timeline *t = b->t;
-    for (size_t i = 0; i < t->event_count; i++) {
+    for (size_t i = 0; t->copy_count && i < t->event_count; i++) {
         const struct event *e = &t->events[i];
         copy_id id = e->type == EVENT_CHANGE ? NONE : timeline_copy_written(t, e);
         if (id == NONE) continue;

@@ -23,7 +23,7 @@ static void finish_exit(struct build *b, process_id p, int64_t ns)
     event_id asked = b->t->processes[p].exit;
     if (asked == NONE) return;
     struct event *e = &b->t->events[asked];
-    e->duration = ns - e->ns;
+    *event_more(b, asked) = (uint64_t)(ns - e->ns);
     e->flags &= (uint8_t)~EVENT_UNFINISHED;
 }
 
@@ -127,8 +127,8 @@ static void end_by_daemon(struct build *b, thread_id t)
 /* SIGKILL cannot be caught: who was sent one, and whose end nobody saw, ended by it. */
 static void end_by_sigkill(struct build *b)
 {
-    for (size_t i = 0; i < b->t->event_count; i++) {
-        const struct event *e = &b->t->events[i];
+    for (size_t i = 0; i < b->rare_count; i++) {
+        const struct event *e = &b->t->events[b->rare[i]];
         if (e->type != EVENT_KILL || !e->record || e->child == NONE || timeline_kill_thread(e)) continue;
         struct ft_kill record = FT_GET(kill, e->record);
         struct process *process = &b->t->processes[e->child];

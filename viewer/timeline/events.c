@@ -2,14 +2,23 @@
  * events.c: the list of events: adding, bringing late ones into order, and
  * finding those of one process.
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 
 #include "build.h"
 
-static struct event *append(struct build *b)
+bool event_is_common(unsigned type) { return type == EVENT_SIGMASK || type == EVENT_WRITE; }
+
+static struct event *append(struct build *b, enum event_type type)
 {
     struct timeline *t = b->t;
+    if (event_is_common(type)) {
+        b->common[type == EVENT_WRITE].keys++;
+    } else {
+        b->rare = build_grow(b, b->rare, b->rare_count, sizeof *b->rare);
+        b->rare[b->rare_count++] = (event_id)t->event_count;
+    }
     t->events = build_grow(b, t->events, t->event_count, sizeof *t->events);
     return &t->events[t->event_count++];
 }
@@ -19,7 +28,7 @@ static event_id last(const struct build *b) { return (event_id)(b->t->event_coun
 event_id event_add(struct build *b, const struct item *it, enum event_type type)
 {
     struct task *task = task_of(b, it);
-    *append(b) = (struct event){
+    *append(b, type) = (struct event){
         .ns = it->ns,
         .record = it->record,
         .process = b->t->threads[task->thread].process,
@@ -36,7 +45,7 @@ event_id event_add(struct build *b, const struct item *it, enum event_type type)
 
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type)
 {
-    *append(b) = (struct event){
+    *append(b, type) = (struct event){
         .ns = ns,
         .process = b->t->threads[thread].process,
         .thread = thread,
@@ -48,64 +57,159 @@ event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_t
     return last(b);
 }
 
+/* --- what few of them have besides ------------------------------------------------------------- */
+
+/* The array is as long as the events, but of its pages only those exist that something was stored to. */
+uint64_t *event_more(struct build *b, event_id e)
+{
+    if (e >= b->more_room) {
+        size_t room = b->more_room ? b->more_room : 1 << 16;
+        while (room <= e) room *= 2;
+        void *more =
+            b->more ? mremap(b->more, b->more_room * sizeof *b->more, room * sizeof *b->more, MREMAP_MAYMOVE)
+                    : mmap(NULL, room * sizeof *b->more, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (more == MAP_FAILED) longjmp(b->no_memory, 1);
+        b->more = more;
+        b->more_room = room;
+    }
+    return &b->more[e];
+}
+
+uint64_t event_more_of(const struct timeline *t, const struct event *e)
+{
+    const struct build *b = build_of(t);
+    size_t i = (size_t)(e - t->events);
+    return b && i < b->more_room ? b->more[i] : 0;
+}
+
+static bool lasts(unsigned type)
+{
+    return type == EVENT_LOCK_WAIT || type == EVENT_EXIT || type == EVENT_GREENLET_RUN;
+}
+
+int64_t timeline_duration(const struct timeline *t, const struct event *e)
+{
+    return lasts(e->type) ? (int64_t)event_more_of(t, e) : 0;
+}
+
+/* --- late ones ---------------------------------------------------------------------------------- */
+
 struct late {
-    int64_t ns;
-    event_id event;
+    struct event event;
+    event_id was;
+    event_id now;
 };
 
 static int by_time(const void *x, const void *y)
 {
     const struct late *a = x, *b = y;
-    if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
-    return a->event < b->event ? -1 : 1;
+    if (a->event.ns != b->event.ns) return a->event.ns < b->event.ns ? -1 : 1;
+    return a->was < b->was ? -1 : 1;
 }
 
-static void remap(event_id *e, const event_id *now)
+static int by_id(const void *x, const void *y)
 {
-    if (*e != NONE) *e = now[*e];
+    const struct late *a = x, *b = y;
+    return a->was < b->was ? -1 : 1;
 }
 
-static void remap_all(struct build *b, const event_id *now)
+static int by_number(const void *x, const void *y)
+{
+    event_id a = *(const event_id *)x, b = *(const event_id *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* Where everything is after the merging: an early event moved by as many places as late ones came before it.
+ */
+struct moves {
+    const struct late *late; /* by their old ids, which follow each other */
+    const event_id *before;  /* for each late one, by time: the first early event behind it */
+    size_t count;
+    event_id early; /* of so many */
+};
+
+static void remap(event_id *e, const struct moves *m)
+{
+    if (*e == NONE) return;
+    if (*e >= m->early) {
+        *e = m->late[*e - m->early].now;
+        return;
+    }
+    size_t low = 0, high = m->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (m->before[middle] <= *e)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *e += (event_id)low;
+}
+
+static void remap_all(struct build *b, const struct moves *m)
 {
     struct timeline *t = b->t;
     for (size_t i = 0; i < t->process_count; i++) {
         struct process *p = &t->processes[i];
-        remap(&p->fork, now), remap(&p->exit, now), remap(&p->reap, now), remap(&p->killed_by, now);
-        for (size_t k = 0; k < p->ghost_count; k++) remap(&p->ghosts[k].fork, now);
-        for (size_t k = 0; k < p->disposition_count; k++) remap(&p->dispositions[k].event, now);
+        remap(&p->fork, m), remap(&p->exit, m), remap(&p->reap, m), remap(&p->killed_by, m);
+        for (size_t k = 0; k < p->ghost_count; k++) remap(&p->ghosts[k].fork, m);
+        for (size_t k = 0; k < p->disposition_count; k++) remap(&p->dispositions[k].event, m);
     }
-    for (size_t i = 0; i < t->thread_count; i++) remap(&t->threads[i].create, now);
-    for (size_t i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_SIGACTION) remap(&t->events[i].child, now);
+    for (size_t i = 0; i < t->thread_count; i++) remap(&t->threads[i].create, m);
+    for (size_t i = 0; i < b->rare_count; i++) {
+        remap(&b->rare[i], m);
+        struct event *e = &t->events[b->rare[i]];
+        if (e->type == EVENT_SIGACTION) remap(&e->child, m);
+    }
 }
 
-/* Some events are known only when everything has been read. They are at the end of the list: merge them in.
+static void move(struct build *b, event_id from, event_id to)
+{
+    struct event *e = &b->t->events[to];
+    *e = b->t->events[from];
+    if (!lasts(e->type) && e->type != EVENT_WRITE) return;
+    uint64_t more = from < b->more_room ? b->more[from] : 0;
+    if (!more) return;
+    *event_more(b, to) = more; /* who was there has moved on already */
+    b->more[from] = 0;
+}
+
+/* The rare ones by time again: those that were added late, `late` of them, are at the end. */
+static void sort_rare(struct build *b, size_t late)
+{
+    size_t i = b->rare_count - late, at = b->rare_count;
+    event_id *moved = build_alloc(b, (late + 1) * sizeof *moved);
+    for (size_t k = 0; k < late; k++) moved[k] = b->rare[i + k];
+    qsort(moved, late, sizeof *moved, by_number);
+    while (late) b->rare[--at] = i && b->rare[i - 1] > moved[late - 1] ? b->rare[--i] : moved[--late];
+}
+
+/*
+ * Some events are known only when everything has been read. They are at the end of the list, none with
+ * anything besides: from the last on, each event moves to its place.
  */
 static void merge_late(struct build *b)
 {
     struct timeline *t = b->t;
-    size_t count = t->event_count, early = b->in_order, late = count - early;
+    size_t count = t->event_count, early = b->in_order, late = count - early, rare = 0;
     if (!late) return;
-    struct event *merged = malloc(count * sizeof *merged);
-    event_id *now = malloc(count * sizeof *now);
-    struct late *order = malloc(late * sizeof *order);
-    if (!merged || !now || !order) {
-        free(merged), free(now), free(order);
-        longjmp(b->no_memory, 1);
-    }
+    while (rare < b->rare_count && b->rare[b->rare_count - rare - 1] >= early) rare++;
+    struct late *all = build_alloc(b, late * sizeof *all);
+    event_id *before = build_alloc(b, late * sizeof *before);
     for (size_t i = 0; i < late; i++)
-        order[i] = (struct late){t->events[early + i].ns, (event_id)(early + i)};
-    qsort(order, late, sizeof *order, by_time);
-    for (size_t i = 0, k = 0, at = 0; at < count; at++) {
-        bool take_early = i < early && (k == late || t->events[i].ns <= order[k].ns);
-        event_id from = take_early ? (event_id)i++ : order[k++].event;
-        merged[at] = t->events[from];
-        now[from] = (event_id)at;
+        all[i] = (struct late){.event = t->events[early + i], .was = (event_id)(early + i)};
+    qsort(all, late, sizeof *all, by_time);
+    size_t at = count, i = early;
+    for (size_t k = late; k--;) {
+        while (i && t->events[i - 1].ns > all[k].event.ns) move(b, (event_id)--i, (event_id)--at);
+        t->events[--at] = all[k].event;
+        all[k].now = (event_id)at;
+        before[k] = (event_id)i;
     }
-    free(t->events);
-    t->events = merged;
-    remap_all(b, now);
-    free(now), free(order);
+    qsort(all, late, sizeof *all, by_id);
+    remap_all(b, &(struct moves){all, before, late, (event_id)early});
+    sort_rare(b, rare);
 }
 
 static int64_t end_of(const struct timeline *t, const struct process *p)
@@ -114,25 +218,30 @@ static int64_t end_of(const struct timeline *t, const struct process *p)
 }
 
 /* What never came back lasted as long as its process. */
-static void set_durations(struct timeline *t)
+static void set_duration(struct build *b, event_id i)
 {
-    for (size_t i = 0; i < t->event_count; i++) {
-        struct event *e = &t->events[i];
-        if (!(e->flags & EVENT_UNFINISHED)) continue;
-        const struct process *p = &t->processes[e->process];
-        if (e->type == EVENT_EXIT && p->how == END_EXIT && p->exit == i)
-            e->flags &= (uint8_t)~EVENT_UNFINISHED;
-        if (e->type != EVENT_EXIT && e->type != EVENT_LOCK_WAIT && e->type != EVENT_GREENLET_RUN) continue;
-        int64_t end = end_of(t, p);
-        int64_t thread_end = t->threads[e->thread].end;
-        if (thread_end != NEVER && thread_end < end) end = thread_end;
-        e->duration = end > e->ns ? end - e->ns : 0;
-    }
+    struct timeline *t = b->t;
+    struct event *e = &t->events[i];
+    if (!(e->flags & EVENT_UNFINISHED)) return;
+    const struct process *p = &t->processes[e->process];
+    if (e->type == EVENT_EXIT && p->how == END_EXIT && p->exit == i) e->flags &= (uint8_t)~EVENT_UNFINISHED;
+    if (!lasts(e->type)) return;
+    int64_t end = end_of(t, p);
+    int64_t thread_end = t->threads[e->thread].end;
+    if (thread_end != NEVER && thread_end < end) end = thread_end;
+    *event_more(b, i) = end > e->ns ? (uint64_t)(end - e->ns) : 0;
 }
 
 void events_finish(struct build *b)
 {
     merge_late(b);
-    set_durations(b->t);
+    for (size_t i = 0; i < b->rare_count; i++) set_duration(b, b->rare[i]);
     indexes_finish(b);
+}
+
+void events_free(struct build *b)
+{
+    free(b->t->events);
+    free(b->rare);
+    if (b->more) munmap(b->more, b->more_room * sizeof *b->more);
 }

@@ -101,7 +101,7 @@ void greenlets_run(struct build *b, const struct item *it)
     int64_t began = ft_reader_ns(b->t->reader, record.since), ran = 0;
     bool nonsense = __builtin_sub_overflow(ft_reader_ns(b->t->reader, it->record->time), began, &ran);
     b->t->events[e].child = find(b, record.greenlet, b->t->events[e].process);
-    b->t->events[e].duration = nonsense || ran < 0 ? 0 : ran;
+    *event_more(b, e) = nonsense || ran < 0 ? 0 : (uint64_t)ran;
     if (b->t->events[e].child == NONE && record.greenlet) /* it was first seen at this run's end */
         build_map_put(b, &b->early_runs, record.greenlet, b->t->events[e].process, e);
 }

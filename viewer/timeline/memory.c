@@ -121,7 +121,6 @@ static void free_models(struct build *b)
     }
     free(t->processes);
     free(t->threads);
-    free(t->events);
     free(t);
 }
 
@@ -141,7 +140,7 @@ void build_free(struct build *b)
     map_free(&b->by_pthread), map_free(&b->by_site);
     globals_free(b);
     free(b->sent), map_free(&b->by_sent), map_free(&b->by_lock);
-    free(b->bound);
+    free(b->bound), events_free(b);
     free_models(b);
     free(b);
 }

@@ -13,13 +13,16 @@
 /* The records collected from one page. */
 struct stretch {
     const uint8_t *page;
-    ft_ref ref; /* of the page's first byte */
-    uint32_t count;
-    size_t first; /* in places */
-    int64_t ns;   /* of the earliest */
+    ft_ref ref;        /* of the page's first byte */
+    uint32_t count;    /* items, at most */
+    size_t first, end; /* in places */
+    uint64_t counter;  /* of the earliest */
+    int64_t ns;        /* the same, once all are collected */
 };
 
+/* In a heap: the page whose next item is earliest comes first. */
 struct open_page {
+    int64_t ns; /* of its next item */
     struct item *items;
     uint32_t count, at;
 };
@@ -29,10 +32,13 @@ struct order {
     size_t stretch_count, next;
     uint16_t *places; /* in units of a reference */
     size_t place_count;
-    struct open_page *heap; /* the one whose next item is earliest comes first */
+    struct open_page *heap;
     size_t heap_count;
+    bool started; /* an item of the first page has been given out */
     int64_t origin;
 };
+
+#define FORGET 8192 /* pages opened, after which those of a file in place may leave memory */
 
 _Static_assert(FT_PAGE / FT_REF_UNIT <= UINT16_MAX, "a place in a page takes 16 bits");
 
@@ -42,31 +48,40 @@ static int64_t since(int64_t ns, int64_t origin)
     return __builtin_sub_overflow(ns, origin, &difference) ? INT64_MAX : difference;
 }
 
-int64_t order_time(const struct build *b, const struct ft_head *record)
+uint64_t order_counter(const struct ft_head *record)
 {
     /* A wait, or a run, is an event of when it began. */
-    uint64_t time = record->type == FT_WAIT           ? FT_GET(wait, record).since
-                    : record->type == FT_GREENLET_RUN ? FT_GET(greenlet_run, record).since
-                                                      : record->time;
-    return ft_reader_ns(b->t->reader, time);
+    if (record->type == FT_WAIT) return FT_GET(wait, record).since;
+    return record->type == FT_GREENLET_RUN ? FT_GET(greenlet_run, record).since : record->time;
 }
 
-void order_add(struct build *b, const struct ft_head *record, ft_ref ref, int64_t ns)
+static bool is_full_of_writes(const struct ft_head *record)
+{
+    return record->type == FT_C_WRITES || record->type == FT_PY_WRITES;
+}
+
+static struct stretch *begin_stretch(struct build *b, struct order *o, const uint8_t *page, ft_ref ref)
+{
+    o->stretches = build_grow(b, o->stretches, o->stretch_count, sizeof *o->stretches);
+    struct stretch *s = &o->stretches[o->stretch_count++];
+    *s = (struct stretch){.page = page, .ref = ref, .first = o->place_count, .counter = UINT64_MAX};
+    return s;
+}
+
+void order_add(struct build *b, const struct ft_head *record, ft_ref ref)
 {
     struct order *o = b->order;
     uint32_t place = (uint32_t)((uintptr_t)record % FT_PAGE / FT_REF_UNIT); /* copies of pages are aligned */
     const uint8_t *page = (const uint8_t *)record - (uintptr_t)record % FT_PAGE;
     if (!o) o = b->order = build_alloc(b, sizeof *o);
-    if (!o->stretch_count || o->stretches[o->stretch_count - 1].page != page) {
-        o->stretches = build_grow(b, o->stretches, o->stretch_count, sizeof *o->stretches);
-        o->stretches[o->stretch_count++] =
-            (struct stretch){.page = page, .ref = ref - place, .first = o->place_count, .ns = ns};
-    }
-    struct stretch *s = &o->stretches[o->stretch_count - 1];
+    struct stretch *s = o->stretch_count ? &o->stretches[o->stretch_count - 1] : NULL;
+    if (!s || s->page != page) s = begin_stretch(b, o, page, ref - place);
     o->places = build_grow(b, o->places, o->place_count, sizeof *o->places);
     o->places[o->place_count++] = (uint16_t)place;
-    s->count++;
-    if (ns < s->ns) s->ns = ns;
+    s->end = o->place_count;
+    s->count += is_full_of_writes(record) ? record->size / sizeof(struct ft_c_entry) : 1;
+    uint64_t counter = order_counter(record);
+    if (counter < s->counter) s->counter = counter;
 }
 
 static int by_time(const void *x, const void *y)
@@ -90,6 +105,8 @@ int64_t order_start(struct build *b)
 {
     struct order *o = b->order;
     if (!o) return 0;
+    for (size_t i = 0; i < o->stretch_count; i++)
+        o->stretches[i].ns = ft_reader_ns(b->t->reader, o->stretches[i].counter);
     qsort(o->stretches, o->stretch_count, sizeof *o->stretches, by_start);
     return o->origin = o->stretches[0].ns;
 }
@@ -98,28 +115,30 @@ int64_t order_start(struct build *b)
 
 static const struct item *next_of(const struct open_page *page) { return &page->items[page->at]; }
 
+static bool earlier(const struct open_page *a, const struct open_page *b)
+{
+    return a->ns != b->ns ? a->ns < b->ns : by_time(next_of(a), next_of(b)) < 0;
+}
+
 static void sink(struct order *o, size_t i)
 {
-    for (;;) {
-        size_t least = i, left = 2 * i + 1;
-        for (size_t k = left; k < left + 2 && k < o->heap_count; k++)
-            if (by_time(next_of(&o->heap[k]), next_of(&o->heap[least])) < 0) least = k;
-        if (least == i) return;
-        struct open_page swap = o->heap[i];
+    for (struct open_page page = o->heap[i];;) {
+        size_t least = 2 * i + 1;
+        if (least + 1 < o->heap_count && earlier(&o->heap[least + 1], &o->heap[least])) least++;
+        if (least >= o->heap_count || !earlier(&o->heap[least], &page)) {
+            o->heap[i] = page;
+            return;
+        }
         o->heap[i] = o->heap[least];
-        o->heap[least] = swap;
         i = least;
     }
 }
 
 static void rise(struct order *o, size_t i)
 {
-    while (i && by_time(next_of(&o->heap[i]), next_of(&o->heap[(i - 1) / 2])) < 0) {
-        struct open_page swap = o->heap[i];
-        o->heap[i] = o->heap[(i - 1) / 2];
-        o->heap[(i - 1) / 2] = swap;
-        i = (i - 1) / 2;
-    }
+    struct open_page page = o->heap[i];
+    for (; i && earlier(&page, &o->heap[(i - 1) / 2]); i = (i - 1) / 2) o->heap[i] = o->heap[(i - 1) / 2];
+    o->heap[i] = page;
 }
 
 /* A stamp's time: the counter near the record's own, of which it has the low bits. Never before the record.
@@ -131,14 +150,14 @@ static int64_t stamp_time(const struct build *b, uint64_t stamp, uint64_t near)
     return ft_reader_ns(b->t->reader, counter > near ? counter : near);
 }
 
-/* The writes of a page full of them, each an item; their number. */
-static uint32_t entries(const struct build *b, const struct item *page, struct item *items)
+/* The writes of a page full of them, each an item; their number: no more than `room`. */
+static uint32_t entries(const struct build *b, const struct item *page, struct item *items, uint32_t room)
 {
     uint32_t count = 0;
     size_t length;
     static_assert(offsetof(struct ft_py_writes, entry) == offsetof(struct ft_c_writes, entry), "alike");
     const struct ft_c_entry *entry = ft_tail(page->record, offsetof(struct ft_c_writes, entry), &length);
-    for (uint32_t i = 0; i < length / sizeof *entry && i < FT_C_ENTRIES; i++) {
+    for (uint32_t i = 0; i < length / sizeof *entry && count < room; i++) {
         if (!entry[i].stamp) continue;
         items[count] = *page;
         items[count].entry = i;
@@ -147,52 +166,71 @@ static uint32_t entries(const struct build *b, const struct item *page, struct i
     return count;
 }
 
-static void open_page(struct build *b, const struct stretch *s)
+/* The records of a stretch as items, by time; their number. */
+static uint32_t fill(struct build *b, const struct stretch *s, struct item *items)
 {
-    struct order *o = b->order;
-    struct item *items =
-        malloc((s->count + FT_C_ENTRIES) * sizeof *items); /* entries fill a page at most once */
-    if (!items) longjmp(b->no_memory, 1);
     bool sorted = true;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < s->count; i++) {
-        uint16_t place = o->places[s->first + i];
+    for (size_t i = s->first; i < s->end; i++) {
+        uint16_t place = b->order->places[i];
         const struct ft_head *record = (const void *)(s->page + place * FT_REF_UNIT);
         struct item it = {
-            .ns = since(order_time(b, record), o->origin), .record = record, .ref = s->ref + place};
+            .ns = since(ft_reader_ns(b->t->reader, order_counter(record)), b->order->origin),
+            .record = record,
+            .ref = s->ref + place,
+            .task = task_index(b, record->task),
+        };
         uint32_t from = count;
-        if (record->type == FT_C_WRITES || record->type == FT_PY_WRITES)
-            count += entries(b, &it, items + count);
-        else
+        if (is_full_of_writes(record))
+            count += entries(b, &it, items + count, s->count - count);
+        else if (count < s->count) /* always, unless a file in place was changed meanwhile */
             items[count++] = it;
         for (uint32_t k = from ? from : 1; k < count; k++) sorted &= by_time(&items[k - 1], &items[k]) <= 0;
     }
+    if (!sorted) qsort(items, count, sizeof *items, by_time);
+    return count;
+}
+
+static void open_page(struct build *b, const struct stretch *s)
+{
+    struct order *o = b->order;
+    struct item *items = malloc(s->count * sizeof *items);
+    if (!items) longjmp(b->no_memory, 1);
+    uint32_t count = fill(b, s, items);
     if (!count) {
         free(items);
         return;
     }
-    if (!sorted) qsort(items, count, sizeof *items, by_time);
     o->heap = build_grow(b, o->heap, o->heap_count, sizeof *o->heap);
-    o->heap[o->heap_count] = (struct open_page){items, count, 0};
+    o->heap[o->heap_count] = (struct open_page){items[0].ns, items, count, 0};
     rise(o, o->heap_count++);
 }
 
-bool order_next(struct build *b, struct item *it)
+/* Past the item that was given out last. */
+static void advance(struct order *o)
 {
-    struct order *o = b->order;
-    if (!o) return false;
-    while (o->next < o->stretch_count &&
-           (!o->heap_count || since(o->stretches[o->next].ns, o->origin) <= next_of(&o->heap[0])->ns))
-        open_page(b, &o->stretches[o->next++]);
-    if (!o->heap_count) return false;
     struct open_page *first = &o->heap[0];
-    *it = *next_of(first);
-    if (++first->at == first->count) {
+    if (++first->at < first->count) {
+        first->ns = next_of(first)->ns;
+    } else {
         free(first->items);
         *first = o->heap[--o->heap_count];
     }
     if (o->heap_count) sink(o, 0);
-    return true;
+}
+
+const struct item *order_next(struct build *b)
+{
+    struct order *o = b->order;
+    if (!o) return NULL;
+    if (o->started) advance(o);
+    while (o->next < o->stretch_count &&
+           (!o->heap_count || since(o->stretches[o->next].ns, o->origin) <= o->heap[0].ns)) {
+        open_page(b, &o->stretches[o->next++]);
+        if (o->next % FORGET == 0) ft_reader_forget(b->t->reader);
+    }
+    o->started = o->heap_count;
+    return o->started ? next_of(&o->heap[0]) : NULL;
 }
 
 void order_free(struct build *b)

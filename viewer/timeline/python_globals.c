@@ -126,14 +126,14 @@ void globals_write(struct build *b, const struct item *it)
     event_id e = event_add(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE);
     struct event *event = &b->t->events[e];
     event->child = global;
-    event->entry = it->entry;
+    if (it->entry) *event_more(b, e) = it->entry;
     event->flags &= (uint8_t)~EVENT_UNFINISHED;
 }
 
 bool timeline_python_write(const struct timeline *t, const struct event *e, struct ft_py_write *write)
 {
     bool about = e->record && (e->type == EVENT_WRITE || e->type == EVENT_TEARDOWN);
-    return about && python_write(t, e->record, e->entry, write);
+    return about && python_write(t, e->record, (uint32_t)event_more_of(t, e), write);
 }
 
 struct value timeline_changed_from(const struct timeline *t, const struct event *e)

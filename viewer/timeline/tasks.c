@@ -5,14 +5,15 @@
 
 uint32_t task_index(struct build *b, ft_ref ref)
 {
-    if (b->task_count && b->tasks[b->last_task].ref == ref) return b->last_task;
+    struct recent *recent = &b->recent[(ref ^ ref >> 9) % RECENT]; /* pages are 2^9 references long */
+    if (recent->ref == ref && ref) return recent->index;
+    recent->ref = ref;
     uint32_t *known = map_get(&b->by_task, ref, 0);
-    if (known) return b->last_task = *known;
+    if (known) return recent->index = *known;
     b->tasks = build_grow(b, b->tasks, b->task_count, sizeof *b->tasks);
-    b->tasks[b->task_count] =
-        (struct task){.ref = ref, .thread = NONE, .first = INT64_MAX, .last = INT64_MIN};
+    b->tasks[b->task_count] = (struct task){.ref = ref, .thread = NONE, .last = INT64_MIN};
     build_map_put(b, &b->by_task, ref, 0, (uint32_t)b->task_count);
-    return b->last_task = (uint32_t)b->task_count++;
+    return recent->index = (uint32_t)b->task_count++;
 }
 
 struct task *task_find(struct build *b, ft_ref ref)

@@ -169,7 +169,7 @@ void threads_create(struct build *b, const struct item *it)
     struct ft_thread_create record = FT_GET(thread_create, it->record);
     event_id e = event_add(b, it, EVENT_THREAD_CREATE);
     struct task *task = task_find(b, it->ref);
-    bool spoke = task && task->last != INT64_MIN;
+    bool spoke = task && task->spoke;
     b->threads[b->t->events[e].thread].create =
         e;                              /* even if it failed: glibc may have made it and found fault */
     if (record.error && !spoke) return; /* failed; or not returned, and nobody ever started */

@@ -252,16 +252,12 @@ enum event_type {
  * What only forktrace-ebpf saw (EVENT_KERNEL) has a record as the library would
  * have written it, without a call site; SIGNAL is always its word.
  *
- * EXIT: duration is how long exit() took until its very end; UNFINISHED: it
+ * EXIT: its duration is how long exit() took until its very end; UNFINISHED: it
  * never got there. The main thread of a process is the same through all its
  * images, whichever thread called exec.
  */
 struct event {
     int64_t ns;
-    union {
-        int64_t duration; /* LOCK_WAIT: ns waited (so far, if it never ended); GREENLET_RUN; else 0 */
-        uint64_t entry;   /* WRITE: which of its record's (FT_C_WRITES, FT_PY_WRITES) */
-    };
     const struct ft_head *record; /* NULL: inferred, nothing was written */
     process_id process;
     thread_id thread;
@@ -383,12 +379,19 @@ struct python_function timeline_python_handler(const struct timeline *t, const s
 thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous);
 /* The events of a process, by time. */
 const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count);
-/* Those of a type, of all processes. */
+/* Those of a type, of all processes. (These two take a look at all events when they are first asked.) */
 const event_id *timeline_events_of_type(const struct timeline *t, enum event_type type, size_t *count);
+/* All but SIGMASK and WRITE, by time: what may be looked through whole, however large the run. */
+const event_id *timeline_rare_events(const struct timeline *t, size_t *count);
 /* The SIGACTIONs of a process. */
 const event_id *timeline_installs_of(const struct timeline *t, process_id process, size_t *count);
 /* The KILLs aimed at a process, not at a thread of it, and the SIGNALs it took that none of the run sent. */
 const event_id *timeline_signals_to(const struct timeline *t, process_id target, size_t *count);
+/*
+ * LOCK_WAIT: ns waited (so far, if it never ended); EXIT; GREENLET_RUN; else 0. The event is one of the
+ * timeline's own, not a copy of it.
+ */
+int64_t timeline_duration(const struct timeline *t, const struct event *e);
 /* The return address of the call, 0 unknown. */
 uint64_t timeline_site(const struct event *e);
 /* LOCK_WAIT: whether the owner is a thread of the waiting process, alive when the wait began. */

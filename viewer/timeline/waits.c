@@ -26,34 +26,37 @@ static thread_id owner(struct build *b, process_id p, uint32_t tid)
  * The event of this wait. A long row of timed waits is told several times, each
  * with the same beginning: that is one event, of what was told last.
  */
-static struct event *wait_event(struct build *b, const struct item *it, uint32_t owner_tid)
+static event_id wait_event(struct build *b, const struct item *it, uint32_t owner_tid)
 {
     thread_id thread = task_of(b, it)->thread;
     event_id e = b->threads[thread].wait;
-    if (e != NONE && b->t->events[e].ns == it->ns) return &b->t->events[e];
+    if (e != NONE && b->t->events[e].ns == it->ns) return e;
     e = event_add(b, it, EVENT_LOCK_WAIT);
     struct event *event = &b->t->events[e];
     b->threads[thread].wait = e;
     event->flags &= EVENT_KERNEL;
-    event->duration = -1;
+    *event_more(b, e) = (uint64_t)-1;
     event->child = owner(b, event->process, owner_tid);
-    return event;
+    return e;
 }
 
 void waits_wait(struct build *b, const struct item *it)
 {
     struct ft_wait record = FT_GET(wait, it->record);
-    struct event *event = wait_event(b, it, record.owner_tid);
+    event_id e = wait_event(b, it, record.owner_tid);
+    struct event *event = &b->t->events[e];
+    uint64_t *known = event_more(b, e);
     int64_t end = ft_reader_ns(b->t->reader, record.head.time) - b->t->origin;
     int64_t duration = end > event->ns ? end - event->ns : 0;
-    if ((event->flags & EVENT_UNFINISHED) || duration < event->duration) return;
-    event->duration = duration;
+    if ((event->flags & EVENT_UNFINISHED) || duration < (int64_t)*known) return;
+    *known = (uint64_t)duration;
     event->record = it->record;
 }
 
 void waits_slot(struct build *b, const struct item *it)
 {
-    struct event *event = wait_event(b, it, FT_GET(wait_slot, it->record).owner_tid);
+    event_id e = wait_event(b, it, FT_GET(wait_slot, it->record).owner_tid);
+    struct event *event = &b->t->events[e];
     event->flags |= EVENT_UNFINISHED;
     event->record = it->record;
 }
@@ -70,7 +73,7 @@ void waits_held(struct build *b, const struct item *it)
 static int64_t wait_end(const struct timeline *t, const struct event *e)
 {
     const struct process *p = &t->processes[e->process];
-    if (!(e->flags & EVENT_UNFINISHED)) return e->ns + e->duration;
+    if (!(e->flags & EVENT_UNFINISHED)) return e->ns + timeline_duration(t, e);
     return p->end == NEVER ? INT64_MAX : p->end;
 }
 

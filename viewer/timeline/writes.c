@@ -64,7 +64,7 @@ static bool decode_event(const struct build *b, const struct event *e, struct wr
         struct ft_c_write r = FT_GET(c_write, e->record);
         return decode(b, family, r.site, r.value, r.offset, false, w);
     }
-    size_t length, index = ENTRY_WRITE(e->entry);
+    size_t length, index = ENTRY_WRITE(event_more_of(b->t, e));
     const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
     if (index >= length / sizeof *entry) return false;
     return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[index].stamp), entry[index].value, 0, true, w);
@@ -89,7 +89,7 @@ static void add_write(struct build *b, const struct item *it, const struct write
     event_id e = event_add(b, it, EVENT_WRITE);
     struct event *event = &b->t->events[e];
     event->child = global;
-    event->entry = entry;
+    if (entry) *event_more(b, e) = entry;
     event->flags &= (uint8_t)~EVENT_UNFINISHED;
     if (w->site->flags & (FT_C_BY_KERNEL | FT_C_BY_UPROBE)) event->flags |= EVENT_KERNEL;
     copy_id id = globals_copy(b, global, event->process, event->image);
@@ -192,7 +192,7 @@ bool timeline_held(const struct timeline *t, const struct event *e, uint16_t sig
         known = r.flags & FT_C_WITH_LOCKS;
         held = r.held;
     } else if (e->record && e->record->type == FT_C_WRITES) {
-        size_t length, room, locks = ENTRY_LOCKS(e->entry);
+        size_t length, room, locks = ENTRY_LOCKS(event_more_of(t, e));
         const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
         const uint64_t *flags = ft_tail(e->record, sizeof(struct ft_head), &room);
         known = room >= sizeof *flags && *flags & FT_C_LOCKS;

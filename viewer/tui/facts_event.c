@@ -117,7 +117,7 @@ static void of_greenlet_run(struct facts *f, const struct event *e)
 {
     char time[TEXT_SHORT];
     facts_add_python(f, "runs", timeline_greenlet_ran(f->timeline, e));
-    facts_add(f, "kept", STYLE_WAIT, "the thread for %s%s", text_duration(time, e->duration),
+    facts_add(f, "kept", STYLE_WAIT, "the thread for %s%s", text_duration(time, timeline_duration(f->timeline, e)),
               e->flags & EVENT_UNFINISHED ? ", to the end" : "");
     facts_add(f, "meanwhile", STYLE_NORMAL, "%u other greenlets had no turn",
               timeline_greenlets_waiting(f->timeline, e));
@@ -241,7 +241,7 @@ static void of_lock_wait(struct facts *f, const struct event *e)
                                                 : "this wait cannot end");
     facts_add(f, "for", STYLE_WAIT, "%s", text_wait_kind(r.kind));
     facts_add(f, "waited", e->flags & EVENT_UNFINISHED ? STYLE_TROUBLE : STYLE_WAIT, "%s%s",
-              text_duration(text, e->duration), e->flags & EVENT_UNFINISHED ? ", and never ended" : "");
+              text_duration(text, timeline_duration(f->timeline, e)), e->flags & EVENT_UNFINISHED ? ", and never ended" : "");
     if (timeline_timed(e) == FT_TIMED) facts_add(f, "limit", STYLE_NORMAL, "its call has a time limit");
     if (r.kind == FT_WAIT_child)
         facts_add(f, "pid", STYLE_NORMAL, "%lld", (long long)(int64_t)r.second);

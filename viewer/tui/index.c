@@ -1,7 +1,9 @@
 /* index.c: a counting sort by lane, binary searches, and a pyramid of maxima. */
+#define _GNU_SOURCE
 #include "index.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "mark.h"
 
@@ -12,6 +14,18 @@ const struct mark marks[EVENT_TYPE_COUNT] = {
 #undef X
 };
 
+#define LARGE ((size_t)8 << 20)
+
+/* Page faults are much of the time it takes to fill one. */
+static void *large_array(size_t bytes)
+{
+    void *array = bytes < LARGE
+                      ? malloc(bytes)
+                      : aligned_alloc(LARGE / 4, (bytes + LARGE / 4 - 1) / (LARGE / 4) * (LARGE / 4));
+    if (array && bytes >= LARGE) madvise(array, bytes, MADV_HUGEPAGE); /* it may say no */
+    return array;
+}
+
 thread_id index_lane(const struct timeline *t, thread_id thread, process_id process)
 {
     if (thread < t->thread_count && !t->threads[thread].is_main) return thread;
@@ -21,38 +35,61 @@ thread_id index_lane(const struct timeline *t, thread_id thread, process_id proc
     return main < t->thread_count ? main : NONE;
 }
 
-static event_id *sort(const struct timeline *t, const struct filter *filter, uint32_t *first, bool waits_only)
+/* The lanes of all threads: asked for once an event. */
+static thread_id *lanes_of(const struct timeline *t)
 {
-    for (int fill = 0;; fill++) {
-        static event_id none;
-        event_id *sorted = fill ? malloc((first[t->thread_count] + 1) * sizeof *sorted) : &none;
-        if (!sorted) return NULL;
-        for (event_id i = 0; i < t->event_count; i++) {
-            const struct event *e = &t->events[i];
-            thread_id lane =
-                waits_only && e->type != EVENT_LOCK_WAIT ? NONE : index_lane(t, e->thread, e->process);
-            if (lane == NONE || !filter_event(filter, i)) continue;
-            if (fill)
-                sorted[first[lane]++] = i;
-            else
-                first[lane + 1]++;
-        }
-        if (fill) { /* each lane's start has become its end, which is the next one's start */
-            for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1];
-            first[0] = 0;
-            return sorted;
-        }
-        for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
-    }
+    thread_id *lane = malloc((t->thread_count + 1) * sizeof *lane);
+    for (thread_id i = 0; lane && i < t->thread_count; i++) lane[i] = index_lane(t, i, NONE);
+    return lane;
 }
 
-static bool set_strengths(struct index *ix)
+static thread_id lane_of(const struct timeline *t, const thread_id *lanes, const struct event *e)
 {
-    uint32_t count = ix->first[ix->timeline->thread_count];
-    if (!(ix->strength = malloc(count + 1))) return false;
-    for (uint32_t i = 0; i < count; i++)
-        ix->strength[i] = mark_of(&ix->timeline->events[ix->events[i]])->strength;
+    return e->thread < t->thread_count ? lanes[e->thread] : index_lane(t, e->thread, e->process);
+}
+
+static bool sort_events(struct index *ix, const struct filter *filter, const thread_id *lanes)
+{
+    const struct timeline *t = ix->timeline;
+    uint32_t *first = ix->first;
+    for (event_id i = 0; i < t->event_count; i++) {
+        thread_id lane = lane_of(t, lanes, &t->events[i]);
+        if (lane != NONE && filter_event(filter, i)) first[lane + 1]++;
+    }
+    for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
+    ix->events = large_array((first[t->thread_count] + 1) * sizeof *ix->events);
+    ix->strength = large_array(first[t->thread_count] + 1);
+    if (!ix->events || !ix->strength) return false;
+    for (event_id i = 0; i < t->event_count; i++) {
+        thread_id lane = lane_of(t, lanes, &t->events[i]);
+        if (lane == NONE || !filter_event(filter, i)) continue;
+        ix->strength[first[lane]] = mark_of(&t->events[i])->strength;
+        ix->events[first[lane]++] = i;
+    }
+    for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1]; /* each start had become its end */
+    first[0] = 0;
     return true;
+}
+
+static bool sort_waits(struct index *ix, const struct filter *filter, const thread_id *lanes)
+{
+    const struct timeline *t = ix->timeline;
+    uint32_t *first = ix->first_wait;
+    size_t count;
+    const event_id *waits = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
+    for (size_t i = 0; i < count; i++) {
+        thread_id lane = lane_of(t, lanes, &t->events[waits[i]]);
+        if (lane != NONE && filter_event(filter, waits[i])) first[lane + 1]++;
+    }
+    for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
+    ix->waits = malloc((count + 1) * sizeof *ix->waits);
+    for (size_t i = 0; ix->waits && i < count; i++) {
+        thread_id lane = lane_of(t, lanes, &t->events[waits[i]]);
+        if (lane != NONE && filter_event(filter, waits[i])) ix->waits[first[lane]++] = waits[i];
+    }
+    for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1];
+    first[0] = 0;
+    return ix->waits;
 }
 
 static void stronger(const struct index *ix, uint32_t position, uint32_t *best)
@@ -81,13 +118,12 @@ bool index_build(struct index *ix, const struct timeline *t, const struct filter
     *ix = (struct index){.timeline = t};
     ix->first = calloc(t->thread_count + 1, sizeof *ix->first);
     ix->first_wait = calloc(t->thread_count + 1, sizeof *ix->first_wait);
-    if (ix->first && ix->first_wait) {
-        ix->events = sort(t, filter, ix->first, false);
-        ix->waits = sort(t, filter, ix->first_wait, true);
-    }
-    if (ix->events && ix->waits && set_strengths(ix) && build_pyramid(ix)) return true;
-    index_free(ix);
-    return false;
+    thread_id *lanes = lanes_of(t);
+    bool done = ix->first && ix->first_wait && lanes && sort_events(ix, filter, lanes) &&
+                sort_waits(ix, filter, lanes) && build_pyramid(ix);
+    free(lanes);
+    if (!done) index_free(ix);
+    return done;
 }
 
 void index_free(struct index *ix)

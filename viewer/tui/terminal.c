@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "key.h"
+#include "trace/reader.h"
 
 static bool opened;
 static struct termios before;
@@ -57,7 +58,7 @@ static void on_crash(int signal)
     raise(signal); /* SA_RESETHAND: now it is deadly, when the handler returns */
 }
 
-static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+static const int crashes[] = {SIGSEGV, SIGFPE, SIGILL, SIGABRT};
 static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 static void handle(int signal, void (*handler)(int), int flags)
@@ -66,12 +67,22 @@ static void handle(int signal, void (*handler)(int), int flags)
     sigaction(signal, &action, NULL);
 }
 
+/* The trace was cut off while we look at it: no crash. */
+static void on_bus(int signal, siginfo_t *info, void *context)
+{
+    if (ft_reader_mend(info->si_addr)) return;
+    handle(signal, SIG_DFL, 0);
+    on_crash(signal);
+}
+
 static void handle_all(void)
 {
     static char stack[64 * 1024]; /* a stack overflow is a crash too */
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
         handle(crashes[i], on_crash, (int)(SA_RESETHAND | SA_ONSTACK));
+    struct sigaction bus = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    sigaction(SIGBUS, &bus, NULL);
     sigset_t blocked;
     sigemptyset(&blocked);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {

@@ -104,10 +104,12 @@ bool trouble_find(struct tui *tui)
     tui->trouble_count = 0;
     free(tui->troubles);
     tui->troubles = NULL;
-    for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
-        const char *what = what_is_wrong(t, i);
-        if (what && !add(tui, (struct trouble){e->ns, i, e->process, e->thread, what})) return false;
+    size_t count;
+    const event_id *events = timeline_rare_events(t, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct event *e = &t->events[events[i]];
+        const char *what = what_is_wrong(t, events[i]);
+        if (what && !add(tui, (struct trouble){e->ns, events[i], e->process, e->thread, what})) return false;
     }
     for (process_id i = 0; i < t->process_count; i++) {
         const struct process *p = &t->processes[i];

@@ -64,12 +64,12 @@ static void open_on_answer(struct tui *tui)
             move_to_event(tui, tui->troubles[i].event);
             return;
         }
-    for (event_id i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_FORK) {
-            move_to_event(tui, i);
-            return;
-        }
-    tui->event = NONE;
+    size_t forks;
+    const event_id *fork = timeline_events_of_type(t, EVENT_FORK, &forks);
+    if (forks)
+        move_to_event(tui, *fork);
+    else
+        tui->event = NONE;
 }
 
 bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int width, int height, bool ascii)

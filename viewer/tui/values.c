@@ -27,11 +27,21 @@ static int by_time(const void *x, const void *y, void *context)
     return a < b ? -1 : a > b;
 }
 
+static bool has_writes(const struct timeline *t)
+{
+    static const enum event_type types[] = {EVENT_WRITE, EVENT_CHANGE, EVENT_TEARDOWN};
+    size_t all = 0, count;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        timeline_events_of_type(t, types[i], &count), all += count;
+    return all;
+}
+
 /* Each point is given to `put` in a fixed order: writes, then children, then the last. */
 static void each(struct values *v, void (*put)(struct values *v, copy_id copy, uint32_t ref))
 {
     const struct timeline *t = v->timeline;
-    for (event_id i = 0; t->copy_count && i < t->event_count; i++) {
+    size_t count = has_writes(t) ? t->event_count : 0;
+    for (event_id i = 0; i < count; i++) {
         copy_id c = timeline_copy_written(t, &t->events[i]);
         if (c != NONE && watched(t, c)) put(v, c, i);
     }
@@ -43,7 +53,7 @@ static void each(struct values *v, void (*put)(struct values *v, copy_id copy, u
     }
 }
 
-static void count(struct values *v, copy_id copy, uint32_t ref)
+static void count_point(struct values *v, copy_id copy, uint32_t ref)
 {
     (void)ref;
     v->first[copy + 1]++;
@@ -90,7 +100,7 @@ bool values_build(struct values *v, const struct timeline *t)
                          .split = malloc((n + 1) * sizeof *v->split),
                          .range = calloc(t->global_count + 1, sizeof *v->range)};
     if (v->first && v->split && v->range) {
-        each(v, count);
+        each(v, count_point);
         for (size_t c = 0; c < n; c++) v->first[c + 1] += v->first[c];
         v->points = malloc((v->first[n] + 1) * sizeof *v->points);
     }

@@ -114,7 +114,7 @@ static void draw_waits(struct pane *p, size_t i)
         event_id wait = index_wait_before(&p->tui->index, lane, window_time(p->w, c + 1));
         if (wait == NONE) return;
         const struct event *e = &p->t->events[wait];
-        int64_t end = e->ns + (e->duration > 0 ? e->duration : 0);
+        int64_t lasted = timeline_duration(p->t, e), end = e->ns + (lasted > 0 ? lasted : 0);
         int first = lane_x(p, e->ns), last = lane_x(p, end);
         if (first < p->lanes.x) first = p->lanes.x;
         if (last > p->lanes.x + c) last = p->lanes.x + c;
@@ -146,7 +146,7 @@ static void label_waits(struct pane *p, size_t i)
         bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
                        timeline_timed(e) != FT_TIMED;
         snprintf(text, sizeof text, " %s %s%s ", kind ? text_wait_kind(kind) : "wait",
-                 text_duration(time, e->duration), endless ? ", endless" : "");
+                 text_duration(time, timeline_duration(p->t, e)), endless ? ", endless" : "");
         int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns),
             x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
         int room = 0;
