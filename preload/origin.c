@@ -23,6 +23,7 @@
 
 #include "preload/connection.h"
 #include "preload/python/python.h"
+#include "preload/watch/watch.h"
 
 #define FRAMES_MAX 64
 
@@ -228,6 +229,7 @@ static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument
     if (!frames->started && pc != frames->site) return _URC_NO_REASON; /* our own */
     frames->started = true;
     if (!pc) return _URC_NORMAL_STOP;
+    if (watch_is_ours(pc)) return _URC_NO_REASON; /* a handler interrupted it: the next one is where it belongs */
     if (frames->count == FRAMES_MAX) {
         frames->cut = true;
         return _URC_NORMAL_STOP;

@@ -134,7 +134,7 @@ static void register_operand(const ZydisDecodedInstruction *i, const ZydisDecode
 {
     uint16_t r = bit(o->reg.value);
     if (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
-        f->kills |= r;
+        if (o->actions & ZYDIS_OPERAND_ACTION_WRITE) f->kills |= r; /* cmov may leave it as it is */
         if (o->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT) f->to |= r;
     }
     bool keeps = i->mnemonic == ZYDIS_MNEMONIC_MOV || i->mnemonic == ZYDIS_MNEMONIC_ADD ||

@@ -70,5 +70,33 @@ watch_entry:
         ret
         .cfi_endproc
         .size   watch_entry, . - watch_entry
+
+/*
+ * .eh_frame_hdr and .eh_frame of all islands (islands.c), one instruction each:
+ * jmp *0(%rip), 6 bytes, with its target behind. A frame without a stack, called
+ * by the first instruction of what it leads to (see finder/unwinding.c). An
+ * unwinder that comes from a signal's frame has the pc in register 16.
+ */
+        .globl  watch_island_frames
+        .hidden watch_island_frames
+        .p2align 3
+watch_island_frames:
+        .byte   1, 0x1b, 0xff, 0xff     /* the frames: relative to here; no table */
+        .long   3f - .
+3:      .long   5f - 4f
+4:      .long   0                       /* the common part */
+        .byte   1
+        .asciz  "zR"
+        .byte   1, 0x78, 16, 1, 0
+        .byte   0x0c, 7, 0              /* cfa = rsp */
+        .byte   0x16, 16, 5             /* return address: *(pc + 6) + 1 */
+        .byte   0x80, 6, 0x06, 0x23, 1
+        .p2align 2
+5:      .long   7f - 6f
+6:      .long   6b - 3b
+        .quad   0x1000, 0x7fffffffe000  /* anywhere */
+        .byte   0
+        .p2align 2
+7:      .long   0
 #endif
         .section .note.GNU-stack, "", @progbits

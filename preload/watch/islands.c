@@ -82,6 +82,13 @@ static bool map_page(struct stretch s)
     return false;
 }
 
+bool island_at(uintptr_t address)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (address - page[i].base < FT_PAGE) return true;
+    return false;
+}
+
 const uint8_t *island_make(const uint8_t *at, const uint8_t bytes[5], unsigned length, const uint8_t *to)
 {
     struct stretch s = reach(at, bytes, length);

@@ -69,6 +69,7 @@ static uint8_t *place_code(const struct plan_answer *plan, uint32_t index, uint3
         if (fix[i].code == index) fits = apply(memory, code->length, &fix[i], first_id);
     if (fits && !ft_syscall(SYS_mprotect, memory, size, PROT_READ | PROT_EXEC)) {
         hardware_leave_out(memory, size);
+        placed_add(code->start, memory, size, memory + code->frames);
         return memory;
     }
     ft_syscall(SYS_munmap, memory, size);

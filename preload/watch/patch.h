@@ -6,6 +6,7 @@
 #define WATCH_PATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "preload/watch/plan.h"
 
@@ -32,7 +33,17 @@ bool patch_function(uint8_t *function, void (*to)(void));
  * bytes only the first `length` can be chosen. NULL: there is none.
  */
 const uint8_t *island_make(const uint8_t *at, const uint8_t bytes[5], unsigned length, const uint8_t *to);
+/* Is there an island, or might one be made there? */
+bool island_at(uintptr_t address);
 /* The pages with islands become executable, and full. Before any jump to them is made. */
 bool islands_close(void);
+
+/*
+ * placed.c: the code that was put near `object` (its address), which has its
+ * .eh_frame_hdr at `frames`. It is unmapped when `is_loaded` says that the
+ * object is not there any more.
+ */
+void placed_add(uint64_t object, uint8_t *memory, size_t size, const uint8_t *frames);
+void placed_forget(bool (*is_loaded)(uint64_t address));
 
 #endif

@@ -80,6 +80,7 @@ struct plan_site {
 struct plan_code {
     uint64_t start, end; /* of the object */
     uint32_t code, length;
+    uint32_t frames, pad; /* in it: .eh_frame_hdr */
 };
 
 /*

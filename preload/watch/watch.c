@@ -190,6 +190,7 @@ static void look(void)
     };
     const struct plan_answer *plan = ask(&question, watched, &size);
     sample_forget(ask_is_loaded); /* what was unloaded has no value any more */
+    placed_forget(ask_is_loaded);
     if (!plan) return;
     if (plan != ASK_NOTHING_NEW) {
         carry_out(plan, hardware_error);

@@ -19,6 +19,10 @@ extern bool watching; /* set once, by the constructor */
  */
 void watch_init(const char *list);
 
+/* Is this an address in code that was put in for watched stores? Async-signal-safe. */
+bool watch_placed(uint64_t address);
+static inline bool watch_is_ours(uint64_t address) { return unlikely(watching) && watch_placed(address); }
+
 /* The same at an event that is about to be recorded: me() asks for it. */
 void watch_sample(void);
 

@@ -41,6 +41,9 @@ struct job {
     uint32_t code;                     /* index of its plan_code */
     struct list bytes;                 /* of that code */
     struct list regions;
+    struct list rows, stretches; /* unwinding.c */
+    int depth;                   /* of the stack at the end of the code, below the program's */
+    uint64_t pc;                 /* where the program is there */
 };
 
 /* The plan_global of what a watch watches, or of `size` bytes at an offset into it. */
@@ -56,6 +59,10 @@ void regions_of(void *job, const struct function *function);
  * come apart before.
  */
 void regions_place(struct job *job, struct symbols *s);
+
+/* unwinding.c: begin, and append .eh_frame_hdr and .eh_frame to the code; where the former lies in it. */
+void unwinding_begin(struct job *job);
+uint32_t unwinding_put(struct job *job);
 
 /*
  * emit.c: append code for `count` instructions from `code` on to the job's

@@ -213,6 +213,7 @@ static void search(struct question *q, struct answer *a, size_t index)
                       .code = (uint32_t)a->codes.count,
                       .bytes = {.each = 1},
                       .regions = {.each = sizeof(struct region)}};
+    unwinding_begin(&job);
     struct symbols *s = symbols_open(job.object->path, NULL, 0);
     for (size_t i = 0; i < q->watch_count; i++) {
         if (q->counts[i].outcome != FT_C_OUTCOME_watched || hardware_only(q, i)) continue;
@@ -224,8 +225,7 @@ static void search(struct question *q, struct answer *a, size_t index)
         job.count++;
     }
     if (!s || !job.count) return;
-    const uint8_t jump[] = {0xff, 0x25, 0, 0, 0, 0}; /* to the address that follows */
-    for (size_t i = 0; i < sizeof jump; i++) list_add(&job.bytes, &jump[i]);
+    /* first in it: where its calls lead */
     for (size_t i = 0; i < 8; i++) list_add(&job.bytes, (const uint8_t *)&q->head->entry + i);
     size_t first = a->patches.count;
     stores_find(s, targets, job.count, found, regions_of, &job);
@@ -238,7 +238,8 @@ static void search(struct question *q, struct answer *a, size_t index)
     struct plan_code code = {.start = job.object->start,
                              .end = job.object->end,
                              .code = (uint32_t)a->text.count,
-                             .length = (uint32_t)job.bytes.count};
+                             .frames = unwinding_put(&job)};
+    code.length = (uint32_t)job.bytes.count;
     for (size_t i = 0; i < job.bytes.count; i++) list_add(&a->text, (char *)job.bytes.items + i);
     list_add(&a->codes, &code);
 }
