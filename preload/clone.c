@@ -20,6 +20,7 @@
 #include "fork.h"
 #include "origin.h"
 #include "vfork.h"
+#include "watch/watch.h"
 
 struct start {
     int (*function)(void *);
@@ -113,7 +114,7 @@ EXPORT int clone(int (*function)(void *), void *stack, int flags, void *argument
         if (flags & CLONE_THREAD)
             thread = thread_record(SITE(), function);
         else
-            record = fork_record(FT_FORK_clone, SITE());
+            record = fork_record(flags & CLONE_VM ? FT_FORK_clone_vm : FT_FORK_clone, SITE());
     }
     errno = saved;
     ft_ref child = thread ? ft_ref_of(thread) : ft_ref_of(record);
@@ -125,6 +126,7 @@ EXPORT int clone(int (*function)(void *), void *stack, int flags, void *argument
     if (ours) {
         if ((flags & CLONE_VM) && !lent) {
             self_shared_tls = true; /* before the child's first hook */
+            watch_reset(true);      /* two at once would write to one page of one task */
             self_note(FT_NOTE_SHARED_TLS, NULL);
         }
         struct start *start = (struct start *)((uintptr_t)stack & ~(uintptr_t)15) - 1;

@@ -131,24 +131,22 @@ static void thread_unseen(void)
 
 ft_ref self_identify(void)
 {
-    if (!ft.header || self.busy) return 0;
+    if (!ft.header) return 0;
+    ft_ref known = self_shared_tls ? registered() : 0;
+    if (known || self.busy) return known; /* `self` is its parent's, who may be in the middle of this */
     self.busy++;
-    ft_ref task = self_shared_tls ? registered() : 0;
-    if (!task) {
-        if (!self.vforked && !*self_alive) {
-            if (self.child)
-                self_become_child(self.child);
-            else {
-                uint32_t pid = raw(SYS_getpid);
-                if (self.pid != pid) born_unseen(pid);
-            }
-            *self_alive = 1;
+    if (!self.vforked && !*self_alive) {
+        if (self.child)
+            self_become_child(self.child);
+        else {
+            uint32_t pid = raw(SYS_getpid);
+            if (self.pid != pid) born_unseen(pid);
         }
-        if (!self.task && !thread_starting()) thread_unseen();
-        task = self.task;
+        *self_alive = 1;
     }
+    if (!self.task && !thread_starting()) thread_unseen();
     self.busy--;
-    return task;
+    return self.task;
 }
 
 ft_ref self_slowly(void)

@@ -207,7 +207,11 @@ const char *text_end(char *buffer, const struct process *p)
         return name ? name : "unknown";                                                \
     }
 
-NAMES(text_fork_api, FT_FORK_APIS)
+static NAMES(fork_api, FT_FORK_APIS)
+const char *text_fork_api(unsigned value) /* what was called: how much is shared is another matter */
+{
+    return fork_api(value == FT_FORK_clone_vm ? FT_FORK_clone : value);
+}
 NAMES(text_exit_api, FT_EXIT_APIS)
 NAMES(text_reap_api, FT_REAP_APIS)
 NAMES(text_session_api, FT_SESSION_APIS)

@@ -2,6 +2,9 @@
  * entry.S: where a trampoline goes when its thread has no page to write to, or
  * after a fork: saves what C code may change and calls watch_write.
  *
+ * No popf here: the kernel (6.18) takes the trap flag of a debugger that steps
+ * over it for the program's own, and leaves it set for ever.
+ *
  * In: rcx the value, rdx what was written (see watch_write). The trampoline has
  * saved rax, rcx, rdx and the flags it needs, and skipped the red zone. The
  * vector registers are the program's: they are saved with xsave, or fxsave on
@@ -65,7 +68,10 @@ watch_entry:
         pop     %rbp
         .cfi_def_cfa %rsp, 16
         .cfi_restore %rbp
-        popfq
+        testb   $4, 1(%rsp)             /* all that is needed of the flags: the direction */
+        jz      3f
+        std
+3:      lea     8(%rsp), %rsp
         .cfi_adjust_cfa_offset -8
         ret
         .cfi_endproc

@@ -123,7 +123,7 @@ void watch_write(uint64_t value, uint64_t what)
     if (!task) ft_count_lost(&ft, FT_LOST_WATCH, 1);
     if (!task || !ft_writer_on(&ft)) return;
     /* an offset has no room in an entry beside a value of 8 bytes; and entries need the counter */
-    bool alone = !full || what >> 16 || ft.clock != FT_CLOCK_TSC || place.count < SINGLES;
+    bool alone = !full || self_shared_tls || what >> 16 || ft.clock != FT_CLOCK_TSC || place.count < SINGLES;
     if (alone) {
         write_alone(task, value, what);
         if (!(what >> 16)) place.count++;

@@ -24,7 +24,7 @@ struct ft_process {      /* birth certificate: a new image, or a child whose cre
 /* clang-format off */
 #define FT_FORK_APIS(X)                                                                   \
     X(1, fork) X(2, vfork) X(3, clone) X(4, posix_spawn) X(5, system) X(6, popen)         \
-    X(7, daemon) X(8, forkpty) X(9, _Fork)
+    X(7, daemon) X(8, forkpty) X(9, _Fork) X(10, clone_vm)
 #define FT_EXIT_APIS(X) X(1, exit) X(2, _exit) X(3, _Exit) X(4, quick_exit) X(5, end)
 #define FT_REAP_APIS(X) X(1, wait) X(2, waitpid) X(3, wait3) X(4, wait4) X(5, waitid) X(6, system) X(7, pclose)
 #define FT_SESSION_APIS(X) X(1, setsid) X(2, setpgid) X(3, setpgrp)

@@ -16,8 +16,8 @@ static bool is_common(const struct build *b, uint64_t whole, uint64_t whose, con
 }
 
 /*
- * Each image of a process has its own copy. But a vfork child writes to its
- * parent's until it executes; and in shared memory those that were forked have
+ * Each image of a process has its own copy. But a child in its
+ * parent's memory writes to that one's until it executes; and in shared memory those that were forked have
  * that of the first who shared it.
  */
 uint64_t globals_owner_of(const struct timeline *t, uint64_t whole, process_id process, unsigned image)
@@ -29,7 +29,7 @@ uint64_t globals_owner_of(const struct timeline *t, uint64_t whole, process_id p
         const struct process *p = &t->processes[process];
         if (p->parent >= process || p->fork >= t->event_count) break;
         const struct event *fork = &t->events[p->fork];
-        lent &= p->origin == ORIGIN_VFORK;
+        lent &= p->borrows_memory;
         if (!lent && (!shared || !p->image_inherited)) break;
         image = fork->image;
         process = p->parent;

@@ -85,7 +85,7 @@ static process_id announced_process(struct build *b, const struct ft_kernel_task
 static struct ft_fork *as_forked(struct build *b, const struct ft_kernel_task *r, enum origin *origin)
 {
     enum ft_fork_api api = r->flags & CLONE_VFORK               ? FT_FORK_vfork
-                           : r->flags & CLONE_VM                ? FT_FORK_clone
+                           : r->flags & CLONE_VM                ? FT_FORK_clone_vm
                            : r->exit_signal == (uint8_t)SIGCHLD ? FT_FORK_fork
                                                                 : FT_FORK_clone;
     if (r->call >> 8 == FT_KERNEL_CALL_FORK) api = r->call & 0xff;

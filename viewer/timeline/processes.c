@@ -57,6 +57,7 @@ process_id process_add(struct build *b, const struct birth *birth)
         .main = NONE,
         .fork = birth->fork,
         .origin = birth->origin,
+        .borrows_memory = birth->image && !birth->memory,
         .start = birth->ns,
         .end = NEVER,
         .how = END_RUNNING,
@@ -131,6 +132,7 @@ static const struct {
     [FT_FORK_daemon]     = {ORIGIN_FORK,        true,  true,  false},
     [FT_FORK_forkpty]    = {ORIGIN_FORK,        true,  true,  false},
     [FT_FORK__Fork]      = {ORIGIN_FORK,        true,  true,  false},
+    [FT_FORK_clone_vm]   = {ORIGIN_CLONE,       true,  false, false},
 };
 /* clang-format on */
 

@@ -109,6 +109,7 @@ struct process {
     struct image *images;
     size_t image_count;
     bool image_inherited; /* images[0] is its parent's: it was forked */
+    bool borrows_memory;  /* its parent's, until it executes something: vfork, clone(CLONE_VM) */
     struct ghost *ghosts;
     size_t ghost_count;
     struct disposition *dispositions; /* at its end: those that are not default, by signal number */
