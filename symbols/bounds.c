@@ -11,20 +11,27 @@
 
 struct range {
     uint64_t start, end;
+    bool handles; /* it has a table of exception handlers, or is not understood */
 };
 
-/* How addresses are written in the FDEs of a CIE: its augmentation 'R'. -1: not understood. */
-static int encoding_of(const Dwarf_CIE *cie)
+/*
+ * How addresses are written in the FDEs of a CIE: its augmentation 'R'. -1: not
+ * understood. *handles: they have a pointer to a table of handlers ('L').
+ */
+static int encoding_of(const Dwarf_CIE *cie, bool *handles)
 {
+    int encoding = DW_EH_PE_absptr;
+    *handles = false;
     const char *augmentation = cie->augmentation;
     if (!augmentation || !*augmentation) return DW_EH_PE_absptr;
     if (*augmentation++ != 'z' || !cie->augmentation_data) return -1;
     const uint8_t *data = cie->augmentation_data, *end = data + cie->augmentation_data_size;
-    for (; *augmentation && data < end; augmentation++) switch (*augmentation) {
-        case 'R': return *data;
-        case 'L': data++; break;
-        case 'S':
-        case 'B': break;
+    for (; *augmentation; augmentation++) {
+        if (*augmentation == 'S' || *augmentation == 'B') continue;
+        if (data >= end) return -1;
+        switch (*augmentation) {
+        case 'R': encoding = *data++; break;
+        case 'L': *handles = *data++ != DW_EH_PE_omit; break;
         case 'P': { /* the personality routine: its encoding, then a pointer */
             unsigned format = *data & 0x07;
             if (format == DW_EH_PE_uleb128) return -1;
@@ -33,7 +40,8 @@ static int encoding_of(const Dwarf_CIE *cie)
         }
         default: return -1;
         }
-    return *augmentation ? -1 : DW_EH_PE_absptr;
+    }
+    return encoding;
 }
 
 /* FDE: encoded start, then the length in the same format. */
@@ -52,8 +60,20 @@ static bool decode(const Dwarf_FDE *fde, int encoding, uint64_t section, const u
     memcpy(&length, fde->start + size, size);
     if (format == DW_EH_PE_sdata4) start = (uint64_t)(int64_t)(int32_t)start;
     if (relative == DW_EH_PE_pcrel) start += section + (uint64_t)(fde->start - base);
-    *range = (struct range){start, start + length};
+    *range = (struct range){.start = start, .end = start + length};
     return length && range->end > start;
+}
+
+/* Behind start and length: the length of the augmentation, then the pointer. All zeros: there is no table. */
+static bool has_table(const Dwarf_FDE *fde, int encoding)
+{
+    unsigned format = (unsigned)encoding & 0x0f;
+    size_t size = format == DW_EH_PE_udata4 || format == DW_EH_PE_sdata4 ? 4 : 8;
+    const uint8_t *at = fde->start + 2 * size;
+    if (at >= fde->end || *at & 0x80) return true;
+    for (unsigned left = *at++; left && at < fde->end; left--)
+        if (*at++) return true;
+    return false;
 }
 
 static int compare(const void *a, const void *b)
@@ -81,6 +101,7 @@ static void read_frames(struct symbols *s, const char *ident, Elf_Scn *section, 
     Dwarf_CFI_Entry entry, cie;
     Dwarf_Off cie_at = (Dwarf_Off)-1, next;
     int encoding = -1;
+    bool handles = false;
     for (Dwarf_Off at = 0; at < data->d_size; at = next) {
         next = at;
         int result = dwarf_next_cfi((const unsigned char *)ident, data, true, at, &next, &entry);
@@ -93,11 +114,13 @@ static void read_frames(struct symbols *s, const char *ident, Elf_Scn *section, 
                 cie_at < data->d_size &&
                         !dwarf_next_cfi((const unsigned char *)ident, data, true, cie_at, &ignored, &cie) &&
                         dwarf_cfi_cie_p(&cie)
-                    ? encoding_of(&cie.cie)
+                    ? encoding_of(&cie.cie, &handles)
                     : -1;
         }
         struct range range;
-        if (decode(&entry.fde, encoding, header->sh_addr, data->d_buf, &range)) add(s, &range);
+        if (!decode(&entry.fde, encoding, header->sh_addr, data->d_buf, &range)) continue;
+        range.handles = handles && has_table(&entry.fde, encoding);
+        add(s, &range);
     }
 }
 
@@ -114,7 +137,8 @@ static void read_all(struct symbols *s)
     if (s->range_count) qsort(s->ranges, s->range_count, sizeof *s->ranges, compare);
 }
 
-bool bounds_find(struct symbols *s, uint64_t address, struct symbol *found)
+/* The range that an address lies in; NULL: none. */
+static const struct range *range_of(struct symbols *s, uint64_t address)
 {
     if (!s->ranges_read) read_all(s);
     s->ranges_read = true;
@@ -126,8 +150,18 @@ bool bounds_find(struct symbols *s, uint64_t address, struct symbol *found)
         else
             high = middle;
     }
-    if (!low || address >= s->ranges[low - 1].end) return false;
-    const struct range *range = &s->ranges[low - 1];
-    *found = (struct symbol){.start = range->start, .size = range->end - range->start};
-    return true;
+    return low && address < s->ranges[low - 1].end ? &s->ranges[low - 1] : NULL;
+}
+
+bool bounds_find(struct symbols *s, uint64_t address, struct symbol *found)
+{
+    const struct range *range = range_of(s, address);
+    if (range) *found = (struct symbol){.start = range->start, .size = range->end - range->start};
+    return range;
+}
+
+bool bounds_handles(struct symbols *s, uint64_t start)
+{
+    const struct range *range = range_of(s, start);
+    return !range || range->handles;
 }

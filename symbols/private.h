@@ -61,6 +61,8 @@ void table_free(struct symbols *s);
 void plt_read(struct symbols *s);
 /* The bounds of the function around the address; its name is not known here. */
 bool bounds_find(struct symbols *s, uint64_t address, struct symbol *found);
+/* Has the function that begins there a table of exception handlers, which are entered from anywhere? */
+bool bounds_handles(struct symbols *s, uint64_t start);
 void lines_free(struct symbols *s);
 
 #endif

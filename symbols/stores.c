@@ -8,244 +8,12 @@
  * are no error: each is checked when it runs.
  */
 #define _GNU_SOURCE
-#include "stores.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "search.h"
 
-#define WIDEST    64 /* bytes a store may begin before the range */
-#define FUNCTION  (1u << 20)
-#define SLOTS_MAX 64
-
-struct search {
-    struct symbols *symbols;
-    const struct stores_target *targets;
-    size_t target_count;
-    struct slot { /* of the GOT: it holds the address of a target's object */
-        uint64_t address;
-        uint64_t targets;
-    } slot[SLOTS_MAX];
-    size_t slots;
-    bool absolute; /* not position-independent: addresses are immediates */
-    bool landings; /* it has exception tables: handlers are entered from anywhere */
-    struct stores_counts *counts;
-    stores_visit *visit;
-    void *context;
-    ZydisDecoder decoder;
-    uint64_t done; /* end of the function looked at last */
-    struct code *code;
-    struct flow *flow;
-    size_t room;
-};
-
-/* What an instruction does to the registers that hold the address; bit n: register n. */
-struct flow {
-    uint16_t in, out; /* before and after it */
-    uint16_t kills;   /* it overwrites */
-    uint16_t from;    /* if one of these holds it, `to` does afterwards */
-    uint16_t to;
-    uint64_t takes;       /* `to` does in any case: whose address it is; bit n: target n */
-    uint16_t addressing;  /* registers in the address it stores to */
-    bool stops, indirect; /* control does not go on behind it; it may go anywhere */
-    uint64_t target;      /* of a branch, or 0 */
-};
-
-static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-    return a < b + b_size && b < a + a_size;
-}
-
-/* --- one instruction ------------------------------------------------------------------------ */
-
-static uint16_t bit(ZydisRegister r)
-{
-    ZydisRegister wide = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
-    return wide >= ZYDIS_REGISTER_RAX && wide <= ZYDIS_REGISTER_R15
-               ? (uint16_t)(1u << (wide - ZYDIS_REGISTER_RAX))
-               : 0;
-}
-
-/* The targets whose object this is in, or a little off. */
-static uint64_t in_object(const struct search *s, uint64_t address, uint64_t off)
-{
-    uint64_t targets = 0;
-    for (size_t i = 0; i < s->target_count; i++) {
-        const struct stores_target *t = &s->targets[i];
-        if (t->here && address - (t->object - off) < t->object_size + 2 * off) targets |= 1ull << i;
-    }
-    return targets;
-}
-
-static uint64_t is_slot(const struct search *s, uint64_t address)
-{
-    for (size_t i = 0; i < s->slots; i++)
-        if (s->slot[i].address == address) return s->slot[i].targets;
-    return 0;
-}
-
-static bool is_watched(const struct search *s, uint64_t address, uint64_t size)
-{
-    for (size_t i = 0; i < s->target_count; i++)
-        if (s->targets[i].here && overlaps(address, size, s->targets[i].start, s->targets[i].size))
-            return true;
-    return false;
-}
-
-/* The address of a memory operand that does not depend on registers. */
-static bool constant_address(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o, uint64_t at,
-                             uint64_t *address)
-{
-    bool rip = o->mem.base == ZYDIS_REGISTER_RIP;
-    if ((!rip && o->mem.base != ZYDIS_REGISTER_NONE) || o->mem.index != ZYDIS_REGISTER_NONE) return false;
-    *address = (uint64_t)o->mem.disp.value + (rip ? at + i->length : 0);
-    return true;
-}
-
-static void memory_operand(const struct search *s, const ZydisDecodedInstruction *i,
-                           const ZydisDecodedOperand *o, struct code *c, struct flow *f)
-{
-    uint64_t address = 0;
-    bool constant = constant_address(i, o, c->address, &address);
-    if (o->mem.segment == ZYDIS_REGISTER_FS || o->mem.segment == ZYDIS_REGISTER_GS) return;
-    if (o->mem.type == ZYDIS_MEMOP_TYPE_AGEN) { /* lea */
-        if (constant || s->absolute)
-            f->takes = in_object(s, constant ? address : (uint64_t)o->mem.disp.value, 0);
-        f->from |= bit(o->mem.base) | bit(o->mem.index);
-        return;
-    }
-    if (o->actions & ZYDIS_OPERAND_ACTION_MASK_READ && constant && i->mnemonic == ZYDIS_MNEMONIC_MOV)
-        f->takes = is_slot(s, address);
-    if (!(o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) return;
-    c->size = (uint16_t)(o->size / 8);
-    if (constant) {
-        c->writes = address;
-        if (is_watched(s, address, c->size ? c->size : 1)) c->store = STORE_DIRECT;
-        return;
-    }
-    f->addressing = bit(o->mem.base) | bit(o->mem.index);
-    /* table(,%reg,4): its displacement is the object's address, or a little off */
-    c->targets = s->absolute ? in_object(s, (uint64_t)o->mem.disp.value, WIDEST) : 0;
-    if (c->targets) c->store = STORE_FOLLOWED;
-}
-
-static void register_operand(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o, struct flow *f)
-{
-    uint16_t r = bit(o->reg.value);
-    if (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) {
-        if (o->actions & ZYDIS_OPERAND_ACTION_WRITE) f->kills |= r; /* cmov may leave it as it is */
-        if (o->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT) f->to |= r;
-    }
-    bool keeps = i->mnemonic == ZYDIS_MNEMONIC_MOV || i->mnemonic == ZYDIS_MNEMONIC_ADD ||
-                 i->mnemonic == ZYDIS_MNEMONIC_SUB || i->mnemonic == ZYDIS_MNEMONIC_XCHG ||
-                 (i->mnemonic >= ZYDIS_MNEMONIC_CMOVB && i->mnemonic <= ZYDIS_MNEMONIC_CMOVZ) ||
-                 i->mnemonic == ZYDIS_MNEMONIC_INC || i->mnemonic == ZYDIS_MNEMONIC_DEC ||
-                 i->meta.category == ZYDIS_CATEGORY_STRINGOP;
-    if (keeps && o->actions & ZYDIS_OPERAND_ACTION_MASK_READ) f->from |= r;
-    if (i->meta.category == ZYDIS_CATEGORY_STRINGOP && r == 1u << 7 /* rdi goes on */) f->to |= r;
-}
-
-#define CALLER_SAVED 0x0fc7 /* rax rcx rdx rsi rdi r8-r11 */
-
-static void branch(const ZydisDecodedInstruction *i, const ZydisDecodedOperand *o, struct code *c,
-                   struct flow *f)
-{
-    ZydisInstructionCategory kind = i->meta.category;
-    bool jump = kind == ZYDIS_CATEGORY_UNCOND_BR || kind == ZYDIS_CATEGORY_COND_BR;
-    if (kind == ZYDIS_CATEGORY_CALL) f->kills |= CALLER_SAVED, f->to = f->takes = 0;
-    if (jump && o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
-        f->target = c->address + i->length + o->imm.value.u;
-    else if (jump)
-        f->indirect = true;
-    f->stops = kind == ZYDIS_CATEGORY_UNCOND_BR || kind == ZYDIS_CATEGORY_RET ||
-               i->mnemonic == ZYDIS_MNEMONIC_UD2 || i->mnemonic == ZYDIS_MNEMONIC_HLT;
-    c->fixed |= jump || kind == ZYDIS_CATEGORY_CALL || kind == ZYDIS_CATEGORY_RET ||
-                kind == ZYDIS_CATEGORY_SYSCALL || kind == ZYDIS_CATEGORY_INTERRUPT ||
-                kind == ZYDIS_CATEGORY_SYSTEM;
-}
-
-/* False: this is no code. */
-static bool decode(struct search *s, const uint8_t *bytes, size_t left, uint64_t address, struct code *c,
-                   struct flow *f)
-{
-    ZydisDecodedInstruction i;
-    ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
-    *c = (struct code){.address = address, .bytes = bytes};
-    *f = (struct flow){0};
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&s->decoder, bytes, left, &i, o))) return false;
-    c->length = i.length;
-    for (unsigned n = 0; n < i.operand_count; n++) {
-        if (o[n].type == ZYDIS_OPERAND_TYPE_MEMORY)
-            memory_operand(s, &i, &o[n], c, f);
-        else if (o[n].type == ZYDIS_OPERAND_TYPE_REGISTER)
-            register_operand(&i, &o[n], f);
-        else if (o[n].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && s->absolute &&
-                 i.mnemonic == ZYDIS_MNEMONIC_MOV && !f->takes)
-            f->takes = in_object(s, o[n].imm.value.u, 0);
-    }
-    if (!f->to) f->takes = 0; /* stored or compared, not loaded */
-    branch(&i, o, c, f);
-    return true;
-}
-
-/* --- one function --------------------------------------------------------------------------- */
-
-static size_t index_of(const struct code *code, size_t count, uint64_t address)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (code[middle].address < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Branch targets, also those in the middle of an instruction. */
-static bool mark_targets(struct code *code, const struct flow *flow, size_t count)
-{
-    bool indirect = false;
-    uint64_t end = code[count - 1].address + code[count - 1].length;
-    for (size_t i = 0; i < count; i++) {
-        indirect |= flow[i].indirect;
-        code[i].follows = i && !flow[i - 1].stops;
-        if (!flow[i].target || flow[i].target < code[0].address || flow[i].target >= end) continue;
-        size_t to = index_of(code, count, flow[i].target);
-        if (to < count && code[to].address == flow[i].target)
-            code[to].entered = true;
-        else if (to)
-            code[to - 1].into = (uint8_t)(flow[i].target - code[to - 1].address);
-    }
-    return indirect;
-}
-
-/* To a fixed point: what holds before an instruction is what holds after any that leads to it. */
-static void follow(const struct code *code, struct flow *flow, size_t count)
-{
-    bool changed = true;
-    for (int pass = 0; changed && pass < 16; pass++) {
-        changed = false;
-        uint16_t anywhere = 0;
-        for (size_t i = 0; i < count; i++)
-            if (flow[i].indirect) anywhere |= flow[i].out;
-        for (size_t i = 0; i < count; i++) {
-            struct flow *f = &flow[i];
-            if (i && !flow[i - 1].stops) f->in |= flow[i - 1].out;
-            if (i && flow[i - 1].stops && !code[i].entered) f->in |= anywhere; /* a case of a switch */
-            uint16_t out = (f->in & (uint16_t)~f->kills) | (f->takes || f->in & f->from ? f->to : 0);
-            changed |= out != f->out;
-            f->out = out;
-            size_t to = f->target ? index_of(code, count, f->target) : count;
-            if (to < count && code[to].address == f->target && (flow[to].in | out) != flow[to].in) {
-                flow[to].in |= out;
-                changed = true;
-            }
-        }
-    }
-}
+#define FUNCTION (1u << 20)
 
 static bool grow(struct search *s)
 {
@@ -258,18 +26,26 @@ static bool grow(struct search *s)
     return code && flow;
 }
 
+/* Only of these it matters what is between them and the next instruction. */
+static bool any_short(const struct code *code, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (code[i].store && code[i].length < 5) return true;
+    return false;
+}
+
 static void look_at(struct search *s, const uint8_t *bytes, uint64_t address, size_t size)
 {
     struct function function = {0};
     size_t n = 0, stores = 0;
     for (size_t at = 0; at < size; n++) {
         if (n == s->room && !grow(s)) return;
-        if (!decode(s, bytes + at, size - at, address + at, &s->code[n], &s->flow[n])) break;
+        if (!flow_decode(s, bytes + at, size - at, address + at, &s->code[n], &s->flow[n])) break;
         at += s->code[n].length;
     }
     if (!n) return;
-    function.indirect = mark_targets(s->code, s->flow, n) || s->landings;
-    follow(s->code, s->flow, n);
+    function.indirect = flow_targets(s->code, s->flow, n);
+    flow_follow(s->code, s->flow, n);
     uint64_t taken = 0; /* which register holds whose address is not followed: all that are taken here */
     for (size_t i = 0; i < n; i++) taken |= s->flow[i].takes;
     for (size_t i = 0; i < n; i++) {
@@ -284,7 +60,11 @@ static void look_at(struct search *s, const uint8_t *bytes, uint64_t address, si
     }
     function.code = s->code;
     function.count = n;
-    if (stores) s->visit(s->context, &function);
+    if (!stores) return;
+    if (function.indirect && any_short(s->code, n))
+        function.indirect = !jumps_targets(s, s->code, s->flow, n);
+    function.indirect |= s->landings && bounds_handles(s->symbols, address);
+    s->visit(s->context, &function);
 }
 
 /* --- the search ----------------------------------------------------------------------------- */
@@ -355,6 +135,12 @@ static bool any_near(const struct near *n, const uint8_t *bytes, uint32_t at)
     return halves[0] | halves[1];
 }
 
+static void measure_section(struct search *s, const uint8_t *bytes, uint64_t start, size_t size)
+{
+    if (start < s->code_start) s->code_start = start;
+    if (start + size > s->code_end) s->code_end = start + size;
+}
+
 static void search_section(struct search *s, const uint8_t *bytes, uint64_t start, size_t size)
 {
     uint64_t low, high;
@@ -380,13 +166,13 @@ static uint64_t leads_to(const struct search *s, const GElf_Rela *r, const GElf_
 {
     uint64_t targets = 0;
     switch (GELF_R_TYPE(r->r_info)) {
-    case R_X86_64_RELATIVE: return in_object(s, (uint64_t)r->r_addend, 0);
+    case R_X86_64_RELATIVE: return flow_in_object(s, (uint64_t)r->r_addend, 0);
     case R_X86_64_64:
     case R_X86_64_GLOB_DAT:
         for (size_t i = 0; name && i < s->target_count; i++)
             if (s->targets[i].exported && !strcmp(name, s->targets[i].exported)) targets |= 1ull << i;
         if (!targets && symbol->st_shndx != SHN_UNDEF)
-            targets = in_object(s, symbol->st_value + (uint64_t)r->r_addend, 0);
+            targets = flow_in_object(s, symbol->st_value + (uint64_t)r->r_addend, 0);
         return targets;
     default: return 0;
     }
@@ -418,14 +204,12 @@ static void read_relocations(struct search *s, Elf *elf, Elf_Scn *section, const
 
 /* --- sections ------------------------------------------------------------------------------- */
 
-typedef void section_visit(struct search *s, const uint8_t *bytes, uint64_t start, size_t size);
-
-static void each_code(struct search *s, section_visit *visit)
+void each_section(struct search *s, bool code, section_visit *visit)
 {
     GElf_Shdr header;
     for (Elf_Scn *section = NULL; (section = elf_nextscn(s->symbols->file.elf, section));) {
         if (!gelf_getshdr(section, &header) || header.sh_type != SHT_PROGBITS ||
-            !(header.sh_flags & SHF_EXECINSTR))
+            !(header.sh_flags & SHF_ALLOC) || !!(header.sh_flags & SHF_EXECINSTR) != code)
             continue;
         Elf_Data *data = elf_getdata(section, NULL);
         if (data && data->d_buf && data->d_size) visit(s, data->d_buf, header.sh_addr, data->d_size);
@@ -458,46 +242,11 @@ bool stores_find(struct symbols *symbols, const struct stores_target *targets, s
         const char *name = elf_strptr(elf, names, section_header.sh_name);
         s.landings |= name && !strcmp(name, ".gcc_except_table");
     }
-    if (here || s.slots) each_code(&s, search_section);
+    s.code_start = UINT64_MAX;
+    each_section(&s, true, measure_section);
+    if (here || s.slots) each_section(&s, true, search_section);
     free(s.code);
     free(s.flow);
+    free(s.words);
     return true;
-}
-
-/* --- branches ------------------------------------------------------------------------------- */
-
-struct branches {
-    struct search search; /* first: each_code hands it out */
-    const uint64_t *addresses;
-    size_t count;
-    bool *hit;
-};
-
-static void search_branches(struct search *s, const uint8_t *bytes, uint64_t start, size_t size)
-{
-    struct branches *b = (struct branches *)s;
-    uint64_t low = b->addresses[0], span = b->addresses[b->count - 1] - low;
-    for (size_t at = 0; at + 5 <= size; at++) {
-        bool jump = bytes[at] == 0xe9 || ((bytes[at] & 0xf0) == 0x80 && at && bytes[at - 1] == 0x0f);
-        if (!jump) continue;
-        int32_t distance;
-        memcpy(&distance, bytes + at + 1, 4);
-        uint64_t to = start + at + 5 + (uint64_t)(int64_t)distance;
-        if (to - low > span) continue;
-        size_t low_i = 0, high_i = b->count;
-        while (low_i < high_i) {
-            size_t middle = (low_i + high_i) / 2;
-            if (b->addresses[middle] < to)
-                low_i = middle + 1;
-            else
-                high_i = middle;
-        }
-        if (low_i < b->count && b->addresses[low_i] == to) b->hit[low_i] = true;
-    }
-}
-
-void stores_branches(struct symbols *s, const uint64_t *addresses, size_t count, bool *hit)
-{
-    struct branches b = {.search = {.symbols = s}, .addresses = addresses, .count = count, .hit = hit};
-    if (count) each_code(&b.search, search_branches);
 }

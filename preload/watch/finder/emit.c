@@ -36,6 +36,40 @@ static void put_original(struct job *job, const struct code *c, const struct sha
     }
 }
 
+/* --- one that leaves --------------------------------------------------------------------------- */
+
+static void put_jump(struct job *job, uint64_t to)
+{
+    PUT(job, 0xe9, 0, 0, 0, 0);
+    code_fix(job, PLAN_RELATIVE, code_here(job) - 4, to);
+}
+
+/*
+ * A branch leads where it led. A call returns to where it would have, which is
+ * behind the region: the trampoline is nobody's caller.
+ */
+static void put_leave(struct job *job, const struct code *c, const struct shape *s)
+{
+    uint64_t next = job->object->bias + c->address + c->length, to = next + s->o[0].imm.value.u;
+    switch (s->i.meta.category) {
+    case ZYDIS_CATEGORY_COND_BR:
+        PUT(job, 0x0f, (uint8_t)(0x80 | (c->bytes[c->bytes[0] == 0x0f] & 0x0f)), 0, 0, 0, 0);
+        code_fix(job, PLAN_RELATIVE, code_here(job) - 4, to);
+        break;
+    case ZYDIS_CATEGORY_CALL:
+        PUT(job, 0x68); /* push $low: sign-extended */
+        code_put32(job, (uint32_t)next);
+        stack_grows(job, 8);
+        PUT(job, 0xc7, 0x44, 0x24, 0x04); /* movl $high, 4(%rsp) */
+        code_put32(job, (uint32_t)(next >> 32));
+        put_jump(job, to);
+        stack_grows(job, -8);
+        break;
+    case ZYDIS_CATEGORY_RET: PUT(job, 0xc3); break;
+    default: put_jump(job, to);
+    }
+}
+
 /* --- a region ------------------------------------------------------------------------------- */
 
 static uint64_t next_of(const struct job *job, const struct code *c)
@@ -87,13 +121,14 @@ bool emit_region(struct job *job, const struct code *code, size_t count)
         done = shape_of(&code[i], &s);
         if (done && code[i].store)
             done = put_store(job, &code[i], &s, &w);
+        else if (done && code[i].fixed)
+            put_leave(job, &code[i], &s);
         else if (done)
             put_original(job, &code[i], &s);
     }
     const struct code *last = &code[count - 1];
     stack_at(job, next_of(job, last));
-    PUT(job, 0xe9, 0, 0, 0, 0); /* back */
-    code_fix(job, PLAN_RELATIVE, code_here(job) - 4, next_of(job, last));
+    put_jump(job, next_of(job, last)); /* back */
     put_slow(job, &w);
     if (done)
         unwinding_of(job, (uint32_t)bytes);

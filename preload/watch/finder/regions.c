@@ -21,6 +21,8 @@ static bool joined(const struct function *f, size_t second)
 
 static bool usable(const struct code *c) { return !c->fixed && (!c->store || emit_can(c)); }
 
+static bool moves(const struct code *c) { return usable(c) || (!c->store && emit_can_leave(c)); }
+
 static bool lock_prefix(const struct code *c) { return c->bytes[0] == 0xf0 && c->into == 1; }
 
 /* The instructions around the store at `i` that make room for a jump; false: there are none. */
@@ -29,7 +31,7 @@ static bool widen(const struct function *f, size_t i, size_t from, size_t *start
     size_t length = f->code[i].length;
     *start = i;
     *end = i + 1;
-    while (length < JUMP && joined(f, *end) && usable(&f->code[*end])) length += f->code[(*end)++].length;
+    while (length < JUMP && joined(f, *end) && moves(&f->code[*end])) length += f->code[(*end)++].length;
     while (length<JUMP && * start> from && joined(f, *start) && usable(&f->code[*start - 1]))
         length += f->code[--*start].length;
     if (length < JUMP || length > PLAN_LONGEST || *end - *start > REGION_LONGEST) return false;
