@@ -17,12 +17,17 @@
 
 static bool lies_at(Dwarf_Die *variable, uint64_t address)
 {
-    Dwarf_Attribute attribute;
+    Dwarf_Attribute attribute, indexed;
     Dwarf_Op *op;
+    Dwarf_Addr found;
     size_t count;
-    return dwarf_attr_integrate(variable, DW_AT_location, &attribute) &&
-           !dwarf_getlocation(&attribute, &op, &count) && count == 1 && op->atom == DW_OP_addr &&
-           op->number == address;
+    if (!dwarf_attr_integrate(variable, DW_AT_location, &attribute) ||
+        dwarf_getlocation(&attribute, &op, &count) || count != 1)
+        return false;
+    if (op->atom == DW_OP_addr) return op->number == address;
+    return op->atom == DW_OP_addrx && /* DWARF 5, clang: a number in .debug_addr */
+           !dwarf_getlocation_attr(&attribute, op, &indexed) && !dwarf_formaddr(&indexed, &found) &&
+           found == address;
 }
 
 static bool in_unit(Dwarf_Die *unit, const char *name, uint64_t address, Dwarf_Die *type)

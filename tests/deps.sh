@@ -6,7 +6,7 @@ set -eu
 build="gcc libc6-dev make pkg-config libelf-dev libdw-dev libzydis-dev libcjson-dev libncurses-dev
        clang-14 bpftool libbpf-dev zlib1g-dev"
 demo="python3 uwsgi-core uwsgi-plugin-python3 python3-flask curl"
-tests="libcriterion-dev musl-tools procps libcap2-bin tmux gunicorn python3-gevent python3-eventlet wrk"
+tests="libcriterion-dev g++ musl-tools procps libcap2-bin tmux gunicorn python3-gevent python3-eventlet wrk"
 servers="nginx apache2-bin apache2-utils postgresql-15 redis-tools"
 libraries="python3-numpy libopenblas0-pthread python3-pycurl libgomp1 librsvg2-bin"
 [ "${1:-}" = demo ] && tests= servers= libraries=

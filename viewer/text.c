@@ -207,8 +207,8 @@ const char *text_end(char *buffer, const struct process *p)
         return name ? name : "unknown";                                                \
     }
 
-static NAMES(fork_api, FT_FORK_APIS)
-const char *text_fork_api(unsigned value) /* what was called: how much is shared is another matter */
+static NAMES(fork_api, FT_FORK_APIS) const
+    char *text_fork_api(unsigned value) /* what was called: how much is shared is another matter */
 {
     return fork_api(value == FT_FORK_clone_vm ? FT_FORK_clone : value);
 }
