@@ -15,6 +15,7 @@
 #include "env.h"
 #include "init.h"
 #include "readable.h"
+#include "seccomp.h"
 #include "self.h"
 #include "symbols/target.h"
 
@@ -106,9 +107,13 @@ static unsigned ours_in(const char *list, bool *exact)
     return count;
 }
 
-/* Can the new image open the library? With the effective ids, as ld.so will. */
+/*
+ * Can the new image open the library? With the effective ids, as ld.so will. Under a system-call filter it
+ * could not make its calls, nor may we ask.
+ */
 static bool in_reach(void)
 {
+    if (seccomp_on()) return false;
     int saved = errno;
     bool yes = !syscall(SYS_faccessat2, AT_FDCWD, self_library(), R_OK, AT_EACCESS) ||
                (errno != ENOENT && errno != ENOTDIR && errno != EACCES &&
@@ -126,16 +131,18 @@ struct survey {
     bool run_fits, disabled, broken;
 };
 
+static bool looks_readable(const void *word) { return seccomp_on() || readable(word); }
+
 /* A new environment is read by us before the kernel rejects it: each new word of it must be readable. */
 static struct survey survey(char *const envp[])
 {
     struct survey s = {.preload = "", .run_fits = false};
     uintptr_t page = 1, vector = 1;
     for (; envp; envp++, s.entries++) {
-        if ((uintptr_t)envp >> 12 != vector && !readable(envp)) s.broken = true;
+        if ((uintptr_t)envp >> 12 != vector && !looks_readable(envp)) s.broken = true;
         if (s.broken || !*envp) break;
         vector = (uintptr_t)envp >> 12;
-        if ((uintptr_t)*envp >> 12 != page && !readable(*envp)) s.broken = true;
+        if ((uintptr_t)*envp >> 12 != page && !looks_readable(*envp)) s.broken = true;
         if (s.broken) break;
         page = (uintptr_t)*envp >> 12;
         const char *entry = *envp;
@@ -162,7 +169,7 @@ static bool has_setting(char *const envp[], const char *setting)
 
 size_t env_room(char *const envp[], enum ft_blind_why *why)
 {
-    if (!ft_writer_on(&ft) || !*self_library()) return 0;
+    if ((!ft_writer_on(&ft) && !seccomp_on()) || !*self_library()) return 0;
     struct survey s = survey(envp);
     if (s.disabled && !*why) *why = FT_BLIND_DISABLED;
     if (s.disabled || s.broken) return 0;

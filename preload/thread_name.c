@@ -1,6 +1,7 @@
 /*
  * thread_name.c: the names threads are given, by pthread_setname_np and by
- * prctl(PR_SET_NAME), which names the caller.
+ * prctl(PR_SET_NAME), which names the caller. (prctl's other option of interest
+ * is seccomp.c's.)
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "preload/seccomp.h"
 #include "preload/self.h"
 
 static void named(pthread_t thread, const char *name)
@@ -35,6 +37,7 @@ HOOK(int, prctl, (int option, ...))
     va_start(list, option);
     for (int i = 0; i < 4; i++) argument[i] = va_arg(list, unsigned long);
     va_end(list);
+    if (option == PR_SET_SECCOMP) return seccomp_prctl(REAL(prctl), argument[0], argument[1], argument + 2);
     int result = REAL(prctl)(option, argument[0], argument[1], argument[2], argument[3]);
     if (option == PR_SET_NAME && !result) named(pthread_self(), (const char *)argument[0]);
     return result;

@@ -64,6 +64,8 @@ int ft_writer_join(struct ft_writer *w, const char *path);
 
 /* Stop recording in this process. Mappings stay: other threads may be writing. */
 void ft_writer_stop(struct ft_writer *w);
+/* It was stopped for nothing: go on. */
+void ft_writer_resume(struct ft_writer *w);
 
 static inline bool ft_writer_on(const struct ft_writer *w)
 {

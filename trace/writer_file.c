@@ -179,6 +179,8 @@ int ft_writer_join(struct ft_writer *w, const char *path)
 
 void ft_writer_stop(struct ft_writer *w) { store(&w->header, NULL); }
 
+void ft_writer_resume(struct ft_writer *w) { store(&w->header, w->file); }
+
 int ft_writer_chown(struct ft_writer *w, unsigned uid, unsigned gid)
 {
     if (!ft_writer_on(w)) return -EBADF;

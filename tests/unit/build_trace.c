@@ -122,6 +122,14 @@ void trace_exec_failed(ft_ref by, const char *path_, int error)
     ft_commit(r);
 }
 
+void trace_note(ft_ref by, enum ft_note_what what, const char *about)
+{
+    ft_ref string = about ? text(about, by) : 0;
+    RECORD(note, NOTE, by);
+    r->what = what, r->text = string;
+    ft_commit(r);
+}
+
 void trace_blind(ft_ref by, ft_ref fork, const char *path_, enum ft_blind_why why)
 {
     ft_ref string = text(path_, by);

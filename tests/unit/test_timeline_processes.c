@@ -342,6 +342,27 @@ Test(timeline_processes, images_that_cannot_load_the_library)
     cr_expect_not(t->complete);
 }
 
+Test(timeline_processes, a_system_call_filter_ends_recording)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    ft_ref sandbox = trace_forked(root, 101);
+    trace_note(sandbox, FT_NOTE_SECCOMP, "getpid");
+    ft_ref open = trace_forked(root, 102);
+    trace_note(open, 0, "getpid"); /* the kernel refused the filter */
+    trace_exit(open, FT_EXIT__exit, 0);
+    trace_reap(root, 101, EXITED(3));
+    trace_reap(root, 102, EXITED(0));
+    trace_exit(root, FT_EXIT__exit, 0);
+    struct timeline *t = trace_timeline(NULL);
+    cr_assert_eq(t->process_count, 3);
+    expect_covered(t, 0);
+    cr_expect_eq(t->processes[1].coverage, COVERAGE_NONE);
+    cr_expect(strstr(t->processes[1].coverage_reason, "seccomp: "));
+    cr_expect(strstr(t->processes[1].coverage_reason, "(getpid)"));
+    cr_expect_eq(t->processes[1].status, 3);
+    expect_covered(t, 2);
+}
+
 Test(timeline_processes, children_libc_does_not_tell_and_calls_that_have_not_returned)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");

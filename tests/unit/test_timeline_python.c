@@ -37,14 +37,6 @@ static ft_ref python_stack(const char *function, const char *file, uint32_t line
     return done(stack);
 }
 
-static void noted(ft_ref task, uint32_t what, const char *about)
-{
-    struct ft_note *note = ft_begin(&w, FT_NOTE, sizeof *note, task);
-    note->what = what;
-    note->text = about ? text(about) : 0;
-    done(note);
-}
-
 static void python_thread(ft_ref create, const char *name)
 {
     struct ft_py_thread *record = ft_begin(&w, FT_PY_THREAD, sizeof *record, 0);
@@ -318,7 +310,7 @@ Test(timeline_python, containers_nobody_could_read_at_the_fork_do_not_diverge)
     ft_ref module = text("app"), name = text("jobs");
     list_bound(root, module, name, 0);
     ft_ref child = trace_forked(root, 110);
-    noted(child, FT_NOTE_PYTHON_UNREAD, NULL);
+    trace_note(child, FT_NOTE_PYTHON_UNREAD, NULL);
     changed(root, module, name, 0, 5, 0); /* perhaps before the fork */
     struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
     cr_expect_not(t->globals[0].diverged);
@@ -328,8 +320,8 @@ Test(timeline_python, containers_nobody_could_read_at_the_fork_do_not_diverge)
 Test(timeline_python, all_that_python_does_not_tell_is_said_and_inherited)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
-    noted(root, FT_NOTE_PYTHON_WATCHERS, NULL);
-    noted(root, FT_NOTE_GREENLETS_UNKNOWN, "those of CPython 3.11 only");
+    trace_note(root, FT_NOTE_PYTHON_WATCHERS, NULL);
+    trace_note(root, FT_NOTE_GREENLETS_UNKNOWN, "those of CPython 3.11 only");
     trace_forked(root, 110);
     struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
     for (process_id p = 0; p < 2; p++) {

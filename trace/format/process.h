@@ -110,7 +110,7 @@ struct ft_cred {
 
 /*
  * Why the library is not in an image. The name is part of the JSON timeline (coverage_reason begins with it).
- * RAW_* are concluded from what is missing, the others were seen before the image began.
+ * RAW_* are concluded from what is missing, SECCOMP from its note, the others were seen before the image began.
  */
 /* clang-format off */
 #define FT_BLINDS(X)                                                                                            \
@@ -126,7 +126,9 @@ struct ft_cred {
     X(9, DISABLED, "disabled", "it was started with FORKTRACE_DISABLE")                                         \
     X(10, RAW_CLONE, "raw clone", "it was made by a system call that passed no function of libc, or adopted")   \
     X(11, RAW_EXEC, "raw system call", "it left by a system call that passed no function of libc: its end, or " \
-      "an exec that cleaned the environment")
+      "an exec that cleaned the environment")                                                                   \
+    X(12, SECCOMP, "seccomp", "it put a system-call filter on itself that would end it for a call the library " \
+      "makes: recording ended there")
 enum ft_blind_why {
 #define X(number, NAME, name, text) FT_BLIND_##NAME = number,
     FT_BLINDS(X)

@@ -65,6 +65,7 @@ struct process_more {
     uint32_t hidden;              /* newest system() or popen() whose child was not seen; index into hidden */
     event_id exec;                /* the image went away through this, and no new one spoke */
     struct blind blind;           /* the last one told of */
+    const char *filtered;         /* recording ended in it, or in an ancestor it is a copy of: for this system call */
     const char *python;           /* what is not seen of the Python in its current image */
     bool was_blind;               /* one of its images was, and another came after it */
     bool spoke;                   /* wrote a record of its own */

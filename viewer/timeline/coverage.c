@@ -58,9 +58,11 @@ static bool about_probes(unsigned what)
 /* Written once in an address space: it holds in children forked from there, too (coverage_inherit). */
 void coverage_note(struct build *b, const struct item *it)
 {
+    struct ft_note note = FT_GET(note, it->record);
+    if (!note.what) return; /* withdrawn */
     event_add(b, it, EVENT_NOTE);
     globals_note(b, it);
-    struct ft_note note = FT_GET(note, it->record);
+    if (note.what == FT_NOTE_SECCOMP) more_of(b, it)->filtered = build_string(b, note.text);
     if (!about_python(note.what) && !about_probes(note.what)) return;
     process_id p = process_of(b, it);
     struct process_more *more = &b->processes[p];
@@ -75,6 +77,7 @@ void coverage_note(struct build *b, const struct item *it)
 void coverage_inherit(struct build *b, process_id child, process_id parent)
 {
     b->t->processes[child].coverage_reason = b->processes[child].python = b->processes[parent].python;
+    b->processes[child].filtered = b->processes[parent].filtered;
 }
 
 /* --- images that did not speak ------------------------------------------------------------------ */
@@ -141,11 +144,23 @@ static void none(struct build *b, process_id p, unsigned why)
               "recording off";
 }
 
+/* From some moment on it was silent by our own will. */
+static void filtered(struct build *b, process_id p, const char *call)
+{
+    bool kernel = b->processes[p].kernel;
+    b->t->processes[p].coverage = kernel ? COVERAGE_KERNEL_ONLY : COVERAGE_NONE;
+    b->t->processes[p].coverage_reason =
+        build_format(b, "%s: %s (%s)%s", ft_blind_name(FT_BLIND_SECCOMP), ft_blind_text(FT_BLIND_SECCOMP),
+                     call, kernel ? "" : "; what it did and started from then on is not known");
+}
+
 void coverage_decide(struct build *b, process_id p)
 {
     struct process_more *more = &b->processes[p];
     struct process *process = &b->t->processes[p];
-    if (kernel_covers(b, p)) return;
+    bool covered = kernel_covers(b, p);
+    if (more->filtered) filtered(b, p, more->filtered);
+    if (covered || more->filtered) return;
     bool pending = more->exec != NONE && b->t->events[more->exec].ns >= more->last_record;
     if (!more->spoke) {
         if (more->blind.why && !process->image_count) add_image(b, p, process->start, more->blind.path);
