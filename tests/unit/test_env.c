@@ -10,9 +10,11 @@
 struct ft_writer ft;
 static const char *library = "/proc/self/exe"; /* a file that is there */
 static unsigned notes;
+static bool filtered; /* by a system-call filter */
 static enum ft_blind_why why; /* of the new image */
 const char *self_library(void) { return library; }
 const char *self_trace(void) { return "/tmp/run.ftrace"; }
+bool seccomp_on(void) { return filtered; }
 void self_note(uint32_t what, const char *text) { notes |= 1u << what; }
 void *hook_find(const char *name) { return strcmp(name, "putenv") ? (void *)unsetenv : (void *)putenv; }
 
@@ -126,6 +128,16 @@ Test(env, out_of_reach)
 }
 
 /* The kernel answers EFAULT; we must not crash before it can. */
+/* Recording has ended, and the new image could not make the library's calls either. */
+Test(env, filtered)
+{
+    recording(NULL);
+    ft.header = NULL;
+    filtered = true;
+    cr_expect_str_eq(carried(ENV("LD_PRELOAD=a.so:" US, "A=1")), "LD_PRELOAD=a.so|A=1|" RUN_US);
+    cr_expect_str_eq(carried(ENV("A=1", "LD_PRELOAD=" US)), "A=1|" RUN_US);
+}
+
 Test(env, bad_pointers)
 {
     recording(NULL);
