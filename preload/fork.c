@@ -39,7 +39,7 @@ static __thread struct {
 uint64_t fork_born(void) { return born.time; }
 uint32_t fork_parent(void) { return born.parent; }
 uint32_t fork_number(void) { return born.number; }
-bool fork_used(void) { return call.number; }
+uint32_t fork_count(void) { return call.number; }
 
 struct ft_fork *fork_record(enum ft_fork_api api, uint64_t site)
 {

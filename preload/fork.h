@@ -43,7 +43,7 @@ void fork_leave(struct fork_call *outer, pid_t pid);
 uint64_t fork_born(void);
 /* By which process; and it was the how manieth fork of that thread, from 1. */
 uint32_t fork_parent(void), fork_number(void);
-/* Has this thread forked since its process was born? */
-bool fork_used(void);
+/* How often this thread has forked since its process was born. */
+uint32_t fork_count(void);
 
 #endif

@@ -4,13 +4,13 @@
  * fork, without anybody having named one. No names, no symbols in here: ranges
  * of bytes, of which those that were never written to are not even read.
  *
- * Own: the program's writable data, and that of libraries which come with
- * neither the system nor Python. FORKTRACE_C=off: nothing of this. =forks: at
- * forks too, which tells what each child began with.
+ * Which memory: ranges.h. FORKTRACE_C=off: nothing of this. =forks: at forks too,
+ * which tells what each child began with.
  */
 #ifndef MEMORY_H
 #define MEMORY_H
 
+#include "ranges.h"
 #include "self.h"
 
 /* Constructor only. `mode` is FORKTRACE_C; may be NULL. */
@@ -24,6 +24,7 @@ void memory_look(ft_ref task, ft_ref fork);
 extern bool memory_forks; /* look at forks */
 static inline void memory_at_fork(ft_ref fork)
 {
+    ranges_at_fork();
     if (unlikely(memory_forks)) memory_look(self.task, fork);
 }
 

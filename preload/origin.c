@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unwind.h>
 
+#include "preload/blocks.h"
 #include "preload/connection.h"
 #include "preload/python/python.h"
 #include "preload/watch/watch.h"
@@ -411,11 +412,13 @@ void origin_first(uint64_t site)
 void origin_init(void)
 {
     /* one mapping for all that a family shares: each costs a fork */
-    size_t size = sizeof *caches + (CONNECTED + ACCEPTED + 1) * sizeof(struct connection);
+    size_t room = (CONNECTED + ACCEPTED + 1) * sizeof(struct connection);
+    size_t size = sizeof *caches + room + blocks_room();
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
     caches = memory;
     connection_init(caches + 1);
+    blocks_init((char *)(caches + 1) + room);
     ft.interned = caches->interned;
     if (!_dl_find_object) {
         self_note(FT_NOTE_NO_UNWINDER, NULL);

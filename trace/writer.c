@@ -170,19 +170,20 @@ bool ft_stale(const struct ft_writer *w, ft_ref ref)
     return ((page->seq - seq) & ((1ull << 32) * FT_REF_UNIT / FT_PAGE - 1)) > w->capacity / 2;
 }
 
-ft_ref ft_interned_find(struct ft_writer *w, uint64_t hash)
+ft_ref ft_known(const struct ft_writer *w, const struct ft_interned *entry, uint64_t hash)
 {
-    if (!w->interned) return 0;
-    struct ft_interned *entry = &w->interned[hash % FT_INTERNED];
     ft_ref ref = load(&entry->ref);
     if (!ref || ref == ~0u || load(&entry->hash) != hash || load(&entry->ref) != ref) return 0;
     return ft_writer_on(w) && !ft_stale(w, ref) ? ref : 0;
 }
 
-void ft_interned_keep(struct ft_writer *w, uint64_t hash, ft_ref ref)
+ft_ref ft_interned_find(struct ft_writer *w, uint64_t hash)
 {
-    if (!w->interned) return;
-    struct ft_interned *entry = &w->interned[hash % FT_INTERNED];
+    return w->interned ? ft_known(w, &w->interned[hash % FT_INTERNED], hash) : 0;
+}
+
+void ft_remember(struct ft_interned *entry, uint64_t hash, ft_ref ref)
+{
     ft_ref old = load(&entry->ref);
     if (!ref || old == ~0u) return;
     /* ~0 keeps others out; they just do not remember theirs */
@@ -190,6 +191,11 @@ void ft_interned_keep(struct ft_writer *w, uint64_t hash, ft_ref ref)
         return;
     store(&entry->hash, hash);
     store(&entry->ref, ref);
+}
+
+void ft_interned_keep(struct ft_writer *w, uint64_t hash, ft_ref ref)
+{
+    if (w->interned) ft_remember(&w->interned[hash % FT_INTERNED], hash, ref);
 }
 
 ft_ref ft_string(struct ft_writer *w, const char *bytes, size_t length, ft_ref task)

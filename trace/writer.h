@@ -111,6 +111,9 @@ void ft_count_lost(struct ft_writer *w, enum ft_lost reason, uint64_t count);
  */
 ft_ref ft_interned_find(struct ft_writer *w, uint64_t hash);
 void ft_interned_keep(struct ft_writer *w, uint64_t hash, ft_ref ref);
+/* The same for who has entries of his own, and knows which. */
+ft_ref ft_known(const struct ft_writer *w, const struct ft_interned *entry, uint64_t hash);
+void ft_remember(struct ft_interned *entry, uint64_t hash, ft_ref ref);
 uint64_t ft_hash(const void *bytes, size_t length);
 
 /* FT_STRING of these bytes (cut to a page), interned. 0 if lost or NULL. */

@@ -10,9 +10,12 @@
 bool ft_picture_room(struct ft_writer *w, uint64_t bytes)
 {
     struct ft_header *header = w->header;
-    if (!header || load(&header->picture_bytes) > w->capacity * (FT_PAGE / SHARE)) return false;
-    add(&header->picture_bytes, bytes);
-    return true;
+    if (!header) return false;
+    /* added at once: to read it first would cost a fork child a page fault more */
+    uint64_t before = __atomic_fetch_add(&header->picture_bytes, bytes, __ATOMIC_RELAXED);
+    if (before <= w->capacity * (FT_PAGE / SHARE)) return true;
+    __atomic_fetch_sub(&header->picture_bytes, bytes, __ATOMIC_RELAXED);
+    return false;
 }
 
 static uint64_t *word_of(struct ft_header *header, uint32_t pid)
