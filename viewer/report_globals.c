@@ -123,6 +123,22 @@ static size_t values(FILE *out, const struct timeline *t, const struct global *g
     return groups;
 }
 
+/* "; 0 when they were forked": if all began with the same, as far as is known. */
+static void births(FILE *out, const struct timeline *t, const struct global *g)
+{
+    const struct copy *first = NULL;
+    for (size_t i = 0; i < g->count; i++) {
+        const struct copy *c = &t->copies[g->first + i];
+        if (c->birth != COPY_BY_FORK) continue;
+        if (!c->at_birth.known || (first && first->at_birth.bits != c->at_birth.bits)) return;
+        first = c;
+    }
+    if (!first) return;
+    fputs("; ", out);
+    put_value(out, t, first, first->at_birth);
+    fputs(" when forked", out);
+}
+
 /* The higher the more a person makes of it: another number in each process, of a variable with a name of its
  * own. */
 static int telling(const struct timeline *t, const struct global *g)
@@ -165,6 +181,7 @@ static void found(FILE *out, const struct timeline *t)
             text_put(out, name);
             fputs(": ", out);
             values(out, t, g);
+            births(out, t, g);
             fputc('\n', out);
             list[shown++] = i;
         }

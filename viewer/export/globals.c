@@ -57,6 +57,7 @@ static cJSON *put_copy(const struct timeline *t, copy_id id)
     json_int(object, "born_ns", c->born);
     json_time(object, "end_ns", c->end);
     put_value(object, "value_at_birth", t, c, c->at_birth);
+    json_bool(object, "birth_inferred", c->birth_inferred);
     put_value(object, "last_value", t, c, c->last);
     json_time(object, "last_sampled_ns", c->sampled);
     json_uint(object, "writes", c->writes);

@@ -5,13 +5,17 @@
  *
  * Related processes were one before they forked: that their last values are not
  * the same proves that one of them wrote since. What a process began with is
- * known if a picture was taken at that very fork, or if it left the page alone:
- * it still shared it, and has no children it could share it with.
+ * known if a picture was taken at that very fork; if it left the page alone: it
+ * still shared it, and has no children it could share it with; or if its parent
+ * never wrote to that page: then it is as the file has it. Else it is inferred
+ * where the parent is known to have had the same value before that fork (as it
+ * was loaded, or as another child began) and after it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "build.h"
+#include "trace/masked.h"
 
 #define HALVES_MOST 512 /* of one picture; the library's have fewer */
 #define HOLDERS     64  /* processes that are compared with each other */
@@ -65,6 +69,8 @@ struct holder {
     ft_ref block[HALVES_MOST], at_birth[HALVES_MOST];
     bool alone[HALVES_MOST];
     bool childless;
+    size_t parent; /* holder it was forked from; HOLDERS: none of them, or it was not forked */
+    int64_t forked;
 };
 
 struct comparison {
@@ -73,6 +79,8 @@ struct comparison {
     size_t holders;
     uint64_t word[HOLDERS][WORDS], birth[HOLDERS][WORDS]; /* of one half page */
     bool known[HOLDERS], birth_known[HOLDERS];
+    uint64_t file[WORDS]; /* as it was loaded */
+    bool file_known;
     uint64_t whole; /* the variable named last */
     size_t parts;   /* named of it */
     global_id first;
@@ -100,7 +108,7 @@ static bool decode(const struct build *b, ft_ref ref, const struct object *o, ui
     if (ref == LOST) return false;
     if (ref == NOT_WRITTEN) {
         for (unsigned i = 0; i < WORDS && o; i++)
-            if (!b->files->bytes(o, address - o->bias + i * 8, &word[i], 8)) word[i] = 0;
+            word[i] = b->files->bytes(o, address - o->bias + i * 8, &word[i], 8) ? ft_masked(word[i]) : 0;
         return o;
     }
     const struct ft_head *record = ft_reader_find(b->t->reader, ref, FT_C_BLOCK);
@@ -161,6 +169,43 @@ static void born(struct build *b, struct copy *copy, const struct pictured *p)
         p->image < process->image_count && !forked ? process->images[p->image].start : process->start;
 }
 
+/* What the parent had, which this process began with, is known for certain. */
+static bool is_birth_known(const struct comparison *c, size_t i, uint64_t half)
+{
+    return c->birth_known[i] || (c->holder[i].childless && !c->holder[i].alone[half] && c->known[i]);
+}
+
+static uint64_t birth_word(const struct comparison *c, size_t i, unsigned word)
+{
+    return c->birth_known[i] ? c->birth[i][word] : c->word[i][word];
+}
+
+/* The parent's value before this process was forked, and after: the same. */
+static bool infer_birth(const struct comparison *c, size_t i, unsigned word, uint64_t half, uint64_t mask,
+                        uint64_t *value)
+{
+    const struct holder *h = &c->holder[i];
+    if (h->parent == HOLDERS || !c->known[h->parent]) return false;
+    bool before = c->file_known;
+    uint64_t earlier = c->file[word], later = c->word[h->parent][word];
+    int64_t from = NEVER, until = INT64_MAX;
+    for (size_t k = 0; k < c->holders; k++) {
+        const struct holder *other = &c->holder[k];
+        if (other->parent != h->parent || k == i || !is_birth_known(c, k, half)) continue;
+        if (other->forked <= h->forked && other->forked > from)
+            from = other->forked, earlier = birth_word(c, k, word), before = true;
+        if (other->forked > h->forked && other->forked < until)
+            until = other->forked, later = birth_word(c, k, word);
+    }
+    *value = later;
+    return before && !((earlier ^ later) & (FT_C_IS_MASKED(earlier) || FT_C_IS_MASKED(later) ? ~0ull : mask));
+}
+
+static uint64_t mask_of(const struct timeline_variable *v)
+{
+    return v->size >= 8 ? ~0ull : ((1ull << v->size * 8) - 1) << (v->start & 7) * 8;
+}
+
 static void add_copy(struct comparison *c, size_t index, global_id global, unsigned word,
                      const struct timeline_variable *v, uint64_t half)
 {
@@ -168,14 +213,17 @@ static void add_copy(struct comparison *c, size_t index, global_id global, unsig
     const struct holder *h = &c->holder[index];
     copy_id id = globals_copy(b, global, h->last->process, h->last->image);
     struct copy *copy = &b->t->copies[id];
+    uint64_t inferred;
     born(b, copy, h->last);
     copy->last = value_of(b, c->word[index][word], v);
     copy->sampled = h->last->ns;
     if (copy->birth != COPY_BY_FORK) return;
-    if (c->birth_known[index])
-        copy->at_birth = value_of(b, c->birth[index][word], v);
-    else if (h->childless && !h->alone[half])
-        copy->at_birth = copy->last;
+    if (is_birth_known(c, index, half))
+        copy->at_birth = value_of(b, birth_word(c, index, word), v);
+    else if (infer_birth(c, index, word, half, mask_of(v), &inferred)) {
+        copy->at_birth = value_of(b, inferred, v);
+        copy->birth_inferred = true;
+    }
     if (copy->at_birth.known && copy->at_birth.bits != copy->last.bits) {
         copy->changes = 1;
         copy->changed = h->last->ns;
@@ -226,11 +274,6 @@ static void add_global(struct comparison *c, const struct object *o, const struc
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static uint64_t mask_of(const struct timeline_variable *v)
-{
-    return v->size >= 8 ? ~0ull : ((1ull << v->size * 8) - 1) << (v->start & 7) * 8;
-}
-
 static bool is_masked(const struct comparison *c, unsigned word)
 {
     for (size_t i = 0; i < c->holders; i++)
@@ -279,7 +322,11 @@ static void compare_half(struct comparison *c, const struct object *o, uint64_t 
         const struct holder *h = &c->holder[i];
         c->known[i] = decode(c->b, h->block[half], o, address, c->word[i]);
         c->birth_known[i] = h->born && decode(c->b, h->at_birth[half], o, address, c->birth[i]);
+        /* its parent never wrote there */
+        if (!c->birth_known[i] && h->parent < HOLDERS && c->holder[h->parent].block[half] == NOT_WRITTEN)
+            c->birth_known[i] = decode(c->b, NOT_WRITTEN, o, address, c->birth[i]);
     }
+    c->file_known = decode(c->b, NOT_WRITTEN, o, address, c->file);
     for (unsigned word = 0; word < WORDS; word++)
         if (differ(c, word, ~0ull)) name_word(c, o, address + word * 8, word, half);
 }
@@ -300,6 +347,22 @@ static const struct pictured *at_birth(const struct build *b, const struct pictu
     for (size_t i = 0; i < count; i++)
         if (group[i].fork && group[i].fork == b->t->events[process->fork].record) return &group[i];
     return NULL;
+}
+
+static void find_parents(struct comparison *c)
+{
+    const struct timeline *t = c->b->t;
+    for (size_t i = 0; i < c->holders; i++) {
+        struct holder *h = &c->holder[i];
+        const struct process *process = &t->processes[h->last->process];
+        h->parent = HOLDERS;
+        if (!process->image_inherited || h->last->image || process->fork == NONE) continue;
+        h->forked = t->events[process->fork].ns;
+        for (size_t k = 0; k < c->holders; k++)
+            if (c->holder[k].last->process == process->parent &&
+                c->holder[k].last->image == t->events[process->fork].image)
+                h->parent = k;
+    }
 }
 
 static bool is_childless(const struct build *b, process_id process)
@@ -324,6 +387,7 @@ static void compare(struct comparison *c, const struct pictured *group, size_t c
         h->childless = is_childless(b, h->last->process);
     }
     if (c->holders < 2) return;
+    find_parents(c);
     const struct pictured *p = c->holder[0].last;
     const struct object *o = timeline_object(b->t, p->process, p->ns, p->record.start);
     uint64_t halves = (p->record.end - p->record.start) / FT_C_BLOCK_SIZE;

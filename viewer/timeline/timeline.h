@@ -185,6 +185,7 @@ struct copy {
     enum copy_birth birth;
     int64_t born, end; /* end NEVER: the process still runs */
     struct value at_birth, last;
+    bool birth_inferred; /* at_birth: its parent had it before and after that fork */
     int64_t written;  /* the last write in this process; NEVER: none */
     uint64_t changes; /* that were not seen when they happened: it was different at the next look */
     int64_t changed;  /* when the last of them was found; NEVER: none */
