@@ -55,3 +55,19 @@ bool symbols_section(struct symbols *s, const char *name)
     }
     return false;
 }
+
+bool symbols_needs(struct symbols *s, const char *library)
+{
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(s->file.elf, section));) {
+        GElf_Shdr header;
+        GElf_Dyn entry;
+        if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNAMIC) continue;
+        Elf_Data *data = elf_getdata(section, NULL);
+        for (int i = 0; data && gelf_getdyn(data, i, &entry) && entry.d_tag != DT_NULL; i++) {
+            const char *name =
+                entry.d_tag == DT_NEEDED ? elf_strptr(s->file.elf, header.sh_link, entry.d_un.d_val) : NULL;
+            if (name && !strncmp(name, library, strlen(library))) return true;
+        }
+    }
+    return false;
+}

@@ -59,5 +59,7 @@ bool symbols_file_offset(struct symbols *s, uint64_t address, uint64_t *offset);
 /* The lowest address the file is loaded at; false: nothing of it is. */
 bool symbols_first_address(struct symbols *s, uint64_t *address);
 bool symbols_section(struct symbols *s, const char *name); /* ".note.go.buildid" */
+/* Will the loader load a library for it (DT_NEEDED) whose name begins so: "libasan.so". */
+bool symbols_needs(struct symbols *s, const char *library);
 
 #endif

@@ -68,7 +68,13 @@ static bool say_program(const char *path, enum ft_blind_why why, bool ebpf_works
                    path);
         return false;
     }
-    doctor_say(OPINION_GOOD, base(path), NULL, "%s", path);
+    if (s && symbols_needs(s, "libasan.so"))
+        doctor_say(OPINION_HINT, base(path),
+                   "forktrace record, or ASAN_OPTIONS=verify_asan_link_order=0 beside LD_PRELOAD",
+                   "%s is made with AddressSanitizer, which ends the program if another library comes first",
+                   path);
+    else
+        doctor_say(OPINION_GOOD, base(path), NULL, "%s", path);
     return true;
 }
 

@@ -24,6 +24,7 @@
 #include "ebpf.h"
 #include "installed.h"
 #include "load.h"
+#include "symbols/symbols.h"
 #include "symbols/target.h"
 #include "text.h"
 #include "trace/format.h"
@@ -37,6 +38,7 @@ struct recording {
     bool verbose, ebpf;
     const char *buffer; /* forktrace-ebpf's; NULL: its default */
     bool greenlets;     /* their switches too */
+    bool sanitizer;     /* the command is made with gcc's AddressSanitizer */
     char *watch;        /* "py:app.i;counter", what FORKTRACE_WATCH said first; NULL: nothing is watched */
     char **command;
     char library[PATH_MAX];
@@ -104,6 +106,19 @@ static int check_library(struct recording *r)
 
 /* --- the child ---------------------------------------------------------------------------------- */
 
+/*
+ * A program made with gcc's AddressSanitizer ends at once if another library comes before its own
+ * (asan_linux.cpp, AsanCheckDynamicRTPrereqs), which need not be: ours calls through to it.
+ */
+static void relax_sanitizer(void)
+{
+    const char *before = getenv("ASAN_OPTIONS");
+    char *options;
+    if (asprintf(&options, "%s%sverify_asan_link_order=0", before ? before : "",
+                 before && *before ? ":" : "") > 0)
+        setenv("ASAN_OPTIONS", options, 1);
+}
+
 static void set_environment(const struct recording *r)
 {
     char value[2 * PATH_MAX];
@@ -116,6 +131,7 @@ static void set_environment(const struct recording *r)
     value[used] = 0;
     setenv("FORKTRACE_OUT", value, 1);
     unsetenv("FORKTRACE_RUN"); /* of a run around this one */
+    if (r->sanitizer) relax_sanitizer();
     if (r->watch) setenv("FORKTRACE_WATCH", r->watch, 1);
     if (r->greenlets) setenv("FORKTRACE_GREENLETS", "switches", 1);
     if (target_refuses(r->why)) return; /* its loader would complain, or give up */
@@ -382,6 +398,11 @@ int record_main(int argc, char **argv)
         error = command_error(r.output, "the path is too long: name another file with -o");
     if (!error) error = check_output(r.path);
     char found[PATH_MAX];
-    if (!error && target_find(r.command[0], getenv("PATH"), found, sizeof found)) r.why = target_why(found);
+    if (!error && target_find(r.command[0], getenv("PATH"), found, sizeof found)) {
+        struct symbols *s = symbols_open(found, NULL, 0);
+        r.why = target_why(found);
+        r.sanitizer = s && symbols_needs(s, "libasan.so");
+        symbols_close_all();
+    }
     return error ? error : run(&r);
 }
