@@ -145,6 +145,7 @@ struct ft_header {
     uint64_t lineage_pages;      /* atomic: pages of class FT_LINEAGE now in the file */
     uint64_t picture_bytes;      /* atomic: of FT_C_BLOCK and FT_C_PICTURE so far */
     uint64_t pictured[32];       /* atomic: bit pid % 2048: a child of that process left a picture */
+    uint64_t unwatched[64];      /* atomic: hashes of images that have none of the watched globals; 0: free */
 };
 static_assert(sizeof(struct ft_header) <= FT_PAGE, "the header is page 0");
 static_assert(__builtin_offsetof(struct ft_header, next) == 512, "layout");

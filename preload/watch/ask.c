@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -123,6 +124,66 @@ static bool write_question(char *memory, struct plan_question *question, const c
     return a.fresh;
 }
 
+/* --- images seen before ------------------------------------------------------------------------- */
+
+/*
+ * A shell script executes a hundred programs in which there is nothing to
+ * watch. Each kind of them is looked through once in the life of a trace: what
+ * was asked about, and each object's file, make a number, which all images of
+ * the run can see.
+ */
+#define IMAGES (sizeof((struct ft_header *)0)->unwatched / sizeof(uint64_t))
+
+static uint64_t hash_of(uint64_t hash, const void *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* 0: it cannot be told. */
+static uint64_t hash_question(const char *memory, const char *watch)
+{
+    const struct plan_question *question = (const void *)memory;
+    const char *at = memory + sizeof *question + strlen(watch) + 1;
+    uint64_t hash = hash_of(0xcbf29ce484222325u, watch, strlen(watch));
+    for (uint32_t i = 0; i < question->objects; i++) {
+        struct plan_loaded loaded;
+        struct stat file;
+        memcpy(&loaded, at, sizeof loaded);
+        at += sizeof loaded;
+        if (stat(at, &file)) return 0;
+        uint64_t its[] = {file.st_dev,
+                          file.st_ino,
+                          (uint64_t)file.st_size,
+                          (uint64_t)file.st_mtim.tv_sec,
+                          (uint64_t)file.st_mtim.tv_nsec,
+                          loaded.fresh};
+        hash = hash_of(hash, its, sizeof its);
+        at += strlen(at) + 1;
+    }
+    return hash;
+}
+
+static bool is_unwatched(uint64_t hash)
+{
+    const uint64_t *known = ft.header->unwatched;
+    for (size_t i = 0; hash && i < IMAGES; i++)
+        if (__atomic_load_n(&known[i], __ATOMIC_RELAXED) == hash) return true;
+    return false;
+}
+
+/* Addresses alone are something to watch in any image. */
+static void keep_unwatched(uint64_t hash, const struct plan_answer *answer)
+{
+    if (!hash || answer->global_count || answer->patch_count || answer->slot_count) return;
+    for (size_t i = 0; i < IMAGES; i++) {
+        uint64_t free = 0;
+        if (__atomic_compare_exchange_n(&ft.header->unwatched[i], &free, hash, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return;
+    }
+}
+
 /* --- the child ------------------------------------------------------------------------------ */
 
 struct start {
@@ -206,12 +267,14 @@ const struct plan_answer *ask(struct plan_question *question, const char *watch,
     long memory = ft_syscall(SYS_mmap, NULL, (size_t)ROOM, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0L);
     if (memory < 0 && memory > -4096) goto failed;
     bool anything = write_question((char *)memory, question, watch);
+    uint64_t hash = anything ? hash_question((char *)memory, watch) : 0;
+    if (is_unwatched(hash)) anything = false;
     ft_syscall(SYS_munmap, memory, (size_t)ROOM);
     start.fd = (int)fd;
     if (!anything)
         answer = ASK_NOTHING_NEW;
-    else if (run(&start))
-        answer = map_answer((int)fd, size);
+    else if (run(&start) && (answer = map_answer((int)fd, size)))
+        keep_unwatched(hash, answer);
 failed:
     if (fd >= 0) ft_syscall(SYS_close, (int)fd);
     if (!answer) self_note(FT_NOTE_WATCH_FINDER, start.path);

@@ -5,10 +5,7 @@
 
 #include "emit.h"
 
-void code_put(struct job *job, const void *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) list_add(&job->bytes, (const uint8_t *)bytes + i);
-}
+void code_put(struct job *job, const void *bytes, size_t length) { list_append(&job->bytes, bytes, length); }
 
 void code_put32(struct job *job, uint32_t value) { code_put(job, &value, 4); }
 void code_put64(struct job *job, uint64_t value) { code_put(job, &value, 8); }

@@ -13,7 +13,9 @@ struct list {
     void *items;
     size_t count, room, each;
 };
-void *list_add(struct list *list, const void *item); /* exits if there is no memory */
+/* `count` items; exits if there is no memory. */
+void list_append(struct list *list, const void *items, size_t count);
+static inline void list_add(struct list *list, const void *item) { list_append(list, item, 1); }
 
 struct answer {
     const struct plan_question *question;

@@ -20,22 +20,21 @@
 
 /* --- lists ---------------------------------------------------------------------------------- */
 
-void *list_add(struct list *list, const void *item)
+void list_append(struct list *list, const void *items, size_t count)
 {
-    if (list->count == list->room) {
-        list->room = list->room ? list->room * 2 : 64;
+    if (list->count + count > list->room) {
+        while (list->count + count > list->room) list->room = list->room ? list->room * 2 : 64;
         list->items = realloc(list->items, list->room * list->each);
         if (!list->items) exit(1);
     }
-    void *place = (char *)list->items + list->count++ * list->each;
-    memcpy(place, item, list->each);
-    return place;
+    if (count) memcpy((char *)list->items + list->count * list->each, items, count * list->each);
+    list->count += count;
 }
 
 uint32_t answer_text(struct answer *a, const char *bytes, size_t length)
 {
     uint32_t at = (uint32_t)a->text.count;
-    for (size_t i = 0; i < length; i++) list_add(&a->text, bytes + i);
+    list_append(&a->text, bytes, length);
     list_add(&a->text, "");
     return at;
 }
@@ -226,7 +225,7 @@ static void search(struct question *q, struct answer *a, size_t index)
     }
     if (!s || !job.count) return;
     /* first in it: where its calls lead */
-    for (size_t i = 0; i < 8; i++) list_add(&job.bytes, (const uint8_t *)&q->head->entry + i);
+    list_append(&job.bytes, &q->head->entry, sizeof q->head->entry);
     size_t first = a->patches.count;
     stores_find(s, targets, job.count, found, regions_of, &job);
     regions_place(&job, s);
@@ -240,7 +239,7 @@ static void search(struct question *q, struct answer *a, size_t index)
                              .code = (uint32_t)a->text.count,
                              .frames = unwinding_put(&job)};
     code.length = (uint32_t)job.bytes.count;
-    for (size_t i = 0; i < job.bytes.count; i++) list_add(&a->text, (char *)job.bytes.items + i);
+    list_append(&a->text, job.bytes.items, job.bytes.count);
     list_add(&a->codes, &code);
 }
 
