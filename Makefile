@@ -173,19 +173,19 @@ unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_ti
 	$(Q)for f in reader timeline; do $(B)/tests/fuzz_$$f $(B)/seeds/* $(wildcard tests/golden/*.ftrace) || exit 1; done
 
 FUZZ ?= reader
+FUZZ_SRC_finder = $(wildcard symbols/*.c) $(filter-out %/main.c,$(wildcard preload/watch/finder/*.c))
+FUZZ_SRC = $(or $(FUZZ_SRC_$(FUZZ)),$(wildcard trace/reader*.c viewer/timeline/*.c))
 ifeq ($(FUZZ),finder)
-fuzz: $(FIXTURES)
-	$(Q)$(MAKE) --no-print-directory B=$(B)/san SAN=1 $(B)/san/forktrace-watch
-	$(Q)/usr/bin/python3 tests/fuzz/finder.py $(B)/san/forktrace-watch $(filter $(B)/tests/fixtures/watch%,$(FIXTURES)) \
-	    --seconds $(or $(FUZZ_SECONDS),60) --seed $$(date +%s)
-else
-fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, or programs: finder; FUZZ_SECONDS=60 (clang)
-	$(Q)$(B)/tests/seeds $(B)/seeds && mkdir -p $(B)/corpus-$(FUZZ)
-	$(Q)clang -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz \
-	    tests/fuzz/fuzz_$(FUZZ).c $(wildcard trace/reader*.c viewer/timeline/*.c)
-	$(Q)$(B)/tests/fuzz -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 -artifact_prefix=$(B)/ \
-	    $(B)/corpus-$(FUZZ) $(B)/seeds $(wildcard tests/golden)
+FUZZ_SEEDS = $(filter $(B)/tests/fixtures/watch%,$(FIXTURES))
+fuzz: $(FUZZ_SEEDS)
 endif
+fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, or programs: finder; FUZZ_SECONDS=60 (clang)
+	$(Q)mkdir -p $(B)/seeds $(B)/corpus-$(FUZZ) $(B)/seeds-$(FUZZ) && $(B)/tests/seeds $(B)/seeds
+	$(Q)cp $(or $(FUZZ_SEEDS),$(B)/seeds/* $(wildcard tests/golden/*.ftrace)) $(B)/seeds-$(FUZZ)
+	$(Q)clang -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz-$(FUZZ) \
+	    tests/fuzz/fuzz_$(FUZZ).c $(FUZZ_SRC) $(if $(FUZZ_SRC_$(FUZZ)),-lZydis -ldw -lelf)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/tests/fuzz-$(FUZZ) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 \
+	    -artifact_prefix=$(B)/ $(B)/corpus-$(FUZZ) $(B)/seeds-$(FUZZ)
 
 $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
 	@mkdir -p $(@D)

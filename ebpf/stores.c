@@ -268,31 +268,16 @@ static void tell_hardware(struct looking *l, size_t number, unsigned needed, uns
 
 /* --- breakpoints -------------------------------------------------------------------------------- */
 
-static unsigned piece_at(uint64_t address, uint64_t left)
-{
-    unsigned length = 8;
-    while (length > left || address % length) length /= 2;
-    return length;
-}
-
-static unsigned pieces(uint64_t address, uint64_t size)
-{
-    unsigned count = 0;
-    for (uint64_t done = 0; done < size && count <= SLOTS; count++)
-        done += piece_at(address + done, size - done);
-    return count;
-}
-
 /* How many places were taken; *error: why the next one could not be. */
 static unsigned put_breakpoints(struct looking *l, const struct watch *w, uint64_t address, int *error)
 {
     struct watched_image *image = l->image;
     uint64_t size = w->where.size;
-    bool one = pieces(address, size) == 1;
+    bool one = watch_slots(address, size, 2) == 1;
     unsigned taken = 0;
     *error = 0;
     for (uint64_t done = 0; done < size;) {
-        unsigned length = piece_at(address + done, size - done);
+        unsigned length = watch_slot(address + done, size - done);
         struct watch_type type = w->type;
         char name[sizeof w->name];
         snprintf(name, sizeof name, "%s", w->name);
@@ -406,7 +391,7 @@ static void watch_one(struct looking *l, size_t number)
         return;
     }
     uint64_t address = l->objects[w.object].bias + w.where.start;
-    unsigned needed = pieces(address, w.where.size), taken = 0;
+    unsigned needed = watch_slots(address, w.where.size, SLOTS + 1), taken = 0;
     int error = 0;
     stacks_object(&l->output->writer, l->number, l->pid, address, l->task);
     if (needed <= SLOTS - l->image->place_count) taken = put_breakpoints(l, &w, address, &error);

@@ -58,4 +58,21 @@ bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, s
 void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *name, size_t room,
                  struct watch_type *type);
 
+/* How many bytes of what is left the processor can watch at once: 1, 2, 4 or 8, at a multiple of that. */
+static inline unsigned watch_slot(uint64_t address, uint64_t left)
+{
+    unsigned length = 8;
+    while (length > left || address % length) length /= 2;
+    return length;
+}
+
+/* How many such pieces there are, `most` at most. */
+static inline unsigned watch_slots(uint64_t address, uint64_t size, unsigned most)
+{
+    unsigned count = 0;
+    for (uint64_t done = 0; done < size && count < most; count++)
+        done += watch_slot(address + done, size - done);
+    return count;
+}
+
 #endif

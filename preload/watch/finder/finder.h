@@ -1,6 +1,6 @@
 /*
- * finder.h: what the parts of forktrace-watch share: main.c (the question and
- * the answer), regions.c (which instructions are moved), emit.c (the code).
+ * finder.h: what the parts of forktrace-watch share: question.c, answer.c, slots.c
+ * (hardware), regions.c (which instructions are moved), emit.c (their code).
  */
 #ifndef FINDER_H
 #define FINDER_H
@@ -15,6 +15,7 @@ struct list {
 };
 /* `count` items; exits if there is no memory. */
 void list_append(struct list *list, const void *items, size_t count);
+void list_free(struct list *list);
 static inline void list_add(struct list *list, const void *item) { list_append(list, item, 1); }
 
 struct answer {
@@ -22,6 +23,40 @@ struct answer {
     struct list watches, globals, sites, codes, patches, fixes, slots, text;
 };
 uint32_t answer_text(struct answer *a, const char *bytes, size_t length); /* its offset in a->text */
+
+/* As the library reads it, to PLAN_FD; nothing is left of it here. */
+bool answer_write(struct answer *a);
+
+#define OBJECTS 1024
+#define WATCHES 64
+
+struct question {
+    const struct plan_question *head;
+    struct watch_object objects[OBJECTS];
+    bool fresh[OBJECTS];
+    bool first; /* the library asks for the first time */
+    size_t object_count;
+    struct watch watches[WATCHES];
+    uint64_t addresses[WATCHES];
+    struct plan_watch counts[WATCHES];
+    size_t watch_count;
+    uint32_t slots_left; /* of the hardware */
+    bool go;             /* the Go runtime is among the objects */
+};
+
+/* Answer what `memory` asks, whose byte at `size` is 0. False: it is no question, or the answer cannot be
+ * written. */
+bool finder_answer(char *memory, size_t size);
+
+/*
+ * slots.c: share out the hardware: among those that ask for it, before any store
+ * is looked for; and those of whose writes others are not seen, after.
+ */
+void slots_share(struct question *q, bool asked);
+/* It asks for hardware, and has it, or gets it now: nothing of it is patched. */
+bool slots_only(const struct question *q, size_t i);
+/* Describe those of watch `i`; `watch`: its index in the answer. */
+void slots_place(struct question *q, struct answer *a, size_t i, uint32_t watch);
 
 /* Instructions that are moved together, to make room for a jump; of one alone there may be too little. */
 #define REGION_LONGEST 8
