@@ -361,7 +361,7 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp, bool 
     struct frames frames;
     frames.site = site;
     frames.count = 0;
-    frames.size = 0;
+    frames.start = frames.size = 0; /* start is not looked at before, but memcheck would think so */
     frames.started = frames.cut = frames.interrupted = false;
     frames.cacheable = true;
 #if defined __aarch64__
