@@ -97,10 +97,15 @@ static void span_of(const struct search *s, uint64_t *low, uint64_t *high)
 }
 
 /* The address a displacement leads to, not knowing how many bytes follow it. */
-static bool leads_to_target(const struct search *s, uint64_t address)
+static bool leads_to_slot(const struct search *s, uint64_t address)
 {
     for (size_t i = 0; i < s->slots; i++)
         if (address + 8 - s->slot[i].address <= 8) return true;
+    return false;
+}
+
+static bool leads_to_target(const struct search *s, uint64_t address)
+{
     for (size_t i = 0; i < s->target_count; i++) {
         const struct stores_target *t = &s->targets[i];
         if (t->here && address + WIDEST + 8 - t->object < t->object_size + WIDEST + 8) return true;
@@ -135,6 +140,44 @@ static bool any_near(const struct near *n, const uint8_t *bytes, uint32_t at)
     return halves[0] | halves[1];
 }
 
+/*
+ * Is the instruction, whose displacement from rip is at `at`, one that reads what
+ * is there? Most are, and decoding a function for each takes long. Only opcodes
+ * that nothing else can look like: no prefix of others is before them.
+ */
+static bool only_reads(const uint8_t *bytes, size_t at)
+{
+    if (at < 6 || (bytes[at - 1] & 0xc7) != 0x05) return false;
+    if (bytes[at - 4] == 0xc5 || bytes[at - 5] == 0xc4 || bytes[at - 6] == 0x62) return false; /* VEX, EVEX */
+    unsigned extension = bytes[at - 1] >> 3 & 7;
+    bool second = bytes[at - 3] == 0x0f;
+    switch (bytes[at - 2]) {
+    case 0xb6: /* movzx, movsx, imul */
+    case 0xb7:
+    case 0xbe:
+    case 0xbf:
+    case 0xaf: return second;
+    case 0x8b: /* mov, cmp, test, movslq, add, sub */
+    case 0x8a:
+    case 0x3b:
+    case 0x3a:
+    case 0x39:
+    case 0x38:
+    case 0x85:
+    case 0x84:
+    case 0x63:
+    case 0x03:
+    case 0x2b: return !second;
+    case 0x80: /* cmp */
+    case 0x81:
+    case 0x83: return !second && extension == 7;
+    case 0xf6: /* test */
+    case 0xf7: return !second && extension == 0;
+    case 0xff: return !second && (extension == 2 || extension == 4 || extension == 6); /* call, jmp, push */
+    default: return false;
+    }
+}
+
 static void measure_section(struct search *s, const uint8_t *bytes, uint64_t start, size_t size)
 {
     if (start < s->code_start) s->code_start = start;
@@ -155,7 +198,8 @@ static void search_section(struct search *s, const uint8_t *bytes, uint64_t star
         bool relative = near.base + (uint32_t)at + value < near.span;
         if (!relative && !(s->absolute && value - near.absolute < near.span)) continue;
         uint64_t to = relative ? low + (near.base + (uint32_t)at + value) : value;
-        if (leads_to_target(s, to)) hit(s, start + at, bytes, start, size);
+        if (leads_to_slot(s, to) || (leads_to_target(s, to) && !(relative && only_reads(bytes, at))))
+            hit(s, start + at, bytes, start, size);
     }
 }
 
