@@ -142,7 +142,8 @@ bool flow_decode(struct search *s, const uint8_t *bytes, size_t left, uint64_t a
             f->constant = o[n].imm.value.u;
         }
     }
-    if (!f->to) f->takes = 0; /* stored or compared, not loaded */
+    if (!f->to && i.mnemonic == ZYDIS_MNEMONIC_MOV) f->escapes = f->takes; /* put into memory */
+    if (!f->to) f->takes = 0;
     branch(&i, o, c, f);
     return true;
 }

@@ -43,6 +43,7 @@ struct flow {
     uint16_t from;    /* if one of these holds it, `to` does afterwards */
     uint16_t to;
     uint64_t takes;       /* `to` does in any case: whose address it is; bit n: target n */
+    uint64_t escapes;     /* addresses it stores: no register holds them */
     uint16_t addressing;  /* registers in the address it stores to */
     bool stops, indirect; /* control does not go on behind it; it may go anywhere */
     uint64_t target;      /* of a branch, or 0 */

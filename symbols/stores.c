@@ -50,8 +50,8 @@ static void look_at(struct search *s, const uint8_t *bytes, uint64_t address, si
     for (size_t i = 0; i < n; i++) taken |= s->flow[i].takes;
     for (size_t i = 0; i < n; i++) {
         struct code *c = &s->code[i];
-        for (size_t k = 0; s->flow[i].takes && k < s->target_count; k++)
-            s->counts[k].taken += s->flow[i].takes >> k & 1;
+        uint64_t whose = s->flow[i].takes | s->flow[i].escapes;
+        for (size_t k = 0; whose && k < s->target_count; k++) s->counts[k].taken += whose >> k & 1;
         if (c->store != STORE_DIRECT && s->flow[i].in & s->flow[i].addressing) {
             c->store = STORE_FOLLOWED;
             c->targets |= taken;
