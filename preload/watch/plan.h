@@ -25,7 +25,7 @@ struct plan_question {
     uint64_t entry;   /* address of watch_entry */
     uint64_t held;    /* watches, by their number in the list, that have hardware: bit n */
     uint32_t slots;   /* of the hardware, to be had */
-    uint32_t pad;
+    uint32_t shadow;  /* return addresses have to be pushed by calls: there is a shadow stack */
     /* followed by FORKTRACE_WATCH, ended by a NUL, and the objects: a struct plan_loaded each, its path, a
      * NUL
      */

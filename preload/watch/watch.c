@@ -175,6 +175,13 @@ static bool asks_for_hardware(const char *list)
     return false;
 }
 
+/* Linux 6.6, glibc 2.39 by a tunable; ARCH_SHSTK_STATUS is younger than the headers here may be. */
+static bool shadow_stack(void)
+{
+    uint64_t features = 0;
+    return !ft_syscall(SYS_arch_prctl, 0x5005, &features) && features & 1;
+}
+
 static void look(void)
 {
     size_t size;
@@ -184,6 +191,7 @@ static void look(void)
     struct plan_question question = {
         .held = hardware_held(),
         .slots = slots,
+        .shadow = shadow_stack(),
         .cursor = (uint64_t)((uintptr_t)&place - (uintptr_t)__builtin_thread_pointer()),
         .alive = (uint64_t)(uintptr_t)self_alive,
         .entry = (uint64_t)(uintptr_t)watch_entry,

@@ -109,7 +109,7 @@ uint32_t unwinding_put(struct job *job);
 bool emit_region(struct job *job, const struct code *code, size_t count);
 /* Whether emit_region can do this store. */
 bool emit_can(const struct code *c);
-/* Whether it can do this branch, call or return, as what ends a region. */
-bool emit_can_leave(const struct code *c);
+/* Whether it can do this branch or return (or call), as what ends a region. */
+bool emit_can_leave(const struct code *c, bool calls);
 
 #endif

@@ -21,17 +21,21 @@ static bool joined(const struct function *f, size_t second)
 
 static bool usable(const struct code *c) { return !c->fixed && (!c->store || emit_can(c)); }
 
-static bool moves(const struct code *c) { return usable(c) || (!c->store && emit_can_leave(c)); }
+static bool moves(const struct job *job, const struct code *c)
+{
+    return usable(c) || (!c->store && emit_can_leave(c, !job->answer->question->shadow));
+}
 
 static bool lock_prefix(const struct code *c) { return c->bytes[0] == 0xf0 && c->into == 1; }
 
 /* The instructions around the store at `i` that make room for a jump; false: there are none. */
-static bool widen(const struct function *f, size_t i, size_t from, size_t *start, size_t *end)
+static bool widen(const struct job *job, const struct function *f, size_t i, size_t from, size_t *start,
+                  size_t *end)
 {
     size_t length = f->code[i].length;
     *start = i;
     *end = i + 1;
-    while (length < JUMP && joined(f, *end) && moves(&f->code[*end])) length += f->code[(*end)++].length;
+    while (length < JUMP && joined(f, *end) && moves(job, &f->code[*end])) length += f->code[(*end)++].length;
     while (length<JUMP && * start> from && joined(f, *start) && usable(&f->code[*start - 1]))
         length += f->code[--*start].length;
     if (length < JUMP || length > PLAN_LONGEST || *end - *start > REGION_LONGEST) return false;
@@ -77,7 +81,7 @@ void regions_of(void *context, const struct function *f)
             COUNT(job, c, unmovable);
             continue;
         }
-        if (c->length >= JUMP || !widen(f, i, done, &start, &end)) start = i, end = i + 1;
+        if (c->length >= JUMP || !widen(job, f, i, done, &start, &end)) start = i, end = i + 1;
         if (end - start == 1 && !stands_alone(c)) {
             COUNT(job, c, branched_into);
             continue;

@@ -132,7 +132,7 @@ static bool changes_address(const struct shape *s)
     return false;
 }
 
-bool emit_can_leave(const struct code *c)
+bool emit_can_leave(const struct code *c, bool calls)
 {
     struct shape s;
     if (!shape_of(c, &s)) return false;
@@ -140,7 +140,7 @@ bool emit_can_leave(const struct code *c)
     case ZYDIS_CATEGORY_COND_BR: /* not loop and jrcxz: they reach no further than 128 bytes */
         return (c->bytes[0] & 0xf0) == 0x70 || (c->bytes[0] == 0x0f && (c->bytes[1] & 0xf0) == 0x80);
     case ZYDIS_CATEGORY_UNCOND_BR: return c->bytes[0] == 0xeb || c->bytes[0] == 0xe9;
-    case ZYDIS_CATEGORY_CALL: return c->bytes[0] == 0xe8;
+    case ZYDIS_CATEGORY_CALL: return calls && c->bytes[0] == 0xe8;
     case ZYDIS_CATEGORY_RET: return c->bytes[0] == 0xc3 || (c->bytes[0] == 0xf3 && c->bytes[1] == 0xc3);
     default: return false;
     }
