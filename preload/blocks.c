@@ -50,16 +50,19 @@ static void remember(unsigned place, uint64_t hash, ft_ref ref)
 /* --- half pages ------------------------------------------------------------------------------- */
 
 /*
- * Which half page, with which content. Reads what other threads may be writing: each word is taken as it is at
- * some moment. 64 bytes at a time go into lanes that do not wait for each other (the way of XXH3): memory is
- * read as fast as it comes.
+ * Which half page, with which content. Reads what other threads may be writing: each word is taken as it is
+ * at some moment. 64 bytes at a time go into lanes that do not wait for each other (the way of XXH3): memory
+ * is read as fast as it comes.
  */
 #if defined __SSE2__
 struct stripe {
     __m128i sum, key;
 };
 
-static inline __m128i pair(uint64_t high, uint64_t low) { return _mm_set_epi64x((long long)high, (long long)low); }
+static inline __m128i pair(uint64_t high, uint64_t low)
+{
+    return _mm_set_epi64x((long long)high, (long long)low);
+}
 
 static inline void take(struct stripe *stripe, __m128i data)
 {
@@ -74,7 +77,7 @@ static uint64_t print_of(const volatile uint64_t *word)
 {
     const __m128i *at = (const __m128i *)(uintptr_t)word;
     struct stripe a = {pair(1, 2), pair(MIX, STEP)}, b = {pair(3, 4), pair(3 * MIX, 3 * STEP)},
-                c = {pair(5, 6), pair(5 * MIX, 5 * STEP)}, d = {pair(7, 8), pair(7 * MIX, 7 * STEP)};
+                  c = {pair(5, 6), pair(5 * MIX, 5 * STEP)}, d = {pair(7, 8), pair(7 * MIX, 7 * STEP)};
     for (const __m128i *end = at + FT_C_BLOCK_SIZE / sizeof *at; at < end; at += 4) {
         take(&a, _mm_load_si128(at));
         take(&b, _mm_load_si128(at + 1));

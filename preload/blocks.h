@@ -15,8 +15,8 @@ size_t blocks_room(void);
 void blocks_init(void *memory);
 
 /*
- * The record that has the half page at `word`, place number `place`, as it is now; 0: it could not be written.
- * Async-signal-safe.
+ * The record that has the half page at `word`, place number `place`, as it is now; 0: it could not be
+ * written. Async-signal-safe.
  */
 ft_ref blocks_keep(const volatile uint64_t *word, unsigned place, ft_ref task);
 

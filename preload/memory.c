@@ -18,7 +18,7 @@
 #include "readable.h"
 #include "trace/syscall.h"
 
-#define PAGES_EACH 224  /* of one record: its parts fit into a page */
+#define PAGES_EACH 224 /* of one record: its parts fit into a page */
 #define HALVES     (FT_PAGE / FT_C_BLOCK_SIZE)
 
 #define CHILDREN_ANYWAY 8  /* of one parent: their ends are looked at, however short they lived */

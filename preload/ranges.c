@@ -17,8 +17,7 @@
 
 #define RANGES    64
 #define PAGES_MAX (BLOCKS_MOST / (FT_PAGE / FT_C_BLOCK_SIZE)) /* of all ranges: 4 MiB */
-#define LOADED    4096              /* entries of the loader's list that are looked at */
-
+#define LOADED    4096 /* entries of the loader's list that are looked at */
 
 struct range ranges[RANGES];
 uint32_t range_count;
@@ -47,11 +46,13 @@ static bool is_own(const char *path, bool program)
            !strstr(path, "/lib/python") && !strstr(path, "-packages/") && strcmp(path, self_library());
 }
 
-/* Loaded later: all but what lies in the system's own directories for libraries, as /usr/lib/x86_64-linux-gnu. */
+/* Loaded later: all but what lies in the system's own directories for libraries, as
+ * /usr/lib/x86_64-linux-gnu. */
 static bool is_plugin(const char *path)
 {
     const char *rest = begins(path, "/usr/lib") ? path + 8 : begins(path, "/lib") ? path + 4 : NULL;
-    if (*path != '/' || is_pythons(path) || strstr(path, "/gconv/") || strstr(path, "/lib-dynload/")) return false;
+    if (*path != '/' || is_pythons(path) || strstr(path, "/gconv/") || strstr(path, "/lib-dynload/"))
+        return false;
     if (!rest || (*rest != '/' && !begins(rest, "64/"))) return strcmp(path, self_library());
     rest = strchr(rest, '/') + 1;
     const char *slash = strchr(rest, '/'), *triplet = strstr(rest, "-linux-");
@@ -68,7 +69,7 @@ static bool is_known(uintptr_t start)
     return false;
 }
 
-static void add_range(uintptr_t start, uintptr_t end, const ElfW(Ehdr) *header)
+static void add_range(uintptr_t start, uintptr_t end, const ElfW(Ehdr) * header)
 {
     start &= ~(uintptr_t)(FT_PAGE - 1);
     end = (end + FT_PAGE - 1) & ~(uintptr_t)(FT_PAGE - 1);
@@ -79,15 +80,16 @@ static void add_range(uintptr_t start, uintptr_t end, const ElfW(Ehdr) *header)
         end = start + (range_count == RANGES ? 0 : (uintptr_t)room * FT_PAGE);
     }
     if (start >= end) return;
-    ranges[range_count] = (struct range){
-        start, end, pages_taken * (FT_PAGE / FT_C_BLOCK_SIZE), header, header ? header->e_shoff : 0};
+    ranges[range_count] = (struct range){start, end, pages_taken * (FT_PAGE / FT_C_BLOCK_SIZE), header,
+                                         header ? header->e_shoff : 0};
     pages_taken += (uint32_t)((end - start) / FT_PAGE);
     origin_object(start); /* here, and no child has to */
     __atomic_store_n(&range_count, range_count + 1, __ATOMIC_RELEASE);
 }
 
 /* Its writable segments, without what is made read-only after relocation. */
-static void add_segments(uintptr_t bias, const ElfW(Phdr) *segment, unsigned count, const ElfW(Ehdr) *header)
+static void add_segments(uintptr_t bias, const ElfW(Phdr) * segment, unsigned count,
+                         const ElfW(Ehdr) * header)
 {
     uintptr_t fixed = 0;
     for (unsigned i = 0; i < count; i++)
@@ -118,8 +120,8 @@ void ranges_init(void)
 bool range_is_there(const struct range *range)
 {
     const ElfW(Ehdr) *header = range->header;
-    return !header || (readable(header) && !memcmp(header->e_ident, ELFMAG, SELFMAG) &&
-                       header->e_shoff == range->mark);
+    return !header ||
+           (readable(header) && !memcmp(header->e_ident, ELFMAG, SELFMAG) && header->e_shoff == range->mark);
 }
 
 static void add_later(const struct link_map *map)

@@ -26,8 +26,10 @@ void ranges_init(void);
 /* Is it still loaded? Async-signal-safe, keeps errno. */
 bool range_is_there(const struct range *range);
 
-/* Before a fork: what was loaded since the last look. Async-signal-safe; looks again after 1, 2, 4, ... forks. */
-extern const struct link_map *ranges_last; /* loaded with the program: never goes away. NULL: nothing is compared */
+/* Before a fork: what was loaded since the last look. Async-signal-safe; looks again after 1, 2, 4, ...
+ * forks. */
+extern const struct link_map
+    *ranges_last; /* loaded with the program: never goes away. NULL: nothing is compared */
 void ranges_newcomers(void);
 static inline void ranges_at_fork(void)
 {

@@ -3,9 +3,10 @@
  *
  *     discovery GLOBALS CHILDREN [DIRECTORY]
  *
- * The parent writes the first GLOBALS of 50,000 before it forks; each child writes ten of them, lives for 2 ms
- * and ends. Prints the least CPU time of a child, in us, and its least page faults. With DIRECTORY: the first child waits before its end
- * until there is a file "go" in it, so that a debugger may look at it; its pid is in the file "pid".
+ * The parent writes the first GLOBALS of 50,000 before it forks; each child writes ten of them, lives for 2
+ * ms and ends. Prints the least CPU time of a child, in us, and its least page faults. With DIRECTORY: the
+ * first child waits before its end until there is a file "go" in it, so that a debugger may look at it; its
+ * pid is in the file "pid".
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -51,14 +52,16 @@ int main(int argc, char **argv)
 {
     uint64_t globals = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, least = UINT64_MAX, faults = UINT64_MAX;
     int children = argc > 2 ? atoi(argv[2]) : 20;
-    if (!globals || globals > MOST) return fprintf(stderr, "usage: discovery GLOBALS CHILDREN [DIRECTORY]\n"), 2;
+    if (!globals || globals > MOST)
+        return fprintf(stderr, "usage: discovery GLOBALS CHILDREN [DIRECTORY]\n"), 2;
     for (uint64_t i = 0; i < globals; i++) first[i] += 1000;
     for (int i = 0; i < children; i++) {
         int status;
         struct rusage used;
         pid_t child = fork();
         if (!child) {
-            for (unsigned k = 0; k < 10; k++) first[k * (globals / 10 ? globals / 10 : 1) % globals] += (uint64_t)i;
+            for (unsigned k = 0; k < 10; k++)
+                first[k * (globals / 10 ? globals / 10 : 1) % globals] += (uint64_t)i;
             if (argc > 3 && !i) wait_for_go(argv[3]);
             usleep(2000);
             _exit(0);

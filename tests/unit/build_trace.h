@@ -97,6 +97,16 @@ void trace_c_trap(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsi
 void trace_c_trap_held(ft_ref by, ft_ref global, uint64_t value, uint64_t after, unsigned flags,
                        uint64_t held);
 
+/* A store instruction (struct ft_c_site) with an id, one write by it, and a look: FT_C_VALUE, FT_C_SAMPLE. */
+void trace_c_site(ft_ref by, ft_ref global, unsigned id, uint64_t pc, unsigned flags);
+void trace_c_write(ft_ref by, unsigned id, uint64_t value, uint64_t held);
+void trace_c_look(ft_ref by, enum ft_type type, ft_ref global, ft_ref fork, uint64_t value, uint32_t print);
+void trace_c_common(ft_ref by, ft_ref global, ft_ref fork);
+/* Half a page of memory that begins with these words; a picture of `halves` of them, of which 0 were never
+ * written; alone: bit n for number n. */
+ft_ref trace_c_block(ft_ref by, uint64_t address, const uint64_t *words, unsigned count);
+void trace_c_picture(ft_ref by, ft_ref fork, uint64_t start, const ft_ref *blocks, unsigned halves, unsigned alone);
+
 /* The kernel's word. tid == pid: a process. */
 ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags,
                          enum ft_kernel_birth how);
@@ -108,5 +118,6 @@ void trace_kernel_signal(ft_ref task, ft_ref sender, uint32_t sender_pid, int si
 
 /* Read it back. Pids in `alive` (0 ends it; NULL: none) still run. The timeline lives until trace_end. */
 struct timeline *trace_timeline(const uint32_t *alive);
+struct timeline *trace_timeline_of(const struct timeline_files *files); /* with what the ELF files say */
 
 #endif
