@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""c_globals.py: what watching a C global costs: a store to it, and the start of the program.
+"""c_globals.py: what watching a C global costs: a store to it, and the start of the program; and what it costs at the
+end of a forked process that those nobody watched are compared.
 
     c_globals.py [--build build] [--rounds 7] [--stores 3000000] [--no-peers]
 
 Each round runs the program bare, with forktrace, and under each peer that is installed, one after the other; of each the
 least is told (a busy machine only ever adds), of forktrace's stores also the CPU time, by the clock of the process, in
 the program and in the kernel. Peers that stop the program at each store get fewer of them. Start: CPU and wall time of
-a program that only says its version, with a global of it watched, above the same with nothing watched. Tables go to
+a program that only says its version, with a global of it watched, above the same with nothing watched. Ends: CPU time
+and page faults of a child, above those without comparison; of debuggers, how long the process stands still. Tables go to
 stdout and to BUILD/bench_c_globals.md. Nothing here passes or fails: a loaded machine is no bug.
 """
 import argparse
@@ -162,13 +164,58 @@ def starts(options):
     yield ""
 
 
+def child(program, globals_, library=None, mode=None):
+    """CPU time of a child in us, and its page faults: the least of 60."""
+    with tempfile.TemporaryDirectory(prefix="forktrace-bench-") as out:
+        environment = {"PATH": os.environ["PATH"], **({"LD_PRELOAD": library, "FORKTRACE_OUT": out + "/t.ftrace",
+                                                       "FORKTRACE_C": mode} if library else {})}
+        said = subprocess.run([program, str(globals_), "60"], env=environment, capture_output=True, text=True, check=True).stdout
+    return tuple(int(word) for word in re.findall(r"\d+", said))
+
+
+def stopped(program, globals_, argv):
+    """How long a debugger takes to read the same from one child, in us; None: it is not here, or may not."""
+    if not shutil.which(argv[0]):
+        return None
+    with tempfile.TemporaryDirectory(prefix="forktrace-bench-") as out:
+        with subprocess.Popen([program, str(globals_), "1", out], stdout=subprocess.DEVNULL) as running:
+            while not os.path.exists(out + "/pid"):
+                time.sleep(0.01)
+            with open(out + "/pid", encoding="ascii") as file:
+                pid = file.read()
+            began = time.monotonic()
+            done = subprocess.run([word.replace("PID", pid).replace("OUT", out) for word in argv], capture_output=True, check=False)
+            took = time.monotonic() - began
+            with open(out + "/go", "w", encoding="ascii"):
+                pass
+            running.wait()
+        return 1e6 * took if not done.returncode else None
+
+
+def ends(options):
+    program, library = os.path.join(options.build, "tests/bench/discovery"), os.path.join(options.build, "libforktrace.so")
+    yield "| end of a child whose parent wrote so many globals, us | CPU of a bare child | **added by comparing** | page faults | gdb -batch | gcore |"
+    yield "|---|---|---|---|---|---|"
+    for globals_ in (10, 1000, 50000):
+        least = {}
+        for _ in range(options.rounds):
+            for name, arguments in (("bare", ()), ("off", (library, "off")), ("ends", (library, "ends"))):
+                seen = child(program, globals_, *arguments)
+                least[name] = [min(pair) for pair in zip(seen, least.get(name, seen))]
+        peers = [stopped(program, globals_, argv) if not options.no_peers else None
+                 for argv in (["gdb", "-batch", "-nx", "-p", "PID", "-ex", "set print elements 0", "-ex", f"output *(long(*)[{globals_}])&v0"], ["gcore", "-o", "OUT/core", "PID"])]
+        yield (f"| {globals_} | {least['bare'][0]} | {least['ends'][0] - least['off'][0]} | {least['ends'][1] - least['off'][1]} | "
+               + " | ".join("–" if p is None else f"{p:.0f}" for p in peers) + " |")
+    yield ""
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--stores", type=int, default=3000000)
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--only", choices=["stores", "starts"])
+    parser.add_argument("--only", choices=["stores", "starts", "ends"])
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     if os.uname().machine != "x86_64":
@@ -177,10 +224,12 @@ def main():
     program = os.path.join(options.build, "tests/bench/stores")
     with open(os.path.join(options.build, "bench_c_globals.md"), "w", encoding="utf-8") as file:
         tables = []
-        if options.only != "starts":
+        if options.only in (None, "stores"):
             tables += [stores(options, program, 1), stores(options, program, 2)]
-        if options.only != "stores":
+        if options.only in (None, "starts"):
             tables.append(starts(options))
+        if options.only in (None, "ends"):
+            tables.append(ends(options))
         for table in tables:
             for line in table:
                 print(line, flush=True)
