@@ -31,10 +31,11 @@ extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
 
 static bool begins(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
 
+/* preload/python/ tells of python3.11 and libpython3.11.so.1.0; not so of uWSGI's python3_plugin.so. */
 static bool is_pythons(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    return begins(name, "libpython") || begins(name, "python"); /* preload/python/ tells of it */
+    return begins(name, "libpython") || (begins(name, "python") && !name[6 + strspn(name + 6, "0123456789.")]);
 }
 
 /* What was loaded with the program. */

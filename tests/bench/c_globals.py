@@ -203,7 +203,7 @@ def ends(options):
                 seen = child(program, globals_, *arguments)
                 least[name] = [min(pair) for pair in zip(seen, least.get(name, seen))]
         peers = [stopped(program, globals_, argv) if not options.no_peers else None
-                 for argv in (["gdb", "-batch", "-nx", "-p", "PID", "-ex", "set print elements 0", "-ex", f"output *(long(*)[{globals_}])&v0"], ["gcore", "-o", "OUT/core", "PID"])]
+                 for argv in (["gdb", "-batch", "-nx", "-p", "PID", "-ex", "set max-value-size unlimited", "-ex", "set print elements 0", "-ex", f"output *(long(*)[{globals_}])&v0"], ["gcore", "-o", "OUT/core", "PID"])]
         yield (f"| {globals_} | {least['bare'][0]} | {least['ends'][0] - least['off'][0]} | {least['ends'][1] - least['off'][1]} | "
                + " | ".join("–" if p is None else f"{p:.0f}" for p in peers) + " |")
     yield ""
