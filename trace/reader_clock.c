@@ -154,9 +154,10 @@ int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
         return after >= (double)FAR ? (int64_t)FAR : (int64_t)(last->monotonic + (uint64_t)after);
     }
     size_t low = 0, high = in->knot_count - 1; /* knots[low] <= counter < knots[high] */
-    if (in->knot_at < high && in->knots[in->knot_at].counter <= counter &&
-        counter < in->knots[in->knot_at + 1].counter) /* as the one before, mostly */
-        low = in->knot_at, high = low + 1;
+    size_t knot_at = __atomic_load_n(&in->knot_at, __ATOMIC_RELAXED); /* several threads may ask */
+    if (knot_at < high && in->knots[knot_at].counter <= counter &&
+        counter < in->knots[knot_at + 1].counter) /* as the one before, mostly */
+        low = knot_at, high = low + 1;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
         if (in->knots[middle].counter <= counter)
@@ -164,7 +165,7 @@ int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
         else
             high = middle;
     }
-    in->knot_at = low;
+    if (low != knot_at) __atomic_store_n(&in->knot_at, low, __ATOMIC_RELAXED);
     const struct ft_pair *a = in->knots + low, *b = in->knots + high;
     uint64_t ticks = counter - a->counter, ns = b->monotonic - a->monotonic, part;
     if (!__builtin_mul_overflow(ticks, ns,

@@ -187,7 +187,7 @@ struct build {
     size_t object_count;
     struct event_index by_process, by_type, common[COMMON_TYPES], installs, signals;
     event_id *rare; /* the events that are not of a common type, as they were added */
-    size_t rare_count;
+    size_t rare_count, event_room;
     size_t in_order; /* events after these were added late */
     uint64_t *more;  /* what few events have besides, by event_id: see event_more */
     size_t more_room;
@@ -237,6 +237,11 @@ static inline struct build *build_of(const struct timeline *t) { return t->priva
 /* memory.c */
 /* Room for one more in an array of `count`; its size doubles. */
 void *build_grow(struct build *b, void *array, size_t count, size_t size);
+/*
+ * Address space for a large array: what is not touched takes no memory, and is zero. `old` (or NULL) grows from
+ * `had` bytes. To be unmapped.
+ */
+void *build_map(struct build *b, void *old, size_t had, size_t bytes);
 /* Zeroed, for as long as the timeline lives. */
 void *build_alloc(struct build *b, size_t size);
 void build_map_put(struct build *b, struct map *m, uint64_t x, uint64_t y, uint32_t value);

@@ -6,9 +6,24 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "build.h"
+#include "order.h"
 
 bool event_is_common(unsigned type) { return type == EVENT_SIGMASK || type == EVENT_WRITE; }
+
+/* All in one place, so that a thread may touch it ahead (ahead.c). */
+static void make_room(struct build *b, size_t room)
+{
+    size_t size = sizeof *b->t->events;
+    b->t->events = build_map(b, b->t->events, b->event_room * size, room * size);
+    b->event_room = room;
+}
+
+struct events_room events_expect(struct build *b, size_t count)
+{
+    struct timeline *t = b->t;
+    if (count > b->event_room) make_room(b, count + count / 64 + 1024);
+    return (struct events_room){(char *)t->events, count * sizeof *t->events};
+}
 
 static struct event *append(struct build *b, enum event_type type)
 {
@@ -19,7 +34,7 @@ static struct event *append(struct build *b, enum event_type type)
         b->rare = build_grow(b, b->rare, b->rare_count, sizeof *b->rare);
         b->rare[b->rare_count++] = (event_id)t->event_count;
     }
-    t->events = build_grow(b, t->events, t->event_count, sizeof *t->events);
+    if (t->event_count == b->event_room) make_room(b, b->event_room ? 2 * b->event_room : 1 << 10);
     return &t->events[t->event_count++];
 }
 
@@ -65,12 +80,7 @@ uint64_t *event_more(struct build *b, event_id e)
     if (e >= b->more_room) {
         size_t room = b->more_room ? b->more_room : 1 << 16;
         while (room <= e) room *= 2;
-        void *more =
-            b->more ? mremap(b->more, b->more_room * sizeof *b->more, room * sizeof *b->more, MREMAP_MAYMOVE)
-                    : mmap(NULL, room * sizeof *b->more, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (more == MAP_FAILED) longjmp(b->no_memory, 1);
-        b->more = more;
+        b->more = build_map(b, b->more, b->more_room * sizeof *b->more, room * sizeof *b->more);
         b->more_room = room;
     }
     return &b->more[e];
@@ -241,7 +251,7 @@ void events_finish(struct build *b)
 
 void events_free(struct build *b)
 {
-    free(b->t->events);
+    if (b->t->events) munmap(b->t->events, b->event_room * sizeof *b->t->events);
     free(b->rare);
     if (b->more) munmap(b->more, b->more_room * sizeof *b->more);
 }

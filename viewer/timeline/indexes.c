@@ -3,7 +3,6 @@
  * handlers installed in a process, the signals sent to one. Each is a list of
  * all its events in order, and where in it those of one begin.
  */
-#define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -52,12 +51,7 @@ static void count(const struct timeline *t, struct event_index *x, struct source
 static void reserve(struct build *b, struct event_index *x, size_t entries)
 {
     x->room = (entries + 1) * sizeof *x->list;
-    x->list = mmap(NULL, x->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (x->list == MAP_FAILED) {
-        x->list = NULL;
-        longjmp(b->no_memory, 1);
-    }
-    madvise(x->list, x->room, MADV_HUGEPAGE); /* it may say no */
+    x->list = build_map(b, NULL, 0, x->room);
 }
 
 static void fill(const struct timeline *t, struct event_index *x, struct source s, key_of *key)

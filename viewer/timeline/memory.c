@@ -2,6 +2,7 @@
  * memory.c: the memory of a timeline: arrays that double, and an arena for
  * what never changes. Running out ends the building.
  */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,16 @@ void *build_grow(struct build *b, void *array, size_t count, size_t size)
     if (!array) longjmp(b->no_memory, 1);
     if (room * size >= LARGE) use_large_pages(array, room * size);
     return array;
+}
+
+void *build_map(struct build *b, void *old, size_t had, size_t bytes)
+{
+    void *map =
+        old ? mremap(old, had, bytes, MREMAP_MAYMOVE)
+            : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) longjmp(b->no_memory, 1);
+    if (bytes >= LARGE) madvise(map, bytes, MADV_HUGEPAGE); /* it may say no */
+    return map;
 }
 
 void *build_alloc(struct build *b, size_t size)

@@ -8,35 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "build.h"
-
-/* The records collected from one page. */
-struct stretch {
-    const uint8_t *page;
-    ft_ref ref;        /* of the page's first byte */
-    uint32_t count;    /* items, at most */
-    size_t first, end; /* in places */
-    uint64_t counter;  /* of the earliest */
-    int64_t ns;        /* the same, once all are collected */
-};
-
-/* In a heap: the page whose next item is earliest comes first. */
-struct open_page {
-    int64_t ns; /* of its next item */
-    struct item *items;
-    uint32_t count, at;
-};
-
-struct order {
-    struct stretch *stretches;
-    size_t stretch_count, next;
-    uint16_t *places; /* in units of a reference */
-    size_t place_count;
-    struct open_page *heap;
-    size_t heap_count;
-    bool started; /* an item of the first page has been given out */
-    int64_t origin;
-};
+#include "order.h"
 
 #define FORGET 8192 /* pages opened, after which those of a file in place may leave memory */
 
@@ -65,6 +37,7 @@ static struct stretch *begin_stretch(struct build *b, struct order *o, const uin
     o->stretches = build_grow(b, o->stretches, o->stretch_count, sizeof *o->stretches);
     struct stretch *s = &o->stretches[o->stretch_count++];
     *s = (struct stretch){.page = page, .ref = ref, .first = o->place_count, .counter = UINT64_MAX};
+    s->events = ((const struct ft_page *)(const void *)page)->class == FT_EVENTS;
     return s;
 }
 
@@ -108,7 +81,12 @@ int64_t order_start(struct build *b)
     for (size_t i = 0; i < o->stretch_count; i++)
         o->stretches[i].ns = ft_reader_ns(b->t->reader, o->stretches[i].counter);
     qsort(o->stretches, o->stretch_count, sizeof *o->stretches, by_start);
-    return o->origin = o->stretches[0].ns;
+    o->origin = o->stretches[0].ns;
+    size_t events = 0;
+    for (size_t i = 0; i < o->stretch_count; i++)
+        events += o->stretches[i].events ? o->stretches[i].count : 0;
+    ahead_start(b, events_expect(b, events));
+    return o->origin;
 }
 
 /* --- the heap --------------------------------------------------------------------------------- */
@@ -166,8 +144,7 @@ static uint32_t entries(const struct build *b, const struct item *page, struct i
     return count;
 }
 
-/* The records of a stretch as items, by time; their number. */
-static uint32_t fill(struct build *b, const struct stretch *s, struct item *items)
+uint32_t order_fill(const struct build *b, const struct stretch *s, struct item *items)
 {
     bool sorted = true;
     uint32_t count = 0;
@@ -178,7 +155,7 @@ static uint32_t fill(struct build *b, const struct stretch *s, struct item *item
             .ns = since(ft_reader_ns(b->t->reader, order_counter(record)), b->order->origin),
             .record = record,
             .ref = s->ref + place,
-            .task = task_index(b, record->task),
+            .task = record->task,
         };
         uint32_t from = count;
         if (is_full_of_writes(record))
@@ -194,9 +171,13 @@ static uint32_t fill(struct build *b, const struct stretch *s, struct item *item
 static void open_page(struct build *b, const struct stretch *s)
 {
     struct order *o = b->order;
-    struct item *items = malloc(s->count * sizeof *items);
-    if (!items) longjmp(b->no_memory, 1);
-    uint32_t count = fill(b, s, items);
+    struct item *items = NULL;
+    uint32_t count = 0;
+    if (!ahead_take(b, (size_t)(s - o->stretches), &items, &count)) {
+        items = malloc(s->count * sizeof *items);
+        if (!items) longjmp(b->no_memory, 1);
+        count = order_fill(b, s, items);
+    }
     if (!count) {
         free(items);
         return;
@@ -230,13 +211,17 @@ const struct item *order_next(struct build *b)
         if (o->next % FORGET == 0) ft_reader_forget(b->t->reader);
     }
     o->started = o->heap_count;
-    return o->started ? next_of(&o->heap[0]) : NULL;
+    if (!o->started) return NULL;
+    struct item *it = &o->heap[0].items[o->heap[0].at];
+    it->task = task_index(b, it->task);
+    return it;
 }
 
 void order_free(struct build *b)
 {
     struct order *o = b->order;
     if (!o) return;
+    ahead_stop(b);
     for (size_t i = 0; i < o->heap_count; i++) free(o->heap[i].items);
     free(o->heap);
     free(o->places);
