@@ -24,9 +24,10 @@ SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,n
 LIBS    := -lcjson -lncursesw -lZydis -ldw -lelf
 
 WRITER   := $(wildcard trace/writer*.c) trace/settings.c
+READER   := trace/parallel.c $(wildcard trace/reader*.c)
 SO_SRC   := $(WRITER) symbols/target.c $(wildcard preload/*.c preload/*.S preload/*/*.c preload/*/*.S)
 LESSONS  := $(sort $(wildcard viewer/lessons/*))
-VIEW_SRC := $(filter-out $(LESSONS),$(WRITER) $(wildcard trace/reader*.c symbols/*.c viewer/*.c viewer/*/*.c))
+VIEW_SRC := $(filter-out $(LESSONS),$(WRITER) $(READER) $(wildcard symbols/*.c viewer/*.c viewer/*/*.c))
 SO_OBJ   := $(patsubst %,$(B)/so/%.o,$(SO_SRC))
 VIEW_OBJ := $(patsubst %,$(B)/view/%.o,$(VIEW_SRC)) $(B)/view/lessons.o
 FIND_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard symbols/*.c preload/watch/finder/*.c))
@@ -160,8 +161,8 @@ $(B)/tests/unit: $(UNIT_OBJ)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS) -lcriterion -pthread
 
 $(B)/tests/seeds: $(B)/view/tests/tools/seeds.c.o $(patsubst %,$(B)/view/%.o,$(WRITER))
-$(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(B)/view/tests/fuzz/replay.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
-$(B)/tests/fuzz_timeline: $(B)/view/tests/fuzz/fuzz_timeline.c.o $(B)/view/tests/fuzz/replay.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c viewer/timeline/*.c))
+$(B)/tests/fuzz_reader: $(B)/view/tests/fuzz/fuzz_reader.c.o $(B)/view/tests/fuzz/replay.c.o $(patsubst %,$(B)/view/%.o,$(READER))
+$(B)/tests/fuzz_timeline: $(B)/view/tests/fuzz/fuzz_timeline.c.o $(B)/view/tests/fuzz/replay.c.o $(patsubst %,$(B)/view/%.o,$(READER) $(wildcard viewer/timeline/*.c))
 $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_timeline:
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -174,7 +175,7 @@ unit: $(B)/tests/unit $(B)/tests/seeds $(B)/tests/fuzz_reader $(B)/tests/fuzz_ti
 
 FUZZ ?= reader
 FUZZ_SRC_finder = $(wildcard symbols/*.c) $(filter-out %/main.c,$(wildcard preload/watch/finder/*.c))
-FUZZ_SRC = $(or $(FUZZ_SRC_$(FUZZ)),$(wildcard trace/reader*.c viewer/timeline/*.c))
+FUZZ_SRC = $(or $(FUZZ_SRC_$(FUZZ)),$(READER) $(wildcard viewer/timeline/*.c))
 ifeq ($(FUZZ),finder)
 FUZZ_SEEDS = $(filter $(B)/tests/fixtures/watch%,$(FIXTURES))
 fuzz: $(FUZZ_SEEDS)
@@ -187,7 +188,7 @@ fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, or programs: 
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/tests/fuzz-$(FUZZ) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 \
 	    -artifact_prefix=$(B)/ $(B)/corpus-$(FUZZ) $(B)/seeds-$(FUZZ)
 
-$(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(wildcard trace/reader*.c))
+$(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(READER))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^

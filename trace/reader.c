@@ -55,7 +55,7 @@ static enum ft_reader_error read_header(struct ft_reader *r)
     return FT_READ_OK;
 }
 
-static void *reserve(size_t size)
+void *ft_reserve(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
@@ -67,8 +67,8 @@ static enum ft_reader_error prepare(struct ft_reader *r)
     enum ft_reader_error error = read_header(r);
     if (error) return error;
     /* large, sparse and mostly untouched: address space only */
-    in->by_key = reserve(FT_KEYS * sizeof *in->by_key);
-    in->by_position = reserve((in->header.capacity + 1) * sizeof *in->by_position);
+    in->by_key = ft_reserve(FT_KEYS * sizeof *in->by_key);
+    in->by_position = ft_reserve((in->header.capacity + 1) * sizeof *in->by_position);
     in->scratch = aligned_alloc(FT_PAGE, 2 * FT_SCRATCH * FT_PAGE);
     if (!in->by_key || !in->by_position || !in->scratch) return FT_READ_MEMORY;
     if (!ft_clock_add(in, in->header.counter0, in->header.monotonic0)) return FT_READ_MEMORY;
@@ -176,7 +176,7 @@ static int hand_out_in_place(struct ft_reader *r, struct ft_copy *copy, ft_ref f
     if (again && !all) return 0;
     copy->told = true;
     const struct ft_head *record;
-    for (size_t at = 0; (record = ft_next_in_place(copy->page, &at));) {
+    for (size_t at = 0; (record = ft_page_next(copy->page, &at));) {
         size_t n = (size_t)((const uint8_t *)record - copy->page->room) / FT_REF_UNIT;
         r->records += !again;
         int result = visit(context, record, first + (ft_ref)n);
@@ -185,15 +185,30 @@ static int hand_out_in_place(struct ft_reader *r, struct ft_copy *copy, ft_ref f
     return 0;
 }
 
-static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, void *context)
+static int hand_out_whole(struct ft_reader *r, struct ft_copy *copy, ft_ref first, ft_visit_page *whole,
+                          void *context)
+{
+    struct ft_reading *in = r->private;
+    const struct ft_summary *summary = &in->summaries[copy->page - in->map];
+    if (!copy->told) r->records += summary->records;
+    copy->told = true;
+    return whole(context, copy->page, first, summary);
+}
+
+/* `whole`: pages in place go to it, not to visit. */
+static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, ft_visit_page *whole, void *context)
 {
     struct ft_reading *in = r->private;
     int result = 0;
     for (size_t i = 0; i < in->count && !result; i++) {
         struct ft_copy *copy = &in->copies[i]; /* visit may look things up, but loads nothing */
         ft_ref first = (ft_ref)((copy->page->seq * FT_PAGE + FT_PAGE_HEADER) / FT_REF_UNIT);
-        result = copy->own ? hand_out_copy(r, copy, first, all, visit, context)
-                           : hand_out_in_place(r, copy, first, all, visit, context);
+        if (copy->own)
+            result = hand_out_copy(r, copy, first, all, visit, context);
+        else if (!whole)
+            result = hand_out_in_place(r, copy, first, all, visit, context);
+        else
+            result = hand_out_whole(r, copy, first, whole, context);
         if (i % FORGET == FORGET - 1) ft_reader_forget(r);
     }
     ft_reader_forget(r);
@@ -202,14 +217,19 @@ static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, void *contex
 
 int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context)
 {
-    return hand_out(r, true, visit, context);
+    return hand_out(r, true, visit, NULL, context);
+}
+
+int ft_reader_each_page(struct ft_reader *r, ft_visit *visit, ft_visit_page *whole, void *context)
+{
+    return hand_out(r, true, visit, whole, context);
 }
 
 int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context)
 {
     /* a header that cannot be read any more, or no memory: what is there stays as it is */
     if (!read_header(r) && !ft_pages_load(r)) r->truncated = true;
-    return hand_out(r, false, visit, context);
+    return hand_out(r, false, visit, NULL, context);
 }
 
 /* A fault brings in 16 pages at such an address; so many of them are 32 MiB. */
@@ -245,7 +265,7 @@ const void *ft_tail(const struct ft_head *record, size_t fixed, size_t *length)
 static bool in_place(const struct ft_page *page, const struct ft_head *record)
 {
     const struct ft_head *here;
-    for (size_t at = 0; (here = ft_next_in_place(page, &at)) && here < record;) {
+    for (size_t at = 0; (here = ft_page_next(page, &at)) && here < record;) {
     }
     return here == record;
 }

@@ -87,6 +87,8 @@ void ft_map_open(struct ft_reading *in, uint64_t size)
     r->start = (uintptr_t)map;
     in->map = map;
     in->map_size = whole;
+    in->summaries = ft_reserve(whole / FT_PAGE * sizeof *in->summaries);
+    if (!in->summaries) ft_map_close(in);
 }
 
 bool ft_map_was_cut(const struct ft_reading *in)
@@ -100,6 +102,7 @@ void ft_map_close(struct ft_reading *in)
     struct region *r = in->map ? region_of((uintptr_t)in->map) : NULL;
     if (!r) return;
     munmap((void *)(uintptr_t)in->map, in->map_size);
+    if (in->summaries) munmap(in->summaries, in->map_size / FT_PAGE * sizeof *in->summaries);
     r->start = 0;
     in->map = NULL;
 }

@@ -17,6 +17,7 @@
  * so if magic and number still stand after the second time, it was whole.
  */
 #define _GNU_SOURCE
+#include "parallel.h"
 #include "reader_private.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 
 #define CHUNK 63u        /* copies per piece of memory */
 #define LARGE (2u << 20) /* later pieces: what a large page holds */
+#define PIECE 256u       /* pages one thread surveys at a time */
 
 struct word {
     uint16_t size;
@@ -100,16 +102,17 @@ static struct look look_at_records(const struct ft_page *first, const struct ft_
     return look;
 }
 
-/* The types that live in slots. */
-static bool is_slot(unsigned type)
+enum ft_class ft_class_of(unsigned type)
 {
     static const uint8_t class_of[256] = {
 #define X(number, NAME, name, class) [number] = FT_##class,
         FT_TYPES(X)
 #undef X
     };
-    return class_of[type] == FT_SLOTS;
+    return class_of[type & 255];
 }
+
+static bool is_slot(unsigned type) { return ft_class_of(type) == FT_SLOTS; }
 
 /*
  * A slot may be overwritten at any time. A wait that was not the same both
@@ -127,42 +130,6 @@ static struct look look_at_slots(const struct ft_page *first, const struct ft_pa
             ft_place_add(&look.records, (unsigned)(at / FT_REF_UNIT));
     }
     return look;
-}
-
-/* --- in place --------------------------------------------------------------------------------- */
-
-/* The word at a place, its size checked against what is left of the page; size 0: there is none. */
-static struct word sound_word(const struct ft_page *page, size_t at)
-{
-    struct word none = {0}, w;
-    if (at + FT_REF_UNIT > FT_PAGE_ROOM) return none;
-    uint32_t whole = __atomic_load_n((const uint32_t *)(const void *)(page->room + at), __ATOMIC_ACQUIRE);
-    memcpy(&w, &whole, sizeof w);
-    size_t least = w.type == FT_FILLER ? FT_REF_UNIT : sizeof(struct ft_head);
-    bool sound =
-        w.size >= least && w.size % FT_REF_UNIT == 0 && w.size <= FT_PAGE_ROOM - at && w.state == FT_DONE;
-    return sound ? w : none;
-}
-
-/* Full, of events, all of them committed for good: nobody will write there again. */
-static bool is_whole(const struct ft_page *page)
-{
-    uint32_t used = __atomic_load_n(&page->cursor, __ATOMIC_RELAXED) % FT_CLOSED;
-    if (page->class != FT_EVENTS || used < FT_PAGE_ROOM) return false;
-    size_t at = 0;
-    for (struct word w; (w = sound_word(page, at)).size; at += w.size)
-        if (is_slot(w.type) || w.type == FT_CLOCK) return false;
-    return at == FT_PAGE_ROOM;
-}
-
-const struct ft_head *ft_next_in_place(const struct ft_page *page, size_t *at)
-{
-    for (struct word w; (w = sound_word(page, *at)).size;) {
-        size_t here = *at;
-        *at += w.size;
-        if (w.type != FT_FILLER) return (const void *)(page->room + here);
-    }
-    return NULL;
 }
 
 /* --- the copies ----------------------------------------------------------------------------- */
@@ -325,10 +292,41 @@ static bool load_pages(struct ft_reading *in, uint64_t at, size_t n)
     return true;
 }
 
+/* --- in place --------------------------------------------------------------------------------- */
+
+static void survey_pages(void *context, size_t from, size_t to)
+{
+    struct ft_reading *in = context;
+    for (size_t at = in->surveyed + from; at < in->surveyed + to; at++) {
+        struct ft_summary *s = &in->summaries[at];
+        if (!belongs(in, in->map + at, at) || !ft_page_survey(in->map + at, s)) s->records = 0;
+    }
+}
+
+/* Which of the pages up to number `last` can stay where they are. */
+static void survey(struct ft_reader *r, uint64_t last)
+{
+    struct ft_reading *in = r->private;
+    uint64_t end = in->map_size / FT_PAGE < last + 1 ? in->map_size / FT_PAGE : last + 1;
+    for (uint64_t at = 1; at < end;) {
+        off_t data = lseek(in->fd, (off_t)(at * FT_PAGE), SEEK_DATA);
+        off_t hole = data < 0 ? -1 : lseek(in->fd, data, SEEK_HOLE);
+        if (hole < 0) break;
+        uint64_t stop = ((uint64_t)hole + FT_PAGE - 1) / FT_PAGE;
+        at = (uint64_t)data / FT_PAGE > at ? (uint64_t)data / FT_PAGE : at;
+        if (stop > at + FORGET) stop = at + FORGET;
+        if (stop > end) stop = end;
+        in->surveyed = at;
+        ft_parallel(stop - at, PIECE, survey_pages, in);
+        ft_reader_forget(r);
+        at = stop;
+    }
+}
+
 static bool may_stay(const struct ft_reading *in, uint64_t position)
 {
     return in->map && (position + 1) * FT_PAGE <= in->map_size && !in->by_position[position] &&
-           belongs(in, in->map + position, position) && is_whole(in->map + position);
+           in->summaries[position].records;
 }
 
 static bool load_in_place(struct ft_reading *in, uint64_t position)
@@ -357,6 +355,7 @@ bool ft_pages_load(struct ft_reader *r)
     struct ft_reading *in = r->private;
     uint64_t last = in->header.next - 1;
     if (last > in->header.capacity) last = in->header.capacity;
+    if (in->map && !in->count) survey(r, last);
     for (uint64_t at = 1; at <= last;) {
         if (is_final(in, at)) {
             at++;
@@ -371,7 +370,6 @@ bool ft_pages_load(struct ft_reader *r)
         size_t n = last - at + 1 < FT_SCRATCH ? (size_t)(last - at + 1) : FT_SCRATCH;
         if (!load_range(in, at, n)) return false;
         at += n;
-        if (at / FORGET != (at - n) / FORGET) ft_reader_forget(r);
     }
     if (ft_map_was_cut(in)) r->truncated = true;
     ft_reader_forget(r);

@@ -22,8 +22,8 @@ struct ft_places {
 
 /* What is kept of a page. */
 struct ft_copy {
-    const struct ft_page *page; /* our own copy: what was checked cannot change any more; or in place */
-    struct ft_own {             /* of a copy; NULL: in place, all of it are committed records */
+    const struct ft_page *page;   /* our own copy: what was checked cannot change any more; or in place */
+    struct ft_own {               /* of a copy; NULL: in place, all of it are committed records */
         struct ft_places records; /* committed records begin here */
         struct ft_places fresh;   /* of them, not handed out yet */
     } * own;
@@ -43,14 +43,16 @@ struct ft_reading {
     struct ft_header header;
     struct ft_copy *copies;
     size_t count, room;
-    uint32_t *by_key;        /* FT_KEYS: index in copies + 1 of the newest page of that key */
-    uint32_t *by_position;   /* capacity + 1: the same, by physical page */
+    uint32_t *by_key;          /* FT_KEYS: index in copies + 1 of the newest page of that key */
+    uint32_t *by_position;     /* capacity + 1: the same, by physical page */
     const struct ft_page *map; /* the file in place (reader_map.c), or NULL */
     size_t map_size;
-    void *chunks;            /* memory of the page copies: each begins with a pointer to the next */
-    struct ft_owns *owns;    /* memory of struct ft_own */
-    size_t chunk_left;       /* pages left in the first of them */
-    struct ft_page *scratch; /* two times FT_SCRATCH pages */
+    struct ft_summary *summaries; /* of pages in place, by position; records 0: it is not one */
+    size_t surveyed;              /* where the survey is */
+    void *chunks;                 /* memory of the page copies: each begins with a pointer to the next */
+    struct ft_owns *owns;         /* memory of struct ft_own */
+    size_t chunk_left;            /* pages left in the first of them */
+    struct ft_page *scratch;      /* two times FT_SCRATCH pages */
     struct ft_pair *pairs;
     size_t pair_count, pair_room, pairs_known;
     struct ft_pair *knots; /* of the clock's curve */
@@ -65,14 +67,19 @@ struct ft_owns {
     struct ft_own own[510];
 };
 
+/* Address space, of which only what is used takes memory; NULL: there is none. For munmap. */
+void *ft_reserve(size_t size);
+
 /* Sets map, if the file of this size may be looked at in place. */
 void ft_map_open(struct ft_reading *in, uint64_t size);
 bool ft_map_was_cut(const struct ft_reading *in); /* or could not be read: some of its pages are zeros now */
 void ft_map_close(struct ft_reading *in);
 void ft_map_crowded(void); /* many pages have been looked at: forget them, of all files in place */
 
-/* The record at a place of a page in place, and where the next one is; NULL: it was the last. */
-const struct ft_head *ft_next_in_place(const struct ft_page *page, size_t *at);
+/* reader_place.c: false: it cannot be looked at in place. */
+bool ft_page_survey(const struct ft_page *page, struct ft_summary *summary);
+
+enum ft_class ft_class_of(unsigned type); /* FT_LINEAGE: also of an unknown one */
 
 /* Read pages that are new or may have changed. False: out of memory. */
 bool ft_pages_load(struct ft_reader *r);

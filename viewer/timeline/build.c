@@ -14,18 +14,36 @@ static bool is_definition(unsigned type)
            type == FT_PY_STACK;
 }
 
+static void task_spoke(struct build *b, ft_ref ref, uint64_t counter)
+{
+    uint32_t index = task_index(b, ref); /* may move the tasks */
+    struct task *task = &b->tasks[index];
+    task->spoke = true;
+    if (counter > task->counter) task->counter = counter;
+}
+
 static int collect(void *context, const struct ft_head *record, ft_ref ref)
 {
     struct build *b = context;
-    uint32_t index = task_index(b, record->task); /* may move the tasks */
-    struct task *task = &b->tasks[index];
-    task->spoke = true;
-    if (record->time > task->counter) task->counter = record->time;
+    task_spoke(b, record->task, record->time);
     if (record->type == FT_THREAD_START && record->task != ref) { /* for ghosts.c */
         struct ft_thread_start start = FT_GET(thread_start, record);
         build_map_put(b, &b->starts, start.pid, start.tid, 1);
     }
     if (!is_definition(record->type)) order_add(b, record, ref);
+    return 0;
+}
+
+/* A page of events, by what is known of it. */
+static int collect_page(void *context, const struct ft_page *page, ft_ref first, const struct ft_summary *s)
+{
+    struct build *b = context;
+    const struct ft_head *record;
+    for (unsigned i = 0; i < s->tasks && s->tasks <= FT_SUMMARY_TASKS; i++)
+        task_spoke(b, s->task[i], s->latest[i]);
+    for (size_t at = 0; s->tasks > FT_SUMMARY_TASKS && (record = ft_page_next(page, &at));)
+        task_spoke(b, record->task, record->time);
+    order_add_page(b, page, first, s);
     return 0;
 }
 
@@ -181,7 +199,8 @@ static void conclude(struct build *b)
 static bool build(struct build *b)
 {
     if (setjmp(b->no_memory)) return false;
-    ft_reader_each(b->t->reader, collect, b); /* it holds nothing that a jump out of it could lose */
+    ft_reader_each_page(b->t->reader, collect, collect_page,
+                        b); /* it holds nothing that a jump out of it could lose */
     set_clock(b);
     for (const struct item *it; (it = order_next(b));) show(b, it);
     conclude(b);

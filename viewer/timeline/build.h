@@ -253,10 +253,10 @@ char *build_format(struct build *b, const char *format, ...) __attribute__((form
 void build_free(struct build *b);
 
 /* order.c */
-/* When a record counts: a time of the trace's clock. */
-uint64_t order_counter(const struct ft_head *record);
 /* Collect a record; those of one page follow each other. */
 void order_add(struct build *b, const struct ft_head *record, ft_ref ref);
+/* All of a page in place. */
+void order_add_page(struct build *b, const struct ft_page *page, ft_ref first, const struct ft_summary *summary);
 size_t order_count(const struct build *b);
 /* All are collected. The time of the first, from which those of items are counted; 0: there are none. */
 int64_t order_start(struct build *b);

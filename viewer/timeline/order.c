@@ -20,13 +20,6 @@ static int64_t since(int64_t ns, int64_t origin)
     return __builtin_sub_overflow(ns, origin, &difference) ? INT64_MAX : difference;
 }
 
-uint64_t order_counter(const struct ft_head *record)
-{
-    /* A wait, or a run, is an event of when it began. */
-    if (record->type == FT_WAIT) return FT_GET(wait, record).since;
-    return record->type == FT_GREENLET_RUN ? FT_GET(greenlet_run, record).since : record->time;
-}
-
 static bool is_full_of_writes(const struct ft_head *record)
 {
     return record->type == FT_C_WRITES || record->type == FT_PY_WRITES;
@@ -37,7 +30,6 @@ static struct stretch *begin_stretch(struct build *b, struct order *o, const uin
     o->stretches = build_grow(b, o->stretches, o->stretch_count, sizeof *o->stretches);
     struct stretch *s = &o->stretches[o->stretch_count++];
     *s = (struct stretch){.page = page, .ref = ref, .first = o->place_count, .counter = UINT64_MAX};
-    s->events = ((const struct ft_page *)(const void *)page)->class == FT_EVENTS;
     return s;
 }
 
@@ -53,8 +45,20 @@ void order_add(struct build *b, const struct ft_head *record, ft_ref ref)
     o->places[o->place_count++] = (uint16_t)place;
     s->end = o->place_count;
     s->count += is_full_of_writes(record) ? record->size / sizeof(struct ft_c_entry) : 1;
-    uint64_t counter = order_counter(record);
+    uint64_t counter = ft_began(record);
     if (counter < s->counter) s->counter = counter;
+}
+
+void order_add_page(struct build *b, const struct ft_page *page, ft_ref first,
+                    const struct ft_summary *summary)
+{
+    struct order *o = b->order;
+    if (!o) o = b->order = build_alloc(b, sizeof *o);
+    struct stretch *s = begin_stretch(b, o, (const uint8_t *)page, first - FT_PAGE_HEADER / FT_REF_UNIT);
+    s->count = summary->items;
+    s->counter = summary->earliest;
+    s->in_place = true;
+    o->in_place += summary->records;
 }
 
 static int by_time(const void *x, const void *y)
@@ -72,7 +76,10 @@ static int by_start(const void *x, const void *y)
     return a->ref < b->ref ? -1 : a->ref > b->ref;
 }
 
-size_t order_count(const struct build *b) { return b->order ? b->order->place_count : 0; }
+size_t order_count(const struct build *b)
+{
+    return b->order ? b->order->place_count + b->order->in_place : 0;
+}
 
 int64_t order_start(struct build *b)
 {
@@ -84,7 +91,7 @@ int64_t order_start(struct build *b)
     o->origin = o->stretches[0].ns;
     size_t events = 0;
     for (size_t i = 0; i < o->stretch_count; i++)
-        events += o->stretches[i].events ? o->stretches[i].count : 0;
+        events += o->stretches[i].in_place ? o->stretches[i].count : 0;
     ahead_start(b, events_expect(b, events));
     return o->origin;
 }
@@ -144,17 +151,24 @@ static uint32_t entries(const struct build *b, const struct item *page, struct i
     return count;
 }
 
+/* The next record of a stretch; `at` is 0 at first. */
+static const struct ft_head *next_record(const struct order *o, const struct stretch *s, size_t *at)
+{
+    if (s->in_place) return ft_page_next((const void *)s->page, at);
+    size_t i = s->first + (*at)++;
+    return i < s->end ? (const void *)(s->page + o->places[i] * FT_REF_UNIT) : NULL;
+}
+
 uint32_t order_fill(const struct build *b, const struct stretch *s, struct item *items)
 {
     bool sorted = true;
     uint32_t count = 0;
-    for (size_t i = s->first; i < s->end; i++) {
-        uint16_t place = b->order->places[i];
-        const struct ft_head *record = (const void *)(s->page + place * FT_REF_UNIT);
+    const struct ft_head *record;
+    for (size_t at = 0; (record = next_record(b->order, s, &at));) {
         struct item it = {
-            .ns = since(ft_reader_ns(b->t->reader, order_counter(record)), b->order->origin),
+            .ns = since(ft_reader_ns(b->t->reader, ft_began(record)), b->order->origin),
             .record = record,
-            .ref = s->ref + place,
+            .ref = s->ref + (ft_ref)(((const uint8_t *)record - s->page) / FT_REF_UNIT),
             .task = record->task,
         };
         uint32_t from = count;

@@ -15,7 +15,7 @@ struct stretch {
     size_t first, end; /* in places */
     uint64_t counter;  /* of the earliest */
     int64_t ns;        /* the same, once all are collected */
-    bool events;       /* on a page of events: each an event, mostly */
+    bool in_place;     /* all of it, as ft_page_next has them */
 };
 
 /* In a heap: the page whose next item is earliest comes first. */
@@ -30,6 +30,7 @@ struct order {
     size_t stretch_count, next;
     uint16_t *places; /* in units of a reference */
     size_t place_count;
+    size_t in_place; /* records that have no place */
     struct open_page *heap;
     size_t heap_count;
     bool started; /* an item of the first page has been given out */

@@ -97,7 +97,7 @@ void signals_exec(struct build *b, process_id p, uint64_t ignored)
 void signals_sigmask(struct build *b, const struct item *it)
 {
     event_id e = event_add(b, it, EVENT_SIGMASK);
-    b->threads[b->t->events[e].thread].mask = FT_GET(sigmask, it->record).new_mask;
+    b->threads[b->t->events[e].thread].mask = FT_FIELD(sigmask, it->record, new_mask);
 }
 
 /* --- sent ------------------------------------------------------------------------------------- */
