@@ -44,6 +44,20 @@ static void every_type(unsigned times)
     if (slot) ft_slot_set(slot, FT_WAIT_SLOT, string, ft_now(&writer));
 }
 
+/* Full pages of events: those that may be looked at in place. */
+static void events(unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        struct ft_sigmask *mask = ft_begin(&writer, FT_SIGMASK, sizeof *mask, 1 + i / 50 % 6);
+        if (mask) mask->new_mask = i;
+        ft_commit(mask);
+        if (i % 100) continue;
+        struct ft_wait *wait = ft_begin(&writer, FT_WAIT, sizeof *wait, 1);
+        if (wait) wait->since = ft_now(&writer);
+        ft_commit(wait);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) return fprintf(stderr, "usage: seeds DIRECTORY\n"), 2;
@@ -54,5 +68,7 @@ int main(int argc, char **argv)
     every_type(1);
     if (begin("gone-round", 40 << 10)) return 1;
     every_type(60);
+    if (begin("events", 64 << 10)) return 1;
+    events(700);
     return 0;
 }
