@@ -145,7 +145,7 @@ witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witne
 	$(Q)/usr/bin/python3 tests/fixtures/run.py --ebpf --build $(B) ebpf: tree.c fork clone.c daemon.c exec_in spawn.c \
 	    static_child system.c thread_crowd threads.c unseen.c vfork.c signals.c reaping.c setuid.c chroot py_subprocess pipeline
 
-bench: all $(BENCHES) $(FIXTURES) ## cost, next to the peers installed here
+bench: all $(BENCHES) $(FIXTURES) $(B)/tests/frames ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/kernel.py --build $(B)
 	$(Q)/usr/bin/python3 tests/bench/python_globals.py --build $(B)
@@ -192,6 +192,12 @@ $(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(REA
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
+
+# What each key of the viewer costs (tests/bench/view.py).
+$(B)/tests/frames: $(B)/view/tests/tools/frames.c.o $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(LIBS)
 
 man: view ## write the tables of rules and keys in man/forktrace.1 anew
 	$(Q)B=$(B) tests/tools/man_tables.py --update

@@ -19,6 +19,7 @@
 #include "tui/tui.h"
 
 #define FRAME_MS      40  /* of a replay */
+#define GO_ON_MS      10  /* with what takes longer than a frame, between two looks at the keys */
 #define LOOK_AGAIN_MS 250 /* at most four times a second, and never more than a quarter of the time */
 
 static struct {
@@ -172,6 +173,7 @@ static void click(struct tui *tui)
 static int patience(const struct tui *tui, int64_t due)
 {
     int64_t left = due - now_ms();
+    if (tui_busy(tui)) return 0;
     if (tui->playing) return FRAME_MS;
     return !tui->live ? -1 : left > 0 ? (int)left : 0;
 }
@@ -198,6 +200,8 @@ static int interact(struct tui *tui, struct loaded *l)
         if (event == TERMINAL_RESIZED) resize(tui);
         if (event == TERMINAL_AGAIN) resize(tui), anew = true;
         if (event == TERMINAL_ENDED) break;
+        if (event != TERMINAL_KEY && event != TERMINAL_MOUSE)
+            tui_go_on(tui, GO_ON_MS); /* what the key said, first */
         if (!tui->live || now_ms() < due) continue;
         int64_t started = now_ms();
         if (!look_again(tui, l)) break;

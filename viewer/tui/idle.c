@@ -8,12 +8,19 @@ static void note(struct idle *idle, int64_t from, int64_t to, int64_t least)
     idle->gap[idle->count++] = (struct idle_gap){from, to, 0};
 }
 
+#define STRIDE 64u
+
 bool idle_find(struct idle *idle, const struct timeline *t, int64_t end)
 {
     int64_t least = end / IDLE_MOST, last = 0, left_out = 0;
     *idle = (struct idle){0};
     if (least < 1) return false;
     for (event_id i = 0; i < t->event_count; i++) {
+        event_id ahead = i + STRIDE; /* no gap is between two events that are closer than one */
+        while (ahead < t->event_count && t->events[ahead].ns <= end && t->events[ahead].ns - last < least) {
+            if (t->events[ahead].ns > last) last = t->events[ahead].ns;
+            i = ahead, ahead += STRIDE;
+        }
         int64_t ns = t->events[i].ns;
         if (ns > end) break; /* a damaged file may have any times */
         if (ns <= last) continue;

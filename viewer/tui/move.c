@@ -9,6 +9,8 @@ thread_id lane_of_row(const struct tui *tui, size_t row)
     return thread < tui->timeline->thread_count ? thread : NONE;
 }
 
+#define AT_ONCE 400000u /* events a filter goes through before the next frame is due */
+
 void move_settle(struct tui *tui)
 {
     if (tui->row >= tui->rows.count) tui->row = tui->rows.count ? tui->rows.count - 1 : 0;
@@ -276,7 +278,7 @@ static void to_child(struct tui *tui)
 
 /* --- what is shown ---------------------------------------------------------------------------- */
 
-void move_filter(struct tui *tui)
+static void filter_now(struct tui *tui)
 {
     char error[120];
     struct index index;
@@ -294,7 +296,7 @@ void move_filter(struct tui *tui)
     if (!tui->rows.count) { /* an empty screen would be a riddle */
         tui_say(tui, "nothing matches: %s", tui->filter.text);
         filter_clear(&tui->filter);
-        move_filter(tui);
+        filter_now(tui);
         return;
     }
     if (!any) return;
@@ -303,13 +305,30 @@ void move_filter(struct tui *tui)
     move_select(tui);
 }
 
+void move_filter_now(struct tui *tui)
+{
+    if (!tui->filtering) return;
+    tui->filtering = false;
+    *tui->message = 0;
+    filter_now(tui);
+}
+
+void move_filter(struct tui *tui)
+{
+    size_t count = tui->timeline->event_count;
+    tui->filtering = true;
+    tui_say(tui, "filtering %zu events", count);
+    if (count < AT_ONCE) move_filter_now(tui);
+}
+
 static void only_family(struct tui *tui)
 {
     tui->filter.family = tui->filter.family == NONE ? tui->rows.row[tui->row].process : NONE;
     bool on = tui->filter.family != NONE;
     move_filter(tui);
-    tui_say(tui, on ? "only this process, who it comes from and who comes from it: o or Esc shows all"
-                    : "all processes");
+    if (!tui->filtering)
+        tui_say(tui, on ? "only this process, who it comes from and who comes from it: o or Esc shows all"
+                        : "all processes");
 }
 
 /* --- steps ------------------------------------------------------------------------------------ */

@@ -7,9 +7,13 @@
 #define _GNU_SOURCE
 #include <regex.h>
 #include <string.h>
+#include <time.h>
 
 #include "facts.h"
 #include "tui.h"
+
+#define AT_ONCE       8   /* ms: what is found so soon is there in the next frame */
+#define LOOK_AT_CLOCK 64u /* events */
 
 struct sought {
     regex_t regex;
@@ -75,18 +79,63 @@ static event_id event_from(const struct tui *tui, int direction)
     return (event_id)(direction > 0 ? low + t->event_count - 1 : low);
 }
 
-static bool find_event(struct tui *tui, const struct sought *s, int direction)
+static int64_t now_ms(void)
 {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The next event that matches, if there is one among those that can be looked at in so long. */
+static bool find_event(struct tui *tui, const struct sought *s, int ms)
+{
+    struct seeking *at = &tui->seeking;
     size_t n = tui->timeline->event_count;
-    if (!n) return false;
-    size_t from = event_from(tui, direction);
-    for (size_t step = 1; step <= n; step++) {
-        event_id i = (event_id)((from + (direction > 0 ? step : 2 * n - step)) % n);
-        if (!filter_event(&tui->filter, i) || !event_matches(tui, s, i)) continue;
-        move_to_event(tui, i);
-        return true;
+    int64_t until = now_ms() + ms;
+    for (; at->step <= n; at->step++) {
+        event_id i = (event_id)((at->from + (at->direction > 0 ? at->step : 2 * n - at->step)) % n);
+        if (filter_event(&tui->filter, i) && event_matches(tui, s, i)) {
+            move_to_event(tui, i);
+            return true;
+        }
+        if (at->step % LOOK_AT_CLOCK == 0 && now_ms() >= until) {
+            at->step++;
+            return false;
+        }
     }
     return false;
+}
+
+static struct sought sought(const struct tui *tui)
+{
+    struct sought s = {.text = tui->search};
+    s.literal = regcomp(&s.regex, tui->search, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0;
+    return s;
+}
+
+static void forget(struct sought *s)
+{
+    if (!s->literal) regfree(&s->regex);
+}
+
+void search_go_on(struct tui *tui, int ms)
+{
+    struct seeking *at = &tui->seeking;
+    size_t n = tui->timeline->event_count;
+    if (!at->direction) return;
+    struct sought s = sought(tui);
+    bool found = find_event(tui, &s, ms);
+    forget(&s);
+    if (found) {
+        at->direction = 0;
+        *tui->message = 0;
+    } else if (at->step > n) {
+        at->direction = 0;
+        tui_say(tui, "not found: %s", tui->search);
+    } else {
+        tui_say(tui, "looking for %.60s: %zu %% of %zu events; any key ends it", tui->search,
+                at->step * 100 / n, n);
+    }
 }
 
 void search_find(struct tui *tui, int direction)
@@ -95,11 +144,12 @@ void search_find(struct tui *tui, int direction)
         tui_say(tui, "nothing to search for yet: / asks");
         return;
     }
-    struct sought s = {.text = tui->search};
-    s.literal = regcomp(&s.regex, tui->search, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0;
-    if (!find_lane(tui, &s, direction) && !find_event(tui, &s, direction))
-        tui_say(tui, "not found: %s", tui->search);
-    if (!s.literal) regfree(&s.regex);
+    struct sought s = sought(tui);
+    bool lane = find_lane(tui, &s, direction);
+    forget(&s);
+    if (lane) return;
+    tui->seeking = (struct seeking){direction, event_from(tui, direction), 1};
+    search_go_on(tui, AT_ONCE);
 }
 
 bool search_act(struct tui *tui, enum action action)

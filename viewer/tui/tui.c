@@ -206,7 +206,9 @@ static bool act(struct tui *tui, enum action action)
 
 void tui_key(struct tui *tui, char32_t key)
 {
+    move_filter_now(tui);
     *tui->message = 0;
+    tui->seeking.direction = 0;
     if (tui->prompt) {
         prompt_key(tui, key);
         return;
@@ -223,11 +225,22 @@ void tui_key(struct tui *tui, char32_t key)
     if (!trouble_act(tui, action) && !search_act(tui, action)) view_lanes.act(tui, action);
 }
 
+bool tui_busy(const struct tui *tui) { return tui->filtering || tui->seeking.direction; }
+
+void tui_go_on(struct tui *tui, int ms)
+{
+    move_filter_now(tui);
+    search_go_on(tui, ms);
+}
+
+#define SCRIPT_MS 1000 /* a script waits for the end of a search */
+
 bool tui_script(struct tui *tui, const char *script, const char **error)
 {
     tui_draw(tui);
     for (char32_t key; (key = key_next(&script)) && !tui->quit;) {
         tui_key(tui, key);
+        while (tui_busy(tui)) tui_go_on(tui, SCRIPT_MS);
         tui_draw(tui); /* as on a terminal: drawing settles scrolling and columns */
     }
     *error = script;

@@ -112,6 +112,11 @@ struct tui {
     struct history history[PROMPT_COUNT];
     size_t recalled; /* 0: the line is being typed; n: it is the n-th of the history */
     char search[128];
+    bool filtering; /* another filter is asked for: the screen says so first */
+    struct seeking { /* a search that goes on, a little between one frame and the next */
+        int direction; /* 0: there is none */
+        size_t from, step;
+    } seeking;
     char message[160]; /* in place of the bottom bar, until the next key */
     bool replaying, playing;
     int speed; /* of the replay: a power of two */
@@ -168,10 +173,18 @@ thread_id lane_of_row(const struct tui *tui, size_t row);
 
 /* Filter by tui->filter's text and family, and lay out anew; the reader stays if his lane does. */
 void move_filter(struct tui *tui);
+/* In a large run that is put off until this: the screen says first what takes a moment. */
+void move_filter_now(struct tui *tui);
+/* What a key began that takes longer than a frame: a little more of it. */
+void tui_go_on(struct tui *tui, int ms);
+bool tui_busy(const struct tui *tui);
 
 /* search.c */
 bool search_act(struct tui *tui, enum action action);
+/* Begin to look for tui->search; what is near is found at once. */
 void search_find(struct tui *tui, int direction);
+/* Look on for about so long. Until it has come to its end, any key ends the search. */
+void search_go_on(struct tui *tui, int ms);
 
 /* prompt.c: a line to type into, in place of the bottom bar. */
 void prompt_open(struct tui *tui, enum prompt_kind kind);
