@@ -3,9 +3,10 @@
 
     view.py [--build build] [--sizes 10000,1000000,10000000]
 
-`open` is from the command to the first screen (for what only writes text: to its end), the least of 3 runs; `frame` one
-key and the screen it gives, over 200 keys that zoom; `memory` the most that was resident. uftrace reads as many
-entries and exits of functions, babeltrace2 as many events of a CTF trace.
+`open` is from the command to the first screen (for what only writes text: to its end), the least of 3 runs, and the
+processor time of that run; `key` the worst of all keys and the screen it gives (tests/tools/frames.c), of processor
+time; `memory` the most that was resident, mapped pages of the file among it. uftrace reads as many entries and exits
+of functions, babeltrace2 as many events of a CTF trace.
 """
 import argparse
 import os
@@ -17,16 +18,13 @@ import sys
 import tempfile
 import time
 
-KEYS = 200
-
-
 def timed(argv, **more):
     """Seconds and MiB of a command whose output goes nowhere; None if it fails."""
     start = time.monotonic()
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = status
-    return None if status else (time.monotonic() - start, usage.ru_maxrss / 1024)
+    return None if status else (time.monotonic() - start, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def first_screen(argv):
@@ -54,7 +52,7 @@ def first_screen(argv):
     except OSError:
         pass
     _, status, usage = os.wait4(pid, 0)
-    return None if status or not seen else (last - start, usage.ru_maxrss / 1024)
+    return None if status or not seen else (last - start, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def least(measure, argv, times=3):
@@ -64,8 +62,9 @@ def least(measure, argv, times=3):
 
 def row(name, opened, frame, size):
     if not opened:
-        return f"| {name} | fails | | | |"
-    return f"| {name} | {opened[0]:.2f} s | {frame} | {opened[1]:.0f} MiB | {size / 2**20:.0f} MiB |"
+        return f"| {name} | fails | | | | |"
+    return (f"| {name} | {opened[0]:.2f} s | {opened[2]:.2f} s | {frame} | {opened[1]:.0f} MiB |"
+            f" {size / 2**20:.0f} MiB |")
 
 
 def below(path):
@@ -78,8 +77,9 @@ def ours(build, count, where):
         "LD_PRELOAD": os.path.join(build, "libforktrace.so"), "FORKTRACE_OUT": trace, "FORKTRACE_MAX_SIZE": "4G"})
     command = [os.path.join(build, "forktrace"), "view", "--size", "200x50", "--script"]
     opened = least(timed, command + ["", trace])
-    moved = least(timed, command + ["+" * 20 + "L-" * ((KEYS - 20) // 2), trace])
-    frame = f"{(moved[0] - opened[0]) / KEYS * 1000:.1f} ms" if opened and moved else ""
+    keys = subprocess.run([os.path.join(build, "tests/frames"), trace], capture_output=True, text=True, check=True)
+    worst = [line.rsplit(maxsplit=2) for line in keys.stdout.splitlines() if line.startswith("worst")][0]
+    frame = f"{float(worst[1]):.1f} ms ({worst[0].removeprefix('worst ')})"
     return row("**forktrace view**", opened, frame, os.stat(trace).st_blocks * 512)
 
 
@@ -139,14 +139,14 @@ def main():
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     for count in (int(size) for size in options.sizes.split(",")):
-        print(f"## a trace of {count:,} events\n\n| reader | open | frame | memory | on disk |\n|---|---|---|---|---|", flush=True)
+        print(f"## a trace of {count:,} events\n\n| reader | open | processor | worst key | memory | on disk |\n|---|---|---|---|---|---|", flush=True)
         with tempfile.TemporaryDirectory(prefix="forktrace-view-") as where:
             print(ours(build, count, where), flush=True)
             if not options.no_peers and shutil.which("uftrace"):
                 for line in uftrace(build, count, where):
                     print(line, flush=True)
             bt2 = subprocess.run(["/usr/bin/python3", "-c", "import bt2"], capture_output=True, check=False).returncode == 0
-            if not options.no_peers and bt2 and shutil.which("babeltrace2") and count <= 1000000:
+            if not options.no_peers and bt2 and shutil.which("babeltrace2"):
                 print(babeltrace(count, where), flush=True)
         print()
 

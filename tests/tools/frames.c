@@ -1,7 +1,8 @@
 /*
- * frames.c FILE [COLUMNSxROWS]: every key of `forktrace view`, pressed on the whole run and zoomed in, with
- * the screen it gives: how long each took at worst, in milliseconds of processor time (the machine may be
- * busy with other things) and by the clock. One line a key, then the worst of all. For tests/bench/view.py.
+ * frames.c FILE [COLUMNSxROWS]: every key of `forktrace view`, pressed on the whole run and zoomed in: how
+ * long its screen took at worst, in milliseconds of processor time (the machine may be busy with other
+ * things) and by the clock; and how long what it began went on after that (a search, a filter of a large
+ * run). One line a key, then the worst of all. For tests/bench/view.py.
  */
 #define _GNU_SOURCE
 #include <locale.h>
@@ -21,7 +22,7 @@ static double now_ms(clockid_t clock)
 }
 
 struct cost {
-    double processor, wall;
+    double processor, wall, after;
 };
 
 static struct cost press(struct tui *tui, const char *script)
@@ -31,9 +32,15 @@ static struct cost press(struct tui *tui, const char *script)
         double processor = now_ms(CLOCK_PROCESS_CPUTIME_ID), wall = now_ms(CLOCK_MONOTONIC);
         tui_key(tui, key);
         tui_draw(tui);
-        processor = now_ms(CLOCK_PROCESS_CPUTIME_ID) - processor;
-        wall = now_ms(CLOCK_MONOTONIC) - wall;
-        if (processor > worst.processor) worst = (struct cost){processor, wall};
+        struct cost cost = {now_ms(CLOCK_PROCESS_CPUTIME_ID) - processor, now_ms(CLOCK_MONOTONIC) - wall, 0};
+        double after = now_ms(CLOCK_PROCESS_CPUTIME_ID);
+        while (tui_busy(tui)) {
+            tui_go_on(tui, 10);
+            tui_draw(tui);
+        }
+        cost.after = now_ms(CLOCK_PROCESS_CPUTIME_ID) - after;
+        if (cost.processor > worst.processor) worst.processor = cost.processor, worst.wall = cost.wall;
+        if (cost.after > worst.after) worst.after = cost.after;
     }
     return worst;
 }
@@ -68,12 +75,12 @@ int main(int argc, char **argv)
                 continue;
             snprintf(keys, sizeof keys, "%.20s", a->keys);
             struct cost cost = press(&tui, keys);
-            printf("%-12s %8.2f %8.2f\n", a->keys, cost.processor, cost.wall);
+            printf("%-12s %8.2f %8.2f %8.2f\n", a->keys, cost.processor, cost.wall, cost.after);
             if (cost.processor > worst.processor) worst = cost, slowest = a->keys;
         }
         for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
             struct cost cost = press(&tui, scripts[i]);
-            printf("%-12s %8.2f %8.2f\n", scripts[i], cost.processor, cost.wall);
+            printf("%-12s %8.2f %8.2f %8.2f\n", scripts[i], cost.processor, cost.wall, cost.after);
             if (cost.processor > worst.processor) worst = cost, slowest = scripts[i];
         }
     }
