@@ -163,7 +163,21 @@ uint32_t row_of_event(const struct tui *tui, event_id event);
 uint32_t row_of_copy(const struct tui *tui, copy_id copy);
 /* move_to_event, remembering where we were. */
 void jump_to_event(struct tui *tui, event_id event);
+void move_zoom(struct tui *tui, int numerator, int denominator);
+/* Unfold what hides a process; `itself`: or a lane in it. */
+void move_reveal(struct tui *tui, process_id p, thread_id thread, bool itself);
+
+/* jump.c: remembers places, and jumps */
+bool jump_act(struct tui *tui, enum action action);
 void place_keep(struct tui *tui);
+struct place place_here(const struct tui *tui);
+/* The row of a place, or that of its process. */
+uint32_t place_row(const struct tui *tui, const struct place *place);
+
+/* shown.c */
+bool shown_act(struct tui *tui, enum action action);
+
+/* move.c */
 /* The strongest event at the time cursor becomes the selected one. */
 void move_select(struct tui *tui);
 /* Keep row, window and cursor within what there is. */

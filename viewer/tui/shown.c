@@ -1,0 +1,120 @@
+/* shown.c: what is on the screen and what is left out: filters, families, folding, values, idle time. */
+#include "tui.h"
+
+#define AT_ONCE 400000u /* events a filter goes through before the next frame is due */
+
+static void filter_now(struct tui *tui)
+{
+    char error[120];
+    struct index index;
+    struct place place = {0};
+    bool any = tui->rows.count > 0;
+    if (any) place = place_here(tui);
+    if (!filter_apply(&tui->filter, tui->timeline, error, sizeof error)) tui_say(tui, "filter: %s", error);
+    if (!index_build(&index, tui->timeline, &tui->filter)) {
+        tui_say(tui, "not enough memory");
+        return;
+    }
+    index_free(&tui->index);
+    tui->index = index;
+    rows_build(&tui->rows, tui->timeline);
+    if (!tui->rows.count) { /* an empty screen would be a riddle */
+        tui_say(tui, "nothing matches: %s", tui->filter.text);
+        filter_clear(&tui->filter);
+        filter_now(tui);
+        return;
+    }
+    if (!any) return;
+    uint32_t row = place_row(tui, &place);
+    move_to(tui, row, place.now, NONE);
+    move_select(tui);
+}
+
+void move_filter_now(struct tui *tui)
+{
+    if (!tui->filtering) return;
+    tui->filtering = false;
+    *tui->message = 0;
+    filter_now(tui);
+}
+
+void move_filter(struct tui *tui)
+{
+    size_t count = tui->timeline->event_count;
+    tui->filtering = true;
+    tui_say(tui, "filtering %zu events", count);
+    if (count < AT_ONCE) move_filter_now(tui);
+}
+
+static void only_family(struct tui *tui)
+{
+    tui->filter.family = tui->filter.family == NONE ? tui->rows.row[tui->row].process : NONE;
+    bool on = tui->filter.family != NONE;
+    move_filter(tui);
+    if (!tui->filtering)
+        tui_say(tui, on ? "only this process, who it comes from and who comes from it: o or Esc shows all"
+                        : "all processes");
+}
+
+static void leave_out_idle(struct tui *tui)
+{
+    bool leave = !tui->window.idle;
+    if (leave && !idle_find(&tui->idle, tui->timeline, tui->end)) {
+        tui_say(tui, "no idle time worth leaving out in this run");
+        return;
+    }
+    window_leave_out(&tui->window, leave ? &tui->idle : NULL, tui->end, tui->now);
+    move_zoom(tui, 1, 1);
+    tui_say(tui, leave ? "idle time is left out where the lanes break: z shows it" : "idle time is shown");
+}
+
+static void fold(struct tui *tui)
+{
+    process_id p = tui->rows.row[tui->row].process;
+    if (!tui->rows.row[tui->rows.of_process[p]].parent) {
+        tui_say(tui, "nothing to fold: no threads or children");
+        return;
+    }
+    tui->rows.folded[p] = !tui->rows.folded[p];
+    rows_build(&tui->rows, tui->timeline);
+    move_to(tui, tui->rows.of_process[p], tui->now, NONE);
+    move_select(tui);
+}
+
+static void fold_all(struct tui *tui)
+{
+    process_id p = tui->rows.row[tui->row].process;
+    bool any = false;
+    for (size_t i = 0; i < tui->rows.process_count; i++) any |= tui->rows.folded[i];
+    for (size_t i = 0; i < tui->rows.process_count; i++) tui->rows.folded[i] = !any;
+    rows_build(&tui->rows, tui->timeline);
+    move_to(tui, tui->rows.of_process[p], tui->now, NONE);
+    move_select(tui);
+}
+
+static void show_copies(struct tui *tui)
+{
+    static const char *const what[] = {"values: globals that diverged or are watched", "values: every global",
+                                       "values: none"};
+    struct place place = place_here(tui);
+    tui->rows.copies = (uint8_t)((tui->rows.copies + 1) % COPIES_COUNT);
+    rows_build(&tui->rows, tui->timeline);
+    move_to(tui, place_row(tui, &place), tui->now, NONE);
+    move_select(tui);
+    tui_say(tui, "%s",
+            tui->timeline->global_count ? what[tui->rows.copies]
+                                        : "no module global was recorded in this run");
+}
+
+bool shown_act(struct tui *tui, enum action action)
+{
+    switch (action) {
+    case ACTION_IDLE: leave_out_idle(tui); break;
+    case ACTION_FOLD: fold(tui); break;
+    case ACTION_FOLD_ALL: fold_all(tui); break;
+    case ACTION_VALUES: show_copies(tui); break;
+    case ACTION_FAMILY: only_family(tui); break;
+    default: return false;
+    }
+    return true;
+}
