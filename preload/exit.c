@@ -39,6 +39,7 @@ HOT static void record_exit(enum ft_exit_api api, int status, uint64_t site)
     ft_commit(record);
 }
 
+HOT void exit(int status);
 HOOK(void, exit, (int status))
 {
     record_exit(FT_EXIT_exit, status, SITE());
@@ -73,7 +74,7 @@ HOOK(void, quick_exit, (int status))
  * times exact. Not in a process that lived for about a millisecond: reading
  * the clock would cost it page faults (the vdso's data), and it needs none.
  */
-static void record_clock(void)
+HOT static void record_clock(void)
 {
     uint64_t born = fork_born() ? fork_born() : started, now = ft_now(&ft);
     if (now - born < ft_about(&ft, 1000000)) return;
@@ -86,7 +87,7 @@ static void record_clock(void)
     ft_commit(record);
 }
 
-static void at_end(int status, void *unused)
+HOT static void at_end(int status, void *unused)
 {
     if (!me_leaving()) return;
     record_clock();

@@ -36,10 +36,10 @@ static __thread struct {
     uint32_t parent, number;
 } born __attribute__((tls_model("initial-exec")));
 
-uint64_t fork_born(void) { return born.time; }
-uint32_t fork_parent(void) { return born.parent; }
-uint32_t fork_number(void) { return born.number; }
-uint32_t fork_count(void) { return call.number; }
+HOT uint64_t fork_born(void) { return born.time; }
+HOT uint32_t fork_parent(void) { return born.parent; }
+HOT uint32_t fork_number(void) { return born.number; }
+HOT uint32_t fork_count(void) { return call.number; }
 
 struct ft_fork *fork_record(enum ft_fork_api api, uint64_t site)
 {
@@ -168,6 +168,7 @@ void fork_init(void) { REAL(__register_atfork)(prepare, in_parent, in_child, &__
 
 /* --- the functions -------------------------------------------------------------------------- */
 
+HOT pid_t fork(void);
 HOOK(pid_t, fork, (void))
 {
     struct fork_call outer = fork_enter(FT_FORK_fork, SITE());
@@ -177,6 +178,7 @@ HOOK(pid_t, fork, (void))
 }
 
 /* glibc's _Fork (2.34) runs no handlers: it is async-signal-safe, and so are ours. */
+HOT pid_t _Fork(void);
 HOOK(pid_t, _Fork, (void))
 {
     struct fork_call outer = fork_enter(FT_FORK__Fork, SITE());

@@ -281,7 +281,7 @@ static unsigned entry_of(uint64_t site, uint64_t sp)
  * still where it was: the same stack. The slots lie above sp in live frames:
  * if the inner ones match, so is the next one.
  */
-static ft_ref recall(const struct remembered *e, uint64_t site, uint64_t sp)
+HOT static ft_ref recall(const struct remembered *e, uint64_t site, uint64_t sp)
 {
     uint32_t version = __atomic_load_n(&e->version, __ATOMIC_ACQUIRE);
     if (version & 1 || e->site != site || e->sp != sp || !e->count || e->count > REMEMBERED_FRAMES) return 0;
@@ -292,7 +292,7 @@ static ft_ref recall(const struct remembered *e, uint64_t site, uint64_t sp)
     return __atomic_load_n(&e->version, __ATOMIC_RELAXED) == version && !ft_stale(&ft, ref) ? ref : 0;
 }
 
-static ft_ref known_stack(uint64_t site, uint64_t sp)
+HOT static ft_ref known_stack(uint64_t site, uint64_t sp)
 {
     unsigned i = entry_of(site, sp);
     ft_ref ref = recall(&own[i], site, sp);
@@ -378,7 +378,7 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp, bool 
     return stack;
 }
 
-__attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
+HOT __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
 {
     struct ft_origin origin = {.site = site};
     if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;

@@ -137,7 +137,7 @@ static bool written(const struct waiting *w, bool flushes)
     return flushes || bytes_in(file) < w->bytes;
 }
 
-void pending_at_end(ft_ref task, bool flushes)
+HOT void pending_at_end(ft_ref task, bool flushes)
 {
     if (likely(!pending.count) || pending.child != task) return;
     for (uint32_t i = 0; i < pending.count; i++)

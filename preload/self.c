@@ -87,7 +87,7 @@ static ft_ref registered(void)
     return 0;
 }
 
-void self_become_child(ft_ref child)
+HOT void self_become_child(ft_ref child)
 {
     self.child = 0;
     watch_reset(false);
@@ -129,7 +129,7 @@ static void thread_unseen(void)
     thread_adopt();
 }
 
-ft_ref self_identify(void)
+HOT ft_ref self_identify(void)
 {
     if (!ft.header) return 0;
     ft_ref known = self_shared_tls ? registered() : 0;
@@ -149,14 +149,14 @@ ft_ref self_identify(void)
     return self.task;
 }
 
-ft_ref self_slowly(void)
+HOT ft_ref self_slowly(void)
 {
     ft_ref task = self_identify();
     if (task && watching) watch_sample();
     return task;
 }
 
-ft_ref me_leaving(void)
+HOT ft_ref me_leaving(void)
 {
     if (self.task && !self.busy && !self.vforked && !self_shared_tls && self.pid && ft.header &&
         self.pid == raw(SYS_getpid))

@@ -36,9 +36,9 @@ void python_born(void)
     picture_in_child(well);
 }
 
-void python_at_exit(bool in_python)
+void python_leaving(bool in_python)
 {
-    if (!python_found || python_over || self.vforked || !py_here() || python.finalizing()) return;
+    if (python_over || self.vforked || !py_here() || python.finalizing()) return;
     /* of a signal handler too: alive.c tries its pointers first */
     if (py_holds_gil() || py_at_rest()) alive_tell(FT_PY_AT_EXIT);
     if (!in_order(in_python)) return;
@@ -49,7 +49,7 @@ void python_at_exit(bool in_python)
 void python_finalize(void)
 {
     if (!python_over && me() && !self.vforked && py_holds_gil()) {
-        python_at_exit(true);
+        python_leaving(true);
         python_greenlets_at_exit();
     }
     python_over = true;

@@ -60,7 +60,11 @@ static inline void python_in_child(void)
 }
 
 /* At exit() and _exit(): the same, and what the globals are now. */
-void python_at_exit(bool in_python);
+void python_leaving(bool in_python);
+static inline void python_at_exit(bool in_python)
+{
+    if (python_found) python_leaving(in_python);
+}
 
 /* The thread ends: its page of writes is not used any more. */
 void python_writes_end(void);
