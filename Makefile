@@ -20,7 +20,8 @@ endif
 SO_PAGE    := $(if $(filter aarch64,$(MACHINE)),65536,4096)
 SO_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-semantic-interposition -fexceptions
 SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
-              -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=$(SO_PAGE) -Wl,-z,norelro -Wl,--hash-style=gnu
+              -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=$(SO_PAGE) -Wl,-z,norelro -Wl,--hash-style=gnu \
+              -Wl,--sort-section=name
 LIBS    := -lcjson -lncursesw -lZydis -ldw -lelf
 
 WRITER   := $(wildcard trace/writer*.c) trace/settings.c

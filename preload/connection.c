@@ -15,7 +15,7 @@
 #define TOLD_ALL 64 /* turns of a connection, one by one; of more each that doubles the number */
 
 struct connection *connections;
-uint32_t connection_of_fd[CONNECTION_FDS];
+uint32_t connection_of_fd[CONNECTION_FDS] SPARSE;
 static uint32_t descriptors; /* the highest that ever was a connection, + 1 */
 static uint32_t *last_id;    /* two of them, even and odd: in the shared memory, too */
 

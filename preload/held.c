@@ -56,7 +56,7 @@ void held_signs(uint16_t signs[HELD_SIGNS])
 
 /* --- semaphores ----------------------------------------------------------------------------- */
 
-const void *held_handed[HELD_HANDED];
+const void *held_handed[HELD_HANDED] SPARSE;
 
 void held_push_sem_slowly(const void *sem)
 {

@@ -37,14 +37,18 @@
  */
 #define HOT __attribute__((hot))
 
+/* A table of which most is never touched: behind all small variables, that these share few pages. */
+#define SPARSE __attribute__((section(".bss.sparse")))
+
 struct hook {
     const char *name;
     void **real;
 };
 
-#define HOOK_REAL(result, name, parameters) \
-    static result(*real_##name) parameters; \
-    static const struct hook hook_##name    \
+/* The pointers side by side: each page of ours that was ever written to costs a fork, for it is copied. */
+#define HOOK_REAL(result, name, parameters)                                     \
+    static result(*real_##name) parameters __attribute__((section("ft_real"))); \
+    static const struct hook hook_##name                                        \
         __attribute__((used, section("ft_hooks"))) = {#name, (void **)(void *)&real_##name}
 
 #define HOOK(result, name, parameters)   \

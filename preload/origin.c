@@ -268,7 +268,7 @@ static ft_ref write_stack(const struct frames *frames)
  * To a fork child the shared caches cost a page fault, its own memory nothing:
  * each process has a copy of the stacks of its family, renewed before a fork.
  */
-static struct remembered own[REMEMBERED];
+static struct remembered own[REMEMBERED] SPARSE;
 static uint32_t own_changes; /* caches->changes then */
 
 static unsigned entry_of(uint64_t site, uint64_t sp)

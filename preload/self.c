@@ -167,7 +167,7 @@ HOT ft_ref me_leaving(void)
 /* --- lanes ---------------------------------------------------------------------------------- */
 
 #define LANES 4096
-static struct lane lanes[LANES];
+static struct lane lanes[LANES] SPARSE;
 static uint32_t lanes_used; /* the highest lane ever taken + 1 */
 
 struct lane *my_lane(void)

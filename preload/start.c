@@ -35,7 +35,7 @@
 #define DEFAULT_OUT "%e.%p.ftrace"
 #define ARGV_MAX    3900
 
-static char program[PATH_MAX], library[PATH_MAX];
+static char program[PATH_MAX] SPARSE, library[PATH_MAX] SPARSE;
 
 const char *self_program(void) { return program; }
 const char *self_library(void) { return library; }

@@ -53,7 +53,7 @@ struct cell {
 static struct {
     uint64_t used[CELLS / 64];
     struct cell cell[CELLS];
-} pool;
+} pool SPARSE;
 
 /* NULL: no memory at all. */
 static struct cell *cell_take(void)

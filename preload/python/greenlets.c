@@ -186,7 +186,7 @@ struct seen {
     bool hub;
 };
 
-static struct seen seen[2][FOUND]; /* by the last picture, by this one */
+static struct seen seen[2][FOUND] SPARSE; /* by the last picture, by this one */
 static unsigned seen_count, last;
 
 /* One that has ended has no code any more, one that has not begun had none. */

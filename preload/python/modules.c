@@ -17,8 +17,8 @@
 #define MODULES 1024
 
 bool modules_all;
-uint16_t python_modules[MODULE_BUCKETS];
-static struct module modules[MODULES];
+uint16_t python_modules[MODULE_BUCKETS] SPARSE;
+static struct module modules[MODULES] SPARSE;
 static unsigned module_count;
 static const void *main_table; /* sys.modules of the main interpreter, which keeps it */
 

@@ -14,7 +14,7 @@ static struct started {
     const void *object;
     uint64_t process; /* a fork copies the object of a thread that is not the child's */
     ft_ref thread, name, function;
-} started[THREADS];
+} started[THREADS] SPARSE;
 
 static struct started *place_of(const void *object)
 {

@@ -51,7 +51,7 @@ static struct known {
     const void *greenlet;
     ft_ref function;
     uint32_t flags;
-} known[512];
+} known[512] SPARSE;
 
 static struct {
     struct ft_greenlet_slot *slot;

@@ -14,9 +14,9 @@
 #define INDEX (2 * NAMES)
 #define PROBE 32
 
-struct name names[NAMES];
+struct name names[NAMES] SPARSE;
 unsigned name_count;
-static uint16_t name_index[INDEX]; /* by dict and hash: 0 free, else index + 1 */
+static uint16_t name_index[INDEX] SPARSE; /* by dict and hash: 0 free, else index + 1 */
 static bool any_gone;
 static const char *watch; /* FORKTRACE_WATCH */
 

@@ -38,7 +38,7 @@ HOOK_REAL(int, clone, (int (*)(void *), void *, int, void *, ...));
 static struct {
     uint64_t start, end;
     bool there;
-} asked[ASKED];
+} asked[ASKED] SPARSE;
 static uint32_t asked_count;
 
 bool ask_is_loaded(uint64_t address)

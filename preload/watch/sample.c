@@ -32,7 +32,7 @@ static struct told {
     uint16_t first, parts;
     bool stays, common;
     uint64_t value; /* told last: its first 8 bytes */
-} told[GLOBALS];
+} told[GLOBALS] SPARSE;
 static uint32_t told_count, part_count;
 static uint32_t prints[PARTS];
 
