@@ -34,20 +34,21 @@ class Work:
     syscalls: str = ""  # ... system calls and ...
     probe: str = ""  # ... the kernel event a peer has to follow
     line: str = r"\S+"  # of what the program prints, the one that counts
+    unit: str = "call"  # what `events` counts, and bytes are told of
 
 
 def works(build):
     storm, tree, lock = (os.path.join(build, "tests", name) for name in ("bench/storm", "fixtures/tree", "bench/lock"))
     task = 'tracepoint:sched:sched_process_fork /comm == "storm" || comm == "tree"/'
     yield Work("fork+wait", [storm, "fork", "2000"], 1, True, "≤ 1.12", calls="fork", syscalls="fork,vfork,clone,clone3",
-               probe=task)
+               probe=task, unit="fork (of ours four records)")
     yield Work("pthread_create+join", [storm, "thread", "4000"], 1, True, "≤ 1.08", calls="pthread_create",
-               syscalls="fork,vfork,clone,clone3", probe=task)
+               syscalls="fork,vfork,clone,clone3", probe=task, unit="thread (of ours three records)")
     yield Work("sigaction", [storm, "sigaction", "1000000"], 1, True, "≤ +60 ns", few=[storm, "sigaction", "20000"],
                per_call=True, calls="sigaction", syscalls="rt_sigaction",
                probe='tracepoint:syscalls:sys_enter_rt_sigaction /comm == "storm"/')
     yield Work("tree", [tree, "timed"], (540 + 250 + 26) // 5, False, "≤ 1.20", calls="fork+pthread_create+signal",
-               syscalls="fork,vfork,clone,clone3,rt_sigaction", probe=task)
+               syscalls="fork,vfork,clone,clone3,rt_sigaction", probe=task, unit="fork, thread or handler")
     for kind in ("mutex", "mutex+thread", "sem_wait", "rdlock"):
         yield Work(f"free {kind}", [lock], 0, True, "≤ +3 ns" if kind.startswith("mutex") else "none", per_call=True,
                    line=re.escape(kind))
@@ -276,7 +277,7 @@ def table(options, work, tools):
     each = statistics.median(b.ns / b.count for b in base)
     out = [f"## {work.name}", "", f"`{' '.join([os.path.basename(work.argv[0]), *work.argv[1:]])}`, untraced "
            f"{each / 1000:.3f} µs each; target {work.target}", "",
-           f"| tool | {'cost a call' if work.per_call else 'ratio'}, median (quartiles) | bytes an event | lost | page faults |",
+           f"| tool | {'cost a call' if work.per_call else 'ratio'}, median (quartiles) | bytes a {work.unit} | lost | page faults |",
            "|---|---|---|---|---|"]
     for tool in tools:
         peer = not isinstance(tool, Preload)
