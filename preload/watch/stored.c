@@ -364,9 +364,12 @@ static bool is_prefix(uint8_t byte)
     return byte >> 4 == 4 || byte == 0x66 || byte == 0x0f || byte >> 2 == 0xf0 >> 2;
 }
 
+/* What is not a store may seem to reach over the end of its page. */
 static bool agrees(const struct stored *s)
 {
-    uint64_t now = 0;
+    uint64_t now = 0, last = s->at + s->size - 1;
+    if ((s->at ^ last) >> 12 && !(readable((void *)(uintptr_t)s->at) && readable((void *)(uintptr_t)last)))
+        return false;
     memcpy(&now, (const void *)(uintptr_t)s->at, s->size);
     return now == s->value;
 }
