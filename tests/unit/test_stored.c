@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <link.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #define ROOM   4096
 #define TARGET 2048
@@ -151,6 +152,47 @@ static int each_object(struct dl_phdr_info *info, size_t size, void *context)
             sweep((const uint8_t *)(uintptr_t)(info->dlpi_addr + p->p_vaddr), p->p_filesz);
     }
     return 0;
+}
+
+/* The last byte of the instruction before may look like a prefix. */
+static bool before_the_end(const char *bytes, size_t length, uint64_t at, uint64_t rax, struct stored *s)
+{
+    long long registers[NGREG] = {[REG_RDX] = (long long)at, [REG_RAX] = (long long)rax};
+    uint8_t code[64];
+    memset(code, 0x90, sizeof code);
+    memcpy(code + 32, bytes, length);
+    return stored_before(code + 32 + length, registers, at, 4, s);
+}
+
+Test(stored, what_may_be_a_prefix)
+{
+    struct stored s;
+    uint64_t at = (uintptr_t)&memory[TARGET];
+    cr_assert(
+        before_the_end("\x8b\x45\xf0\x01\x02", 5, at, 1, &s)); /* mov -0x10(%rbp), %eax; add %eax, (%rdx) */
+    cr_assert(s.size == 4 && !(s.flags & FT_C_ATOMIC));
+    cr_assert(before_the_end("\xf0\x01\x02", 3, at, 1, &s)); /* lock add %eax, (%rdx) */
+    cr_assert(s.size == 4 && s.flags & FT_C_ATOMIC);
+    cr_assert(before_the_end("\xf0\x83\x02\x01", 4, at, 1, &s)); /* lock add $1, (%rdx) */
+    cr_assert_eq(s.flags, FT_C_ATOMIC | FT_C_UP);
+    memset(&memory[TARGET], 0, 8);
+    memory[TARGET] = 7;
+    memory[TARGET + 4] = 1;
+    cr_assert(before_the_end("\xb0\x48\x89\x02", 4, at, 7, &s)); /* mov $0x48, %al; mov %eax, (%rdx) */
+    cr_assert(s.size == 4 && s.known && s.value == 7);
+    cr_assert(before_the_end("\x48\x89\x02", 3, at, 1ull << 32 | 7, &s));
+    cr_assert(s.size == 8 && s.value == (1ull << 32 | 7));
+    cr_assert_not(before_the_end("\x8b\x02", 2, at, 7, &s)); /* mov (%rdx), %eax: no store */
+}
+
+Test(stored, nothing_is_read_behind_the_end_of_a_page)
+{
+    struct stored s;
+    uint8_t *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(page + 4096, 4096);
+    page[4092] = 7;
+    cr_assert(before_the_end("\xb0\x48\x89\x02", 4, (uintptr_t)page + 4092, 7, &s));
+    cr_assert(s.size == 4 && s.value == 7);
 }
 
 /* One in a thousand: there is data among code, and a prefix may be the end of what is before it. */
