@@ -183,7 +183,7 @@ void hardware_give_way(int fd)
     errno = saved;
 }
 
-void hardware_check(void)
+HOT void hardware_check(void)
 {
     uint64_t id;
     for (unsigned i = 0; i < hardware_fd_count; i++)

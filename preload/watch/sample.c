@@ -37,7 +37,7 @@ static uint32_t told_count, part_count;
 static uint32_t prints[PARTS];
 
 /* In one go where it is aligned: what other threads write is then never half seen. */
-static uint64_t value_at(const struct told *t)
+HOT static uint64_t value_at(const struct told *t)
 {
     uint64_t value = 0;
     uint32_t size = t->size < 8 ? t->size : 8;
@@ -59,7 +59,7 @@ static uint64_t mixed(uint64_t lane, uint64_t word)
     return lane ^ lane >> 29;
 }
 
-static uint32_t print_of(const uint8_t *at, size_t size)
+HOT static uint32_t print_of(const uint8_t *at, size_t size)
 {
     uint64_t lane[4] = {1, 2, 3, 4}, word[4];
     for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
@@ -92,7 +92,7 @@ static void take_prints(struct told *t, uint32_t part)
         if (part == ALL || i == part || !i) prints[t->first + i] = part_print(t, i);
 }
 
-static bool print_differs(const struct told *t, uint32_t part)
+HOT static bool print_differs(const struct told *t, uint32_t part)
 {
     for (uint32_t i = 0; i < t->parts; i++)
         if ((part == ALL || i == part) && prints[t->first + i] != part_print(t, i)) return true;
@@ -162,7 +162,7 @@ static bool tell(struct told *t, enum ft_type type, ft_ref fork, uint32_t part)
     return true;
 }
 
-static void look(enum ft_type type, ft_ref fork, bool all)
+HOT static void look(enum ft_type type, ft_ref fork, bool all)
 {
     uint32_t count = __atomic_load_n(&told_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < count; i++) {
@@ -194,7 +194,7 @@ static void tell_common(ft_ref fork)
     shared_end(&maps);
 }
 
-void watch_tell(ft_ref fork)
+HOT void watch_tell(ft_ref fork)
 {
     hardware_check();
     look(FT_C_VALUE, fork, true);
