@@ -6,6 +6,7 @@
 #include "preload/python/elf.h"
 #include "preload/python/globals.h"
 #include "preload/python/modules.h"
+#include "preload/python/table.h"
 #include "preload/python/patch.h"
 #include "preload/python/value.h"
 
@@ -143,7 +144,9 @@ static void start_311(const struct link_map *map, const void *start)
 
 void globals_start(const struct link_map *map, const void *start)
 {
-    if (python.layout->version == 0x030b)
+    if (!names_open())
+        self_note(FT_NOTE_PYTHON_FULL, "names");
+    else if (python.layout->version == 0x030b)
         start_311(map, start);
     else if (dictwatch_start(map))
         start_later(map, start);

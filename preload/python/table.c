@@ -5,22 +5,38 @@
 #include "preload/python/table.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "preload/python/globals.h"
 #include "preload/python/plain.h"
 #include "preload/python/spot.h"
+#include "trace/syscall.h"
 
 #define NAMES 16384
 #define INDEX (2 * NAMES)
 #define PROBE 32
 
-struct name names[NAMES] SPARSE;
+/* Mapped when there is a Python: an address space this size costs every fork, also where it is not used. */
+struct name *names;
 unsigned name_count;
-static uint16_t name_index[INDEX] SPARSE; /* by dict and hash: 0 free, else index + 1 */
+static uint16_t *name_index; /* by dict and hash: 0 free, else index + 1 */
 static bool any_gone;
 static const char *watch; /* FORKTRACE_WATCH */
 
 void globals_watch(const char *list) { watch = list; }
+
+bool names_open(void)
+{
+    size_t size = NAMES * sizeof *names + INDEX * sizeof *name_index;
+    if (names) return true;
+    void *memory = (void *)ft_syscall(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
+    if ((long)memory < 0 && (long)memory > -4096) return false;
+    names = memory;
+    name_index = (uint16_t *)(names + NAMES);
+    return true;
+}
 
 bool name_watched(const struct module *module, const char *name, size_t length)
 {
@@ -38,7 +54,7 @@ static uint16_t *index_at(const void *dict, int64_t hash, unsigned i)
 struct name *name_find(const void *dict, int64_t hash, uint16_t **place)
 {
     *place = NULL;
-    for (unsigned i = 0; i < PROBE; i++) {
+    for (unsigned i = 0; names && i < PROBE; i++) {
         uint16_t *at = index_at(dict, hash, i);
         struct name *n = *at ? &names[*at - 1] : NULL;
         if (n && n->hash == hash && n->dict == dict) return n;

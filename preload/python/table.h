@@ -30,7 +30,10 @@ struct name {
     ft_ref text_ref;
 };
 
-extern struct name names[] __attribute__((visibility("hidden")));
+/* Room for them, before anything else here. False: there is no memory. */
+bool names_open(void);
+
+extern struct name *names __attribute__((visibility("hidden")));
 extern unsigned name_count __attribute__((visibility("hidden"))); /* read with acquire without the GIL */
 
 /* NULL: none yet; *place, if not NULL, is where its index belongs. */
