@@ -210,16 +210,41 @@ static void tell(const struct plan_watch *w, const char *text, unsigned taken, i
     ft_commit(r);
 }
 
+void hardware_forget(bool (*is_loaded)(uint64_t address))
+{
+    for (unsigned i = 0; i < hardware_slot_count; i++)
+        hardware_slots[i].gone |= !is_loaded(hardware_slots[i].plan.at);
+    held = 0;
+    for (unsigned i = 0; i < hardware_slot_count; i++)
+        if (!hardware_slots[i].gone) held |= hardware_slots[i].number;
+}
+
+/* It has been there before, and still has its events. */
+static struct slot *slot_of(const struct plan_slot *p)
+{
+    for (unsigned i = 0; i < hardware_slot_count; i++) {
+        struct slot *s = &hardware_slots[i];
+        if (s->gone && s->plan.at == p->at && s->plan.length == p->length) return s;
+    }
+    return NULL;
+}
+
 static int watch_slot(const struct plan_slot *p, const struct plan_watch *w, const char *text,
                       const ft_ref *globals)
 {
+    const struct slot new = {.plan = *p,
+                             .global = globals[p->global],
+                             .watch = ft_string(&ft, text, strlen(text), self.task),
+                             .automatic = !w->asked,
+                             .number = 1ull << w->number,
+                             .seen = slot_value(p->value_at, p->value_size)};
+    struct slot *again = slot_of(p);
+    if (again) {
+        *again = new;
+        return 0;
+    }
     if (hardware_slot_count == HARDWARE_SLOTS || !trap_take()) return ENOSPC;
-    hardware_slots[hardware_slot_count] =
-        (struct slot){.plan = *p,
-                      .global = globals[p->global],
-                      .watch = ft_string(&ft, text, strlen(text), self.task),
-                      .automatic = !w->asked,
-                      .seen = slot_value(p->value_at, p->value_size)};
+    hardware_slots[hardware_slot_count] = new;
     hardware_slot_count++; /* before there is a hit */
     int error = watch_in_all(hardware_slot_count - 1);
     if (error) hardware_slot_count--;
@@ -255,6 +280,7 @@ unsigned hardware_free(bool try, int *error)
 void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint32_t *shared, int error) {}
 uint64_t hardware_held(void) { return 0; }
 void hardware_check(void) {}
+void hardware_forget(bool (*is_loaded)(uint64_t address)) {}
 bool hardware_fd(int fd) { return false; }
 void hardware_give_way(int fd) {}
 

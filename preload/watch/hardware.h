@@ -29,6 +29,12 @@ unsigned hardware_free(bool try, int *error);
  */
 void hardware_watch(const struct plan_answer *plan, const ft_ref *globals, uint32_t *shared, int error);
 
+/*
+ * What was unloaded is watched no more in this process; others may have it still, so the places stay taken
+ * until it is loaded at the same address again.
+ */
+void hardware_forget(bool (*is_loaded)(uint64_t address));
+
 /* Which watches of the list have places; bit n: number n. */
 uint64_t hardware_held(void);
 

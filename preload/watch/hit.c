@@ -66,7 +66,8 @@ static void told_already(struct slot *s)
 {
     for (unsigned i = 0; i < hardware_slot_count; i++) {
         struct slot *other = &hardware_slots[i];
-        if (neighbours(other, s)) other->seen = slot_value(other->plan.value_at, other->plan.value_size);
+        if (!other->gone && neighbours(other, s))
+            other->seen = slot_value(other->plan.value_at, other->plan.value_size);
     }
     uint32_t *count = &hardware_in_vain[s - hardware_slots];
     if (!s->automatic || __atomic_add_fetch(count, 1, __ATOMIC_RELAXED) != PATIENT) return;
@@ -159,6 +160,7 @@ bool hardware_hit(uint64_t data, const ucontext_t *context, bool late)
     uint64_t number = (data - (uintptr_t)hardware_slots) / sizeof *hardware_slots;
     if (number >= hardware_slot_count || data != (uintptr_t)&hardware_slots[number]) return false;
     struct slot *s = &hardware_slots[number];
+    if (s->gone) return true;
     if (!late && is_left_out((const uint8_t *)registers[REG_RIP])) {
         told_already(s);
         return true;
@@ -174,7 +176,8 @@ bool hardware_hit(uint64_t data, const ucontext_t *context, bool late)
     if (!late) h.held = held();
     find_store(&h, registers);
     bool any = false;
-    for (unsigned i = 0; i < hardware_slot_count; i++) any |= record_pieces(&h, &hardware_slots[i]);
+    for (unsigned i = 0; i < hardware_slot_count; i++)
+        any |= !hardware_slots[i].gone && record_pieces(&h, &hardware_slots[i]);
     if (!any) /* the same again: it was written all the same */
         record(&h, s, slot_value(s->plan.value_at, s->plan.value_size), s->plan.offset, s->plan.value_size,
                false);

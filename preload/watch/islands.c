@@ -25,6 +25,7 @@
 
 static struct {
     uintptr_t base;
+    uint64_t object; /* for whose code; gone with it */
     uint64_t used[FT_PAGE / ISLAND / 64];
 } page[PAGES];
 static uint32_t count, closed; /* the first `closed` are executable already */
@@ -62,7 +63,7 @@ static bool heap(uint64_t address)
     return address - (end - HEAP / 8) < HEAP + HEAP / 8;
 }
 
-static bool map_page(struct stretch s)
+static bool map_page(struct stretch s, uint64_t object)
 {
     uint64_t first = s.low & ~(uint64_t)(FT_PAGE - 1), pages = (s.high - first + FT_PAGE - 1) / FT_PAGE;
     uint64_t step = pages / LOOKS ? pages / LOOKS : 1;
@@ -74,6 +75,7 @@ static bool map_page(struct stretch s)
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0L);
         if (r == (long)where) {
             page[count].base = where;
+            page[count].object = object;
             memset(page[count++].used, 0, sizeof page->used);
             return true;
         }
@@ -89,17 +91,31 @@ bool island_at(uintptr_t address)
     return false;
 }
 
-const uint8_t *island_make(const uint8_t *at, const uint8_t bytes[5], unsigned length, const uint8_t *to)
+const uint8_t *island_make(uint64_t object, const uint8_t *at, const uint8_t bytes[5], unsigned length,
+                           const uint8_t *to)
 {
     struct stretch s = reach(at, bytes, length);
     uint8_t *island = NULL;
-    for (uint32_t i = closed; i < count && !island; i++) island = take(i, s);
-    if (!island && map_page(s)) island = take(count - 1, s);
+    for (uint32_t i = closed; i < count && !island; i++)
+        if (page[i].object == object) island = take(i, s);
+    if (!island && map_page(s, object)) island = take(count - 1, s);
     if (!island) return NULL;
     static const uint8_t jump[] = {0xff, 0x25, 0, 0, 0, 0};
     memcpy(island, jump, sizeof jump);
     memcpy(island + sizeof jump, &to, sizeof to);
     return island;
+}
+
+/* None is half made: what is loaded is done with. */
+void islands_forget(bool (*is_loaded)(uint64_t address))
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (is_loaded(page[i].object))
+            page[kept++] = page[i];
+        else
+            ft_syscall(SYS_munmap, page[i].base, (size_t)FT_PAGE);
+    count = closed = kept;
 }
 
 bool islands_close(void)

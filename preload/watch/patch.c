@@ -94,7 +94,8 @@ static void read_ahead(const struct jump *jumps, size_t count, const uint8_t *at
             if ((uintptr_t)(jumps[i].at + k - at) < JUMP) bytes[jumps[i].at + k - at] = jumps[i].bytes[k];
 }
 
-static void make_jump(const struct plan_patch *p, const uint8_t *to, struct jump *jumps, size_t count)
+static void make_jump(const struct plan_patch *p, uint64_t object, const uint8_t *to, struct jump *jumps,
+                      size_t count)
 {
     struct jump *j = &jumps[count];
     uint8_t *at = (uint8_t *)(uintptr_t)p->at + p->skip, ahead[JUMP];
@@ -102,7 +103,7 @@ static void make_jump(const struct plan_patch *p, const uint8_t *to, struct jump
     if (memcmp((void *)(uintptr_t)p->at, p->original, p->length)) return; /* not what was in the file */
     if (room < JUMP) {
         read_ahead(jumps, count, at, ahead);
-        if (!(to = island_make(at, ahead, room, to))) return;
+        if (!(to = island_make(object, at, ahead, room, to))) return;
     }
     int32_t distance = (int32_t)(to - (at + JUMP));
     j->at = at;
@@ -167,6 +168,7 @@ static void *scratch(size_t size)
 bool patch_all(const struct plan_answer *plan, uint32_t first_id, uint32_t missed[PATCH_WATCHES])
 {
     const struct plan_patch *p = plan_at(plan, plan->patches);
+    const struct plan_code *code = plan_at(plan, plan->codes);
     uint8_t *codes[CODES] = {0};
     size_t size = plan->patch_count * sizeof(struct jump);
     struct jump *jumps = size ? scratch(size) : NULL;
@@ -175,7 +177,8 @@ bool patch_all(const struct plan_answer *plan, uint32_t first_id, uint32_t misse
     for (uint32_t i = 0; i < plan->code_count && i < CODES; i++)
         done &= (codes[i] = place_code(plan, i, first_id)) != NULL;
     for (uint32_t i = 0; i < plan->patch_count; i++)
-        if (p[i].code < CODES && codes[p[i].code]) make_jump(&p[i], codes[p[i].code] + p[i].target, jumps, i);
+        if (p[i].code < CODES && codes[p[i].code])
+            make_jump(&p[i], code[p[i].code].start, codes[p[i].code] + p[i].target, jumps, i);
     bool written = islands_close() && write_all(plan, jumps);
     for (uint32_t i = 0; i < plan->patch_count; i++)
         for (unsigned w = 0; w < PATCH_WATCHES; w++)

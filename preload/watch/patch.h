@@ -32,7 +32,10 @@ bool patch_function(uint8_t *function, void (*to)(void));
  * islands.c: room for a jump to `to`, where a jump at `at` can lead: of its 5
  * bytes only the first `length` can be chosen. NULL: there is none.
  */
-const uint8_t *island_make(const uint8_t *at, const uint8_t bytes[5], unsigned length, const uint8_t *to);
+const uint8_t *island_make(uint64_t object, const uint8_t *at, const uint8_t bytes[5], unsigned length,
+                           const uint8_t *to);
+/* Those for objects that are not loaded any more are unmapped. */
+void islands_forget(bool (*is_loaded)(uint64_t address));
 /* Is there an island, or might one be made there? */
 bool island_at(uintptr_t address);
 /* The pages with islands become executable, and full. Before any jump to them is made. */

@@ -12,7 +12,9 @@
 struct slot {
     struct plan_slot plan;
     ft_ref global, watch;
+    uint64_t number; /* bit of its watch, as in hardware_held */
     bool automatic;
+    bool gone;     /* unloaded */
     uint64_t seen; /* when looked at last */
 };
 extern struct slot hardware_slots[HARDWARE_SLOTS];

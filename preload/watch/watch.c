@@ -199,6 +199,8 @@ static void look(void)
     const struct plan_answer *plan = ask(&question, watched, &size);
     sample_forget(ask_is_loaded); /* what was unloaded has no value any more */
     placed_forget(ask_is_loaded);
+    islands_forget(ask_is_loaded);
+    hardware_forget(ask_is_loaded);
     if (!plan) return;
     if (plan != ASK_NOTHING_NEW) {
         carry_out(plan, hardware_error);
