@@ -61,14 +61,17 @@ struct asking {
     uint32_t count, fresh;
 };
 
-static bool is_new(uint64_t start, uint64_t end)
+/* Whatever becomes of the question: what was made for an object goes when it is not there any more. */
+static bool is_known(uint64_t start, uint64_t end)
 {
     for (uint32_t i = 0; i < asked_count; i++)
-        if (asked[i].start == start && asked[i].end == end) {
-            asked[i].there = true;
-            return false;
-        }
-    if (asked_count == ASKED) return false;
+        if (asked[i].start == start && asked[i].end == end) return asked[i].there = true;
+    return false;
+}
+
+static bool is_new(uint64_t start, uint64_t end)
+{
+    if (is_known(start, end) || asked_count == ASKED) return false;
     asked[asked_count].start = start;
     asked[asked_count].end = end;
     asked[asked_count++].there = true;
@@ -89,6 +92,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *context)
         if (start < loaded.start) loaded.start = start;
         if (start + segment->p_memsz > loaded.end) loaded.end = start + segment->p_memsz;
     }
+    is_known(loaded.start, loaded.end);
     if (*path != '/') { /* a relative name, as in LD_PRELOAD=./x.so; the vdso has no file */
         if (!strchr(path, '/') || ft_syscall(SYS_getcwd, full, sizeof full) <= 0) return 0;
         size_t length = strlen(full);
