@@ -125,8 +125,9 @@ EXPORT int clone(int (*function)(void *), void *stack, int flags, void *argument
     if (!(flags & CLONE_VM)) self.child = child;
     if (ours) {
         if ((flags & CLONE_VM) && !lent) {
-            self_shared_tls = true; /* before the child's first hook */
-            watch_reset(true);      /* two at once would write to one page of one task */
+            self_shared_tls = true;     /* before the child's first hook */
+            watch_reset(true);          /* two at once would write to one page of one task, */
+            self_alive[SELF_QUICK] = 0; /* and count up one cursor */
             self_note(FT_NOTE_SHARED_TLS, NULL);
         }
         struct start *start = (struct start *)((uintptr_t)stack & ~(uintptr_t)15) - 1;

@@ -193,7 +193,7 @@ static void look(void)
         .slots = slots,
         .shadow = shadow_stack(),
         .cursor = (uint64_t)((uintptr_t)&place - (uintptr_t)__builtin_thread_pointer()),
-        .alive = (uint64_t)(uintptr_t)self_alive,
+        .alive = (uint64_t)(uintptr_t)(self_alive + SELF_QUICK),
         .entry = (uint64_t)(uintptr_t)watch_entry,
     };
     const struct plan_answer *plan = ask(&question, watched, &size);

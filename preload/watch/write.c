@@ -122,6 +122,7 @@ void watch_write(uint64_t value, uint64_t what)
     if (full) place.cursor = 0;
     if (!task) ft_count_lost(&ft, FT_LOST_WATCH, 1);
     if (!task || !ft_writer_on(&ft)) return;
+    if (unlikely(!self_alive[SELF_QUICK]) && !self_shared_tls) self_alive[SELF_QUICK] = 1;
     /* an offset has no room in an entry beside a value of 8 bytes; and entries need the counter */
     bool alone = !full || self_shared_tls || what >> 16 || ft.clock != FT_CLOCK_TSC || place.count < SINGLES;
     if (alone) {
