@@ -18,6 +18,7 @@
 #include "readable.h"
 #include "trace/syscall.h"
 
+#define PAGES_ANYWAY 256 /* are read without knowing which of them were written to */
 #define PAGES_EACH 224 /* of one record: its parts fit into a page */
 #define HALVES     (FT_PAGE / FT_C_BLOCK_SIZE)
 
@@ -65,7 +66,10 @@ static bool picture(int pagemap, const struct range *range, uintptr_t start, uin
     unsigned place = range->place + (unsigned)((start - range->start) / FT_C_BLOCK_SIZE);
     uint64_t map[PAGES_EACH];
     size_t pages = (end - start) / FT_PAGE, written = 0;
-    if (!read_pagemap(pagemap, start, map, pages)) return false;
+    if (pagemap < 0) /* any of them may have been written to; whether it is shared is not known */
+        for (size_t i = 0; i < pages; i++) map[i] = MAP_PRESENT | MAP_ALONE;
+    else if (!read_pagemap(pagemap, start, map, pages))
+        return false;
     for (size_t i = 0; i < pages; i++) {
         if (!is_written(map[i])) continue;
         if (!readable((const void *)(start + i * FT_PAGE))) return false; /* its object was unloaded */
@@ -96,7 +100,8 @@ static bool picture(int pagemap, const struct range *range, uintptr_t start, uin
 void memory_look(ft_ref task, ft_ref fork)
 {
     long fd = ft_syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    /* not after a setuid(): the process's /proc is root's then */
+    if (fd < 0 && range_pages > PAGES_ANYWAY) {
         self_note(FT_NOTE_MEMORY_UNREADABLE, NULL);
         return;
     }
@@ -108,7 +113,7 @@ void memory_look(ft_ref task, ft_ref fork)
             more = picture((int)fd, r, at, end < r->end ? end : r->end, task, fork);
         }
     }
-    ft_syscall(SYS_close, (int)fd);
+    if (fd >= 0) ft_syscall(SYS_close, (int)fd);
 }
 
 /* --- when ----------------------------------------------------------------------------------- */

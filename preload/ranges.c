@@ -20,9 +20,8 @@
 #define LOADED    4096 /* entries of the loader's list that are looked at */
 
 struct range ranges[RANGES];
-uint32_t range_count;
+uint32_t range_count, range_pages;
 const struct link_map *ranges_last;
-static uint32_t pages_taken;
 
 /* glibc 2.35 */
 extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
@@ -74,16 +73,16 @@ static void add_range(uintptr_t start, uintptr_t end, const ElfW(Ehdr) * header)
 {
     start &= ~(uintptr_t)(FT_PAGE - 1);
     end = (end + FT_PAGE - 1) & ~(uintptr_t)(FT_PAGE - 1);
-    uint32_t room = PAGES_MAX - pages_taken;
+    uint32_t room = PAGES_MAX - range_pages;
     if (is_known(start)) return;
     if (range_count == RANGES || (end - start) / FT_PAGE > room) {
         self_note(FT_NOTE_MEMORY_CUT, NULL);
         end = start + (range_count == RANGES ? 0 : (uintptr_t)room * FT_PAGE);
     }
     if (start >= end) return;
-    ranges[range_count] = (struct range){start, end, pages_taken * (FT_PAGE / FT_C_BLOCK_SIZE), header,
+    ranges[range_count] = (struct range){start, end, range_pages * (FT_PAGE / FT_C_BLOCK_SIZE), header,
                                          header ? header->e_shoff : 0};
-    pages_taken += (uint32_t)((end - start) / FT_PAGE);
+    range_pages += (uint32_t)((end - start) / FT_PAGE);
     origin_object(start); /* here, and no child has to */
     __atomic_store_n(&range_count, range_count + 1, __ATOMIC_RELEASE);
 }

@@ -18,7 +18,7 @@ struct range {
     uint64_t mark;        /* of it: another one there has another */
 };
 extern struct range ranges[];
-extern uint32_t range_count;
+extern uint32_t range_count, range_pages;
 
 /* Constructor only. */
 void ranges_init(void);

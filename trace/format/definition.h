@@ -77,7 +77,7 @@ struct ft_clock { /* head.time and this were read together */
     X(58, WATCH_LONG, "watched objects of more than 64 KiB, or 2 MiB together: changes that no engine sees are not noticed behind that") \
     X(53, MEMORY_CUT, "more writable memory of the program's own objects than is compared when processes end: the rest is not") \
     X(54, MEMORY_ENOUGH, "the C globals of so many ends of processes were kept that those of others are not: FORKTRACE_MAX_SIZE sets how many") \
-    X(55, MEMORY_UNREADABLE, "/proc/self/pagemap cannot be read here: C globals are not compared when processes end")
+    X(55, MEMORY_UNREADABLE, "/proc/self/pagemap cannot be read here, and the writable data of the program is too much to be read without: C globals are not compared when processes end")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
