@@ -19,8 +19,8 @@
 #include "trace/syscall.h"
 
 #define PAGES_ANYWAY 256 /* are read without knowing which of them were written to */
-#define PAGES_EACH 224 /* of one record: its parts fit into a page */
-#define HALVES     (FT_PAGE / FT_C_BLOCK_SIZE)
+#define PAGES_EACH   224 /* of one record: its parts fit into a page */
+#define HALVES       (FT_PAGE / FT_C_BLOCK_SIZE)
 
 #define CHILDREN_ANYWAY 8  /* of one parent: their ends are looked at, however short they lived */
 #define CHILDREN_MOST   64 /* and so many in all, if they lived for a millisecond */

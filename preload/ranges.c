@@ -34,7 +34,8 @@ static bool begins(const char *text, const char *with) { return !strncmp(text, w
 static bool is_pythons(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    return begins(name, "libpython") || (begins(name, "python") && !name[6 + strspn(name + 6, "0123456789.")]);
+    return begins(name, "libpython") ||
+           (begins(name, "python") && !name[6 + strspn(name + 6, "0123456789.")]);
 }
 
 /* What was loaded with the program. */

@@ -134,7 +134,7 @@ static void births(FILE *out, const struct timeline *t, const struct global *g)
         first = c;
     }
     if (!first) return;
-    fputs("; ", out);
+    fputs(first->birth_inferred ? "; probably " : "; ", out);
     put_value(out, t, first, first->at_birth);
     fputs(" when forked", out);
 }

@@ -123,11 +123,23 @@ Test(discovered, the_same_before_a_fork_and_after_it_is_what_a_child_began_with)
 Test(discovered, as_it_was_loaded_and_in_the_end)
 {
     begin();
-    ft_ref a = trace_forked(root, 101);
+    ft_ref a = trace_forked(root, 101), b = trace_forked(root, 102);
     ends(a, (uint64_t[8]){1, 12}, NULL, 1);
-    ends(root, (uint64_t[8]){1, 1, 33}, NULL, 1);
+    ends(b, (uint64_t[8]){1, 13}, NULL, 1);
+    ends(root, (uint64_t[8]){1, 1}, NULL, 1);
     const struct timeline *t = trace_timeline_of(&files);
     expect(t, "w1", 1, "1", true, 12);
+}
+
+Test(discovered, a_parent_may_tidy_up_in_the_end)
+{
+    begin();
+    ft_ref a = trace_forked(root, 101), b = trace_forked(root, 102);
+    ends(a, (uint64_t[8]){1, 12}, NULL, 1);
+    ends(b, (uint64_t[8]){1, 12}, NULL, 1);
+    ends(root, (uint64_t[8]){1, 1}, NULL, 1);
+    const struct timeline *t = trace_timeline_of(&files);
+    expect(t, "w1", 1, "?", false, 12); /* they may have inherited it */
 }
 
 Test(discovered, a_parent_that_was_killed_tells_nothing)

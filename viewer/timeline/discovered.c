@@ -8,8 +8,9 @@
  * known if a picture was taken at that very fork; if it left the page alone: it
  * still shared it, and has no children it could share it with; or if its parent
  * never wrote to that page: then it is as the file has it. Else it is inferred
- * where the parent is known to have had the same value before that fork (as it
- * was loaded, or as another child began) and after it.
+ * where the parent is known to have had the same value before that fork (as
+ * another child began; as it was loaded, if its children do not all have another)
+ * and after it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -180,13 +181,28 @@ static uint64_t birth_word(const struct comparison *c, size_t i, unsigned word)
     return c->birth_known[i] ? c->birth[i][word] : c->word[i][word];
 }
 
+/*
+ * A parent that tidies up in the end leaves what it was loaded with, and never gave to its children: they
+ * have the same then, all of them.
+ */
+static bool siblings_differ(const struct comparison *c, size_t parent, unsigned word, uint64_t mask)
+{
+    const uint64_t *first = NULL;
+    for (size_t i = 0; i < c->holders; i++) {
+        if (c->holder[i].parent != parent || !c->known[i]) continue;
+        if (first && (*first ^ c->word[i][word]) & mask) return true;
+        first = &c->word[i][word];
+    }
+    return false;
+}
+
 /* The parent's value before this process was forked, and after: the same. */
 static bool infer_birth(const struct comparison *c, size_t i, unsigned word, uint64_t half, uint64_t mask,
                         uint64_t *value)
 {
     const struct holder *h = &c->holder[i];
     if (h->parent == HOLDERS || !c->known[h->parent]) return false;
-    bool before = c->file_known;
+    bool before = c->file_known && siblings_differ(c, h->parent, word, mask);
     uint64_t earlier = c->file[word], later = c->word[h->parent][word];
     int64_t from = NEVER, until = INT64_MAX;
     for (size_t k = 0; k < c->holders; k++) {
