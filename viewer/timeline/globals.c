@@ -102,7 +102,11 @@ void globals_finish(struct build *b)
         copy->end = memory_end(t, &t->processes[copy->process], copy->born);
         if (copies_went_apart(b, copy)) t->globals[copy->global].diverged = true;
     }
-    for (global_id g = 0; g < t->global_count; g++) outlive(b, g);
+    for (global_id g = 0; g < t->global_count; g++) {
+        struct global *global = &t->globals[g];
+        global->shared = global->watched && global->c && map_get(&b->by_common, global->whole, UINT64_MAX);
+        outlive(b, g);
+    }
     discovered_finish(b);
     copies_arrange(b);
     copies_count_writers(b);

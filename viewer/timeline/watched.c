@@ -46,7 +46,6 @@ global_id watched_part(struct build *b, const struct defined *d, const char *nam
     global_id id = watched_named(b, d->path, !(d->record.flags & FT_C_PROGRAM), name);
     b->t->globals[id].watched = true;
     b->t->globals[id].whole = d->whole;
-    b->t->globals[id].shared |= map_get(&b->by_common, d->whole, UINT64_MAX) != NULL;
     return id;
 }
 
@@ -226,8 +225,6 @@ void watched_common(struct build *b, const struct item *it)
     build_map_put(b, &b->by_common, d->whole, whose, (uint32_t)b->common_count);
     build_map_put(b, &b->by_common, d->whole, UINT64_MAX, 0);
     b->commons[b->common_count++] = (struct common){ft_reader_find(b->t->reader, c.fork, FT_FORK), it->ns};
-    for (global_id g = 0; g < b->t->global_count; g++)
-        if (b->t->globals[g].c && b->t->globals[g].whole == d->whole) b->t->globals[g].shared = true;
 }
 
 struct value watched_looked(const struct timeline *t, const struct event *e)
