@@ -17,8 +17,11 @@ static uint32_t place(const struct map *m, uint64_t a, uint64_t b)
 
 static struct map_entry *find(const struct map *m, uint64_t a, uint64_t b)
 {
+    struct map_entry *last = &m->entries[m->last];
+    if (last->used && last->a == a && last->b == b) return last;
     uint32_t i = place(m, a, b);
     while (m->entries[i].used && (m->entries[i].a != a || m->entries[i].b != b)) i = (i + 1) & (m->size - 1);
+    ((struct map *)(uintptr_t)m)->last = i;
     return &m->entries[i];
 }
 

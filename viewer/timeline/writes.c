@@ -125,6 +125,7 @@ void watched_writes(struct build *b, const struct item *it)
     if (!decode(b, family_of_item(b, it), (uint16_t)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value, 0, true,
                 &w))
         return;
+    if (!(FT_FIELD(c_writes, it->record, flags) & FT_C_LOCKS)) locks = 0;
     while (locks && FT_C_STAMP_SITE(entry[locks - 1].stamp) != FT_C_HELD) locks--;
     add_write(b, it, &w, ENTRY(i, locks));
 }
