@@ -13,6 +13,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,15 @@ def first_screen(argv):
         os.close(terminal)
     except OSError:
         pass
-    _, status, usage = os.wait4(pid, 0)
+    for _ in range(100):
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(pid, signal.SIGKILL)  # our own child, which does not hear its terminal hang up
+        _, status, usage = os.wait4(pid, 0)
+        status = 0
     return None if status or not seen else (last - start, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
