@@ -49,21 +49,6 @@ static bool event_matches(const struct tui *tui, const struct sought *s, event_i
     return matches(s, text);
 }
 
-/* The lane after (before) the selected one whose name matches, wrapping around. */
-static bool find_lane(struct tui *tui, const struct sought *s, int direction)
-{
-    size_t n = tui->rows.count;
-    for (size_t step = 1; step <= n; step++) {
-        size_t i = (tui->row + (direction > 0 ? step : 2 * n - step)) % n;
-        const struct row *row = &tui->rows.row[i];
-        if (!lane_matches(tui, s, row)) continue;
-        int64_t start = row_start(tui->timeline, row), end = row_end(tui->timeline, row, tui->end);
-        move_to(tui, (uint32_t)i, tui->now < start ? start : tui->now > end ? end : tui->now, NONE);
-        return true;
-    }
-    return false;
-}
-
 static event_id event_from(const struct tui *tui, int direction)
 {
     const struct timeline *t = tui->timeline;
@@ -86,22 +71,39 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* The next event that matches, if there is one among those that can be looked at in so long. */
-static bool find_event(struct tui *tui, const struct sought *s, int ms)
+/* The next lane (or the one before) whose name matches, wrapping around. */
+static bool find_lane(struct tui *tui, const struct sought *s, int64_t until)
+{
+    struct seeking *at = &tui->seeking;
+    size_t n = tui->rows.count;
+    while (at->lanes < n) {
+        size_t i = (at->row + (at->direction > 0 ? at->lanes + 1 : 2 * n - at->lanes - 1)) % n;
+        const struct row *row = &tui->rows.row[i];
+        at->lanes++;
+        if (lane_matches(tui, s, row)) {
+            int64_t start = row_start(tui->timeline, row), end = row_end(tui->timeline, row, tui->end);
+            move_to(tui, (uint32_t)i, tui->now < start ? start : tui->now > end ? end : tui->now, NONE);
+            return true;
+        }
+        if (at->lanes % LOOK_AT_CLOCK == 0 && now_ms() >= until) return false;
+    }
+    return false;
+}
+
+/* The next event that matches, if there is one among those that can be looked at in time. */
+static bool find_event(struct tui *tui, const struct sought *s, int64_t until)
 {
     struct seeking *at = &tui->seeking;
     size_t n = tui->timeline->event_count;
-    int64_t until = now_ms() + ms;
-    for (; at->step <= n; at->step++) {
+    if (at->lanes < tui->rows.count) return false;
+    while (at->step <= n) {
         event_id i = (event_id)((at->from + (at->direction > 0 ? at->step : 2 * n - at->step)) % n);
+        at->step++;
         if (filter_event(&tui->filter, i) && event_matches(tui, s, i)) {
             move_to_event(tui, i);
             return true;
         }
-        if (at->step % LOOK_AT_CLOCK == 0 && now_ms() >= until) {
-            at->step++;
-            return false;
-        }
+        if (at->step % LOOK_AT_CLOCK == 0 && now_ms() >= until) return false;
     }
     return false;
 }
@@ -124,7 +126,8 @@ void search_go_on(struct tui *tui, int ms)
     size_t n = tui->timeline->event_count;
     if (!at->direction) return;
     struct sought s = sought(tui);
-    bool found = find_event(tui, &s, ms);
+    int64_t until = now_ms() + ms;
+    bool found = find_lane(tui, &s, until) || find_event(tui, &s, until);
     forget(&s);
     if (found) {
         at->direction = 0;
@@ -144,11 +147,7 @@ void search_find(struct tui *tui, int direction)
         tui_say(tui, "nothing to search for yet: / asks");
         return;
     }
-    struct sought s = sought(tui);
-    bool lane = find_lane(tui, &s, direction);
-    forget(&s);
-    if (lane) return;
-    tui->seeking = (struct seeking){direction, event_from(tui, direction), 1};
+    tui->seeking = (struct seeking){direction, tui->row, 0, event_from(tui, direction), 1};
     search_go_on(tui, AT_ONCE);
 }
 

@@ -115,7 +115,8 @@ struct tui {
     bool filtering; /* another filter is asked for: the screen says so first */
     struct seeking { /* a search that goes on, a little between one frame and the next */
         int direction; /* 0: there is none */
-        size_t from, step;
+        size_t row, lanes; /* lanes first, by their names: from where, so many looked at */
+        size_t from, step; /* then events */
     } seeking;
     char message[160]; /* in place of the bottom bar, until the next key */
     bool replaying, playing;
