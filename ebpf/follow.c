@@ -66,8 +66,11 @@ static uint32_t ring_room(uint32_t bytes)
 }
 
 /* What the probes in a Python have to know. */
-static void ask_for(struct forktrace *bpf, const struct python_wishes *python, bool multi)
+static void ask_for(struct forktrace *bpf, const struct python_wishes *python, bool multi, bool sleep)
 {
+    bpf->rodata->may_sleep = sleep;
+    if (sleep)
+        bpf_program__set_flags(bpf->progs.bound, bpf_program__flags(bpf->progs.bound) | BPF_F_SLEEPABLE);
     bpf->rodata->watch_count = python->count;
     bpf->rodata->watch_lengths = python->lengths;
     memcpy((void *)(uintptr_t)bpf->rodata->watches, python->names, sizeof python->names);
@@ -94,8 +97,8 @@ static int load(struct follow *f, const struct follow_wishes *wishes, const stru
     uint32_t room = ring_room(wishes->ring);
     f->bpf->rodata->ring_size = room;
     f->bpf->rodata->wait_threshold = wishes->wait_ms * 1000000ull;
-    f->bpf->rodata->exit_tells_last = arguments_of("sched_process_exit") >= 2;
-    ask_for(f->bpf, python, multi);
+    f->bpf->rodata->exit_tells_last = !wishes->like_5_15 && arguments_of("sched_process_exit") >= 2;
+    ask_for(f->bpf, python, multi, !wishes->like_5_15 && probes_sleep_here(multi));
     ask_for_stores(f->bpf, wishes->watch, multi);
     int error = bpf_map__set_max_entries(f->bpf->maps.ring, room);
     if (!error) error = forktrace__load(f->bpf);
@@ -110,7 +113,7 @@ int follow_open(struct follow *f, struct output *output, const struct follow_wis
     *f = (struct follow){.output = output, .wait_ns = wishes->wait_ms * 1000000ull};
     talkative = wishes->verbose;
     libbpf_set_print(speak);
-    bool multi = !wishes->one_by_one && probes_multi_here();
+    bool multi = !wishes->like_5_15 && probes_multi_here();
     struct python_wishes python;
     python_wish(&python, wishes->watch);
     int error = load(f, wishes, &python, multi);
@@ -192,8 +195,9 @@ static uint64_t lost_for(const struct follow *f, uint32_t why)
 
 static void tell_lost(struct follow *f)
 {
-    static const enum ft_lost reasons[LOST_WHYS] = {
-        [LOST_RING] = FT_LOST_KERNEL, [LOST_TREE] = FT_LOST_KERNEL_TREE};
+    static const enum ft_lost reasons[LOST_WHYS] = {[LOST_RING] = FT_LOST_KERNEL,
+                                                    [LOST_TREE] = FT_LOST_KERNEL_TREE,
+                                                    [LOST_PYTHON] = FT_LOST_KERNEL_PYTHON};
     for (uint32_t why = 0; why < LOST_WHYS; why++) {
         uint64_t now = lost_for(f, why);
         write_lost(f->output, reasons[why], now - f->lost[why]);

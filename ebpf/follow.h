@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "record.h"
 #include "write.h"
 
 struct follow {
@@ -17,9 +18,9 @@ struct follow {
     struct python *python;
     struct stores *stores;
     struct output *output;
-    uint64_t lost[2]; /* told so far, by enum lost_why */
-    uint64_t wait_ns; /* shorter waits are not told */
-    uint64_t scanned; /* ns: when waits that last were looked for */
+    uint64_t lost[LOST_WHYS]; /* told so far */
+    uint64_t wait_ns;         /* shorter waits are not told */
+    uint64_t scanned;         /* ns: when waits that last were looked for */
 };
 
 /* Load and attach: from then on nothing of the tree is missed, once it has a root. */
@@ -27,7 +28,7 @@ struct follow_wishes {
     uint32_t ring;    /* bytes */
     uint32_t wait_ms; /* shorter waits are not recorded */
     bool verbose;
-    bool one_by_one;   /* no uprobe_multi, though the kernel has it */
+    bool like_5_15;    /* without what later kernels have */
     const char *watch; /* "py:app.i;counter", kept by the caller; NULL: nothing is */
 };
 int follow_open(struct follow *f, struct output *output, const struct follow_wishes *wishes);

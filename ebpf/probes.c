@@ -79,6 +79,18 @@ bool probes_multi_here(void)
     return found;
 }
 
+/* Asked of the kernel itself, by a program that does nothing. */
+bool probes_sleep_here(bool multi)
+{
+    const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_SLEEPABLE,
+                .expected_attach_type = multi ? (enum bpf_attach_type)UPROBE_MULTI : 0);
+    int fd =
+        bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, sizeof nothing / sizeof *nothing, &options);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
 void probes_close(struct probes *c)
 {
     if (!c) return;

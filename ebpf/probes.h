@@ -27,6 +27,9 @@ void probes_close(struct probes *c);
 #define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI */
 bool probes_multi_here(void);
 
+/* May a program of a user probe wait for a page (6.0; with uprobe_multi from the begin)? */
+bool probes_sleep_here(bool multi);
+
 struct probes_python { /* an interpreter in a process */
     char path[512];
     char why[96];     /* it has no probes; "": it has */

@@ -10,13 +10,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define PY_FILE 512
+
 struct py_module {
     char name[64]; /* __name__ */
-    char file[512];
+    char file[PY_FILE];
     uint64_t dict, name_object; /* what __name__ is bound to */
 };
 
-enum py_answer { PY_NO, PY_YES, PY_GONE /* its memory cannot be read: it ended, or may not be looked at */ };
+/* A str in UTF-8: the characters of a compact one of this STR_STATE, of which `size` bytes are there. */
+void pymodule_text(uint32_t state, const char *letters, size_t size, size_t length, char *out, size_t room);
+
+/* PY_GONE: not known. It ended, may not be looked at, or would not keep still while it was. */
+enum py_answer { PY_NO, PY_YES, PY_GONE };
 
 /* PY_YES: *module is filled in; no file: "". */
 enum py_answer pymodule_look(pid_t pid, uint64_t interpreter, uint64_t dict, struct py_module *module);

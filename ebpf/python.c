@@ -1,27 +1,17 @@
-/*
- * python.c: see python.h. A dict is judged once, when it is first written to:
- * the map py_dicts tells the probes to be quiet about those that are not ours.
- */
+/* python.c: see python.h. Whose dict it is: pyjudge.h. */
 #include "python.h"
 
-#include <bpf/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/python/plain.h"
 #include "probes.h"
+#include "pyjudge.h"
 #include "pylines.h"
-#include "pymodule.h"
 #include "pyvalue.h"
 
 #define BUCKETS 1024
-
-struct module { /* a watched one, of one process */
-    struct module *next;
-    struct dict_key key;
-    char text[64], called[64]; /* the stem of its file, its __name__ */
-};
 
 struct name { /* of a watched module in one process */
     struct name *next;
@@ -36,8 +26,7 @@ struct name { /* of a watched module in one process */
 
 struct python {
     struct python_wishes wishes;
-    int dicts;
-    struct module *modules[BUCKETS];
+    struct pyjudge *judge;
     struct name *names[BUCKETS]; /* by pid */
 };
 
@@ -82,107 +71,22 @@ void python_wish(struct python_wishes *w, const char *list)
 struct python *python_open(const struct python_wishes *wishes, int dicts)
 {
     struct python *p = calloc(1, sizeof *p);
-    if (p) p->wishes = *wishes, p->dicts = dicts;
-    return p;
+    if (!p) return NULL;
+    p->wishes = *wishes;
+    p->judge = pyjudge_open(wishes->list, dicts);
+    if (p->judge) return p;
+    free(p);
+    return NULL;
 }
 
 void python_close(struct python *p)
 {
-    for (size_t i = 0; p && i < BUCKETS; i++) {
-        for (struct module *m = p->modules[i], *next; m; m = next) next = m->next, free(m);
+    if (!p) return;
+    for (size_t i = 0; i < BUCKETS; i++)
         for (struct name *n = p->names[i], *next; n; n = next) next = n->next, free(n);
-    }
+    pyjudge_close(p->judge);
     free(p);
     pylines_close();
-}
-
-/* --- whose dict it is ------------------------------------------------------------------------- */
-
-static struct module **module_place(struct python *p, const struct dict_key *key)
-{
-    return &p->modules[(key->dict >> 4) % BUCKETS];
-}
-
-static struct module *module_known(struct python *p, const struct dict_key *key)
-{
-    struct module *m = *module_place(p, key);
-    while (m && memcmp(&m->key, key, sizeof *key)) m = m->next;
-    return m;
-}
-
-/* Of the process it was forked from: its memory is a copy. */
-static const struct module *module_alike(struct python *p, const struct dict_key *key)
-{
-    const struct module *m = *module_place(p, key);
-    while (m &&
-           (m->key.image != key->image || m->key.dict != key->dict || m->key.name_object != key->name_object))
-        m = m->next;
-    return m;
-}
-
-static struct module *module_add(struct python *p, const struct dict_key *key, const char *text,
-                                 const char *called)
-{
-    struct module *m = calloc(1, sizeof *m);
-    if (!m) return NULL;
-    m->key = *key;
-    memcpy(m->text, text, strnlen(text, sizeof m->text - 1));
-    memcpy(m->called, called, strnlen(called, sizeof m->called - 1));
-    m->next = *module_place(p, key);
-    return *module_place(p, key) = m;
-}
-
-static bool is_listed(const struct python *p, const struct module *m, const char *name)
-{
-    return plain_listed(p->wishes.list, m->text, name, strlen(name)) ||
-           plain_listed(p->wishes.list, m->called, name, strlen(name));
-}
-
-static bool any_listed(const struct python *p, const struct module *m)
-{
-    if (is_listed(p, m, "*")) return true;
-    for (unsigned i = 0; i < p->wishes.count; i++)
-        if (is_listed(p, m, p->wishes.names[i].name)) return true;
-    return false;
-}
-
-/* The library's question: is it a watched module of the program's own? */
-static struct module *look(struct python *p, const struct event_bound *e, const struct dict_key *key,
-                           const struct py_module *found)
-{
-    uint32_t line;
-    struct module m = {0};
-    const char *code = pylines_find(e, &line), *file = *found->file    ? found->file
-                                                       : code && *code ? code
-                                                                       : "<string>";
-    plain_stem(file, m.text, sizeof m.text);
-    memcpy(m.called, *found->name ? found->name : e->module, sizeof m.called);
-    bool ours = plain_own(file, m.called, false) && any_listed(p, &m);
-    return ours ? module_add(p, key, m.text, m.called) : NULL;
-}
-
-/*
- * NULL: it is not a watched module's. Of a process that is gone the probe knows enough if the code that ran
- * has the dict for its globals, and we, if its parent has it; else a write is lost.
- */
-static struct module *judge(struct output *o, const struct event_bound *e)
-{
-    struct python *p = o->python;
-    struct dict_key key = {.image = e->image, .dict = e->dict, .name_object = e->name_object, .pid = e->pid};
-    struct module *known = module_known(p, &key);
-    struct py_module found = {0};
-    if (known) return known;
-    enum py_answer answer = pymodule_look((pid_t)e->pid, e->interpreter, e->dict, &found);
-    const struct module *alike = answer == PY_GONE ? module_alike(p, &key) : NULL;
-    if (alike)
-        known = module_add(p, &key, alike->text, alike->called);
-    else if (answer == PY_YES || (answer == PY_GONE && e->flags & BOUND_IN_GLOBALS))
-        known = look(p, e, &key, &found);
-    else if (answer == PY_GONE && plain_listed(p->wishes.list, e->module, e->name, strlen(e->name)))
-        ft_count_lost(&o->writer, FT_LOST_KERNEL_PYTHON, 1);
-    uint8_t verdict = known != NULL;
-    bpf_map_update_elem(p->dicts, &key, &verdict, BPF_ANY);
-    return known;
 }
 
 /* --- its names -------------------------------------------------------------------------------- */
@@ -199,7 +103,7 @@ static void value_of(const struct event_bound *e, const struct object *object, c
         *value = (struct py_value){.kind = FT_PY_KIND_secret};
 }
 
-static struct name *name_of(struct python *p, const struct event_bound *e, const struct module *m)
+static struct name *name_of(struct python *p, const struct event_bound *e, const struct py_watched *m)
 {
     struct name **first = &p->names[e->pid % BUCKETS], *n = *first;
     while (n && (n->pid != e->pid || n->image != e->image || strcmp(n->text, e->name) ||
@@ -271,8 +175,10 @@ static void set_slot(struct name *n, const struct write *w)
 void python_bound(struct output *o, const struct event_bound *e, ft_ref task)
 {
     struct python *p = o->python;
-    struct module *m = p ? judge(o, e) : NULL;
-    if (!m || !is_listed(p, m, e->name)) return;
+    const struct py_watched *m;
+    enum py_judgement judgement = p ? pyjudge_bound(p->judge, e, &m) : PY_OTHER;
+    if (judgement == PY_UNKNOWN) write_lost(o, FT_LOST_KERNEL_PYTHON, 1);
+    if (judgement != PY_WATCHED) return;
     struct name *n = name_of(p, e, m);
     if (!n || (!n->slot && !make_slot(o, n, e, task))) {
         ft_count_lost(&o->writer, FT_LOST_PYTHON, 1);
@@ -296,6 +202,11 @@ void python_bound(struct output *o, const struct event_bound *e, ft_ref task)
 }
 
 void python_code(const struct event_code *e) { pylines_keep(e); }
+
+void python_module(struct output *o, const struct event_module *e)
+{
+    if (o->python) pyjudge_met(o->python->judge, e);
+}
 
 /* --- processes -------------------------------------------------------------------------------- */
 
@@ -327,12 +238,7 @@ void python_over(struct output *o, uint32_t pid)
             *at = n->next, free(n);
         else
             at = &n->next;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (struct module **at = &p->modules[i], *m; (m = *at);)
-            if (m->key.pid == pid)
-                *at = m->next, free(m);
-            else
-                at = &m->next;
+    pyjudge_over(p->judge, pid);
 }
 
 /* --- what is not served ----------------------------------------------------------------------- */
@@ -343,21 +249,11 @@ struct looking {
     uint32_t pid;
 };
 
-/* A module that is there already: its dict is known from now on. */
+/* A module that is there already. */
 static bool is_wanted(void *context, const struct py_module *found)
 {
     const struct looking *looking = context;
-    struct module m = {0};
-    const char *file = *found->file ? found->file : "<string>";
-    plain_stem(file, m.text, sizeof m.text);
-    memcpy(m.called, found->name, sizeof m.called);
-    if (!plain_own(file, m.called, false) || !any_listed(looking->python, &m)) return false;
-    struct dict_key key = {
-        .image = looking->image, .dict = found->dict, .name_object = found->name_object, .pid = looking->pid};
-    uint8_t yes = 1;
-    if (!module_known(looking->python, &key) && module_add(looking->python, &key, m.text, m.called))
-        bpf_map_update_elem(looking->python->dicts, &key, &yes, BPF_ANY);
-    return true;
+    return pyjudge_found(looking->python->judge, looking->image, looking->pid, found);
 }
 
 void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns, uint64_t image,

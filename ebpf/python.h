@@ -25,6 +25,7 @@ struct python *python_open(const struct python_wishes *wishes, int dicts);
 void python_close(struct python *p);
 
 void python_code(const struct event_code *e);
+void python_module(struct output *o, const struct event_module *e);
 void python_bound(struct output *o, const struct event_bound *e, ft_ref task);
 
 /* A process was born by a fork; it ended, or executes. `parent`, `task`: who made it. */

@@ -22,6 +22,7 @@ enum event_kind {
     EVENT_CALL,
     EVENT_MAPPED,
     EVENT_CODE,
+    EVENT_MODULE,
     EVENT_BOUND,
     EVENT_STORE
 };
@@ -189,12 +190,36 @@ struct event_code { /* a code object is met for the first time: where the lines 
     char lines[LINES_ROOM]; /* co_linetable */
 };
 
+struct dict_key { /* a dict in one process; known again by its __name__, since addresses are used again */
+    __u64 image, dict, name_object;
+    __u32 pid, pad;
+};
+
+enum verdict {                /* of forktrace-ebpf on a dict */
+               DICT_OTHER,    /* a module's that is not watched */
+               DICT_WATCHED,  /* a watched module's */
+               DICT_UNPROVEN, /* no module's: but it may become one */
+};
+
+#define FILE_ROOM  1024
+#define FILE_PIECE 64
+
+struct event_module { /* a dict that was not judged yet is a module's: in sys.modules by its __name__ */
+    struct event head;
+    struct dict_key key;
+    __u32 state, length;  /* of `file`: its kind, and how many characters it really has */
+    __u32 size, pad;      /* bytes in file */
+    char name[NAME_ROOM]; /* __name__ */
+    char file[FILE_ROOM]; /* the characters of __file__, or of the file of the code that runs */
+};
+
 enum {
-    BOUND_KNOWN = 1,      /* the dict was looked at before: it is a watched module's */
+    BOUND_KNOWN = 1,      /* the dict was judged before: it is a watched module's */
     BOUND_IN_GLOBALS = 2, /* the code that runs has this dict for its globals, */
     BOUND_AT_TOP = 4,     /* and for its locals: a module's own top level */
     BOUND_FINALIZING = 8, /* the interpreter is */
     BOUND_FRAME = 16,     /* Python code runs: `code` at `instruction` */
+    BOUND_MODULE = 32,    /* an EVENT_MODULE was told of this dict */
 };
 
 struct event_bound { /* a name of a dict that looks like a module's is about to be bound, or unbound */
@@ -204,11 +229,6 @@ struct event_bound { /* a name of a dict that looks like a module's is about to 
     __u32 pid, flags;
     char name[NAME_ROOM], module[NAME_ROOM]; /* module: __name__ */
     struct object value, old;                /* no value: it is deleted */
-};
-
-struct dict_key { /* a dict in one process; known again by its __name__, since addresses are used again */
-    __u64 image, dict, name_object;
-    __u32 pid, pad;
 };
 
 struct event_store { /* just done; head.tid: by whom */
@@ -230,6 +250,6 @@ struct store_place {
     __u64 guarded;  /* counts only after the one on the store */
 };
 
-enum lost_why { LOST_RING, LOST_TREE, LOST_WHYS };
+enum lost_why { LOST_RING, LOST_TREE, LOST_PYTHON, LOST_WHYS };
 
 #endif

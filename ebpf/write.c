@@ -363,6 +363,8 @@ static void bound(struct output *o, const struct event_bound *e)
 
 static void code(struct output *o, const struct event_code *e) { python_code(e); }
 
+static void met(struct output *o, const struct event_module *e) { python_module(o, e); }
+
 void write_event(struct output *o, const void *event, size_t size)
 {
     const struct event *head = event;
@@ -383,6 +385,7 @@ void write_event(struct output *o, const void *event, size_t size)
         CASE(EVENT_CALL, called, event_call)
         CASE(EVENT_MAPPED, mapped, event_mapped)
         CASE(EVENT_CODE, code, event_code)
+        CASE(EVENT_MODULE, met, event_module)
         CASE(EVENT_BOUND, bound, event_bound)
         CASE(EVENT_STORE, stores_event, event_store)
 #undef CASE

@@ -118,6 +118,7 @@ int main(void)
     SAME(TS_CFRAME_311, offsetof(PyThreadState, cframe));
     SAME(CFRAME_FRAME_311, offsetof(_PyCFrame, current_frame));
     SAME(INTERP_FINALIZING_311, offsetof(PyInterpreterState, finalizing));
+    SAME(INTERP_MODULES_311, offsetof(PyInterpreterState, modules));
     SAME(RUNTIME_CURRENT_311, offsetof(_PyRuntimeState, gilstate.tstate_current));
 #endif
     SAME(OB_TYPE, offsetof(PyObject, ob_type));
