@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pyplaces.h"
@@ -57,6 +58,7 @@ struct probes {
         dev_t device;
         ino_t inode;
         bool probed, python_probed, read, is_python;
+        uint64_t since;          /* CLOCK_MONOTONIC ns: all that began later is seen from its begin */
         struct py_places python; /* once it is read; `why`: it has no probes */
     } files[FILES];
     size_t file_count;
@@ -246,14 +248,15 @@ static void probe(struct probes *c, const char *path)
     probe_calls(c, path);
 }
 
-/* *fresh: it had no probes before. */
-static struct file *probe_for_python(struct probes *c, const char *path, bool *fresh)
+static struct file *probe_for_python(struct probes *c, const char *path)
 {
     struct file *file = file_of(c, path);
-    *fresh = file && !file->python_probed;
-    if (!*fresh) return file;
+    if (!file || file->python_probed) return file;
     file->python_probed = true;
     probe_python(c, file, path);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    file->since = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     return file;
 }
 
@@ -315,12 +318,12 @@ static uint64_t bias_of(uint32_t pid, const struct file *file, const char *path)
 }
 
 /* What `path` is called as far as anybody else is concerned. */
-static bool tell_python(uint32_t pid, const struct file *file, const char *path, bool fresh,
+static bool tell_python(uint32_t pid, const struct file *file, const char *path, uint64_t began,
                         struct probes_python *python)
 {
     char link[64];
     if (!file || !file->is_python) return false;
-    *python = (struct probes_python){.fresh = fresh};
+    *python = (struct probes_python){.late = began <= file->since};
     snprintf(link, sizeof link, "/proc/%u/root", pid);
     size_t skip = strncmp(path, link, strlen(link)) ? 0 : strlen(link);
     snprintf(python->path, sizeof python->path, "%s", path + skip);
@@ -329,7 +332,7 @@ static bool tell_python(uint32_t pid, const struct file *file, const char *path,
         if (n > 0) python->path[n] = 0;
     }
     memcpy(python->why, file->python.why, sizeof python->why);
-    python->runtime = fresh ? bias_of(pid, file, path) + file->python.file.runtime : 0;
+    python->runtime = python->late ? bias_of(pid, file, path) + file->python.file.runtime : 0;
     return true;
 }
 
@@ -343,11 +346,11 @@ static bool python_path(uint32_t pid, const char *line, char *path, size_t room)
 }
 
 /* address 0: any. */
-static bool look_at_maps(struct probes *c, uint32_t pid, uint64_t address, bool runs,
+static bool look_at_maps(struct probes *c, uint32_t pid, uint64_t address, uint64_t began,
                          struct probes_python *python)
 {
     char path[PATH_SIZE], line[PATH_SIZE + 128];
-    bool found = false, fresh;
+    bool found = false;
     snprintf(path, sizeof path, "/proc/%u/maps", pid);
     FILE *f = fopen(path, "re");
     while (f && !found && fgets(line, sizeof line, f)) {
@@ -355,16 +358,16 @@ static bool look_at_maps(struct probes *c, uint32_t pid, uint64_t address, bool 
         if (sscanf(line, "%lx-%lx", &start, &end) != 2 || (address && (address < start || address >= end)))
             continue;
         if (!python_path(pid, line, path, sizeof path)) continue;
-        const struct file *file = probe_for_python(c, path, &fresh);
-        found = tell_python(pid, file, path, fresh || runs, python);
+        found = tell_python(pid, probe_for_python(c, path), path, began, python);
     }
     if (f) fclose(f);
     return found;
 }
 
-bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, struct probes_python *python)
+bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, uint64_t ns,
+                           struct probes_python *python)
 {
-    return c->python && look_at_maps(c, pid, address, false, python);
+    return c->python && look_at_maps(c, pid, address, ns, python);
 }
 
 static void exe_path(uint32_t pid, const char *exe, char *path, size_t room)
@@ -373,16 +376,14 @@ static void exe_path(uint32_t pid, const char *exe, char *path, size_t room)
     if (access(path, F_OK) && *exe == '/') snprintf(path, room, "%s", exe);
 }
 
-bool probes_look_for_python(struct probes *c, uint32_t pid, const char *exe, bool runs,
+bool probes_look_for_python(struct probes *c, uint32_t pid, const char *exe, uint64_t began,
                             struct probes_python *python)
 {
     char path[PATH_SIZE];
-    bool fresh;
     if (!c->python) return false;
     exe_path(pid, exe, path, sizeof path);
-    const struct file *file = probe_for_python(c, path, &fresh);
-    return tell_python(pid, file, path, fresh || runs, python) ||
-           (runs && look_at_maps(c, pid, 0, runs, python));
+    return tell_python(pid, probe_for_python(c, path), path, began, python) ||
+           (!began && look_at_maps(c, pid, 0, began, python));
 }
 
 void probes_look_at(struct probes *c, uint32_t pid, const char *exe)

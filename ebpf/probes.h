@@ -34,7 +34,7 @@ struct probes_python { /* an interpreter in a process */
     char path[512];
     char why[96];     /* it has no probes; "": it has */
     uint64_t runtime; /* address of its _PyRuntime in this process; 0 unknown */
-    bool fresh;       /* they came just now, or what it did before is not known */
+    bool late;        /* it may have bound something before they came */
 };
 
 /*
@@ -45,14 +45,15 @@ void probes_look_at(struct probes *c, uint32_t pid, const char *exe);
 
 /*
  * Before that, as there is no time to lose: those of its Python, if globals of it
- * are watched. True: it has one. `runs`: the process has begun long ago, and has
- * loaded what it needs.
+ * are watched. True: it has one. `began`: when it executed that (CLOCK_MONOTONIC
+ * ns); 0: long ago, and it has loaded what it needs.
  */
-bool probes_look_for_python(struct probes *c, uint32_t pid, const char *exe, bool runs,
+bool probes_look_for_python(struct probes *c, uint32_t pid, const char *exe, uint64_t began,
                             struct probes_python *python);
 
-/* The same of a file it has mapped just now, if that is a Python by its name. */
-bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, struct probes_python *python);
+/* The same of a file it mapped at `ns`, if that is a Python by its name. */
+bool probes_look_at_mapped(struct probes *c, uint32_t pid, uint64_t address, uint64_t ns,
+                           struct probes_python *python);
 
 /*
  * A probe on a `push` is emulated, on most other instructions single-stepped, at ten times the cost: the push

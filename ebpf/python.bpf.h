@@ -125,15 +125,18 @@ PART bool tell_code(struct python_here *here, __u64 code, const struct dict_key 
 
 /* --- whose dict --------------------------------------------------------------------------------- */
 
-/* It is found in sys.modules by its __name__. */
-PART bool is_module(struct python_here *here, __u64 interpreter, const struct dict_key *of)
+enum { NAMES_NONE, NAMES_IT, NAMES_ANOTHER };
+
+/* Which module has its __name__ in sys.modules? */
+PART int module_named(struct python_here *here, __u64 interpreter, const struct dict_key *of)
 {
-    if (!here || !of) return false;
+    if (!here || !of) return NAMES_NONE;
     struct table modules;
     __u64 dict = interpreter ? word(here, interpreter, INTERP_MODULES_311) : 0;
-    if (!dict || !table_of(here, dict, &modules)) return false;
+    if (!dict || !table_of(here, dict, &modules)) return NAMES_NONE;
     __u64 module = bound_to(here, &modules, word(here, of->name_object, STR_HASH));
-    return module && word(here, module, MODULE_DICT) == of->dict;
+    if (!module) return NAMES_NONE;
+    return word(here, module, MODULE_DICT) == of->dict ? NAMES_IT : NAMES_ANOTHER;
 }
 
 /* What forktrace-ebpf judges by. A module without a file is told by that of the code that runs. */
@@ -181,10 +184,10 @@ PART bool tell_bound(struct python_here *here, __u64 dict, __u64 key, __u64 valu
     struct where where = {.flags = verdict && *verdict == DICT_WATCHED ? BOUND_KNOWN : 0};
     look_at_frame(here, &where, dict);
     if (!(where.flags & BOUND_KNOWN)) {
-        bool module = is_module(here, where.interpreter, &of);
-        if (verdict && !module) return false; /* as it was found to be */
-        if (module && !tell_module(here, &of, &table, where.code)) return false;
-        if (module) where.flags |= BOUND_MODULE;
+        int named = module_named(here, where.interpreter, &of);
+        if (named == NAMES_ANOTHER || (named == NAMES_NONE && verdict)) return false;
+        if (named == NAMES_IT && !tell_module(here, &of, &table, where.code)) return false;
+        if (named == NAMES_IT) where.flags |= BOUND_MODULE;
     }
     if (where.code && !tell_code(here, where.code, &of)) return false;
     struct event_bound *e = begin(EVENT_BOUND, tid_of(task), sizeof *e);

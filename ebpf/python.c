@@ -98,6 +98,7 @@ static void value_of(const struct event_bound *e, const struct object *object, c
     struct object named = *object;
     if (object->address && !object->known && !*object->name)
         pymodule_type((pid_t)e->pid, object->type, named.name, sizeof named.name);
+    if (object->address && !object->known && !*named.name) strcpy(named.name, "?"); /* it is gone */
     pyvalue_of(&named, value);
     if (value->kind > FT_PY_KIND_none && plain_secret(name, strlen(name)))
         *value = (struct py_value){.kind = FT_PY_KIND_secret};
@@ -270,8 +271,8 @@ void python_looked(struct output *o, uint32_t pid, ft_ref task, uint64_t ns, uin
         return;
     }
     if (*p->wishes.unserved) write_note(o, FT_NOTE_KERNEL_NAME, p->wishes.unserved, task, ns);
-    if (!found->fresh) return;
     struct looking looking = {o->python, image, pid};
-    if (pymodule_each((pid_t)pid, found->runtime, is_wanted, &looking) != PY_NO && !runs)
-        write_note(o, FT_NOTE_KERNEL_PYTHON_LATE, NULL, task, ns);
+    bool begun = found->late && pymodule_each((pid_t)pid, found->runtime, is_wanted, &looking) != PY_NO;
+    if (begun && !runs) write_note(o, FT_NOTE_KERNEL_PYTHON_LATE, NULL, task, ns);
+    write_note(o, FT_NOTE_KERNEL_PYTHON_SEEN, found->path, task, o->now.ns > ns ? o->now.ns : ns);
 }

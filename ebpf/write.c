@@ -151,7 +151,7 @@ static struct pending take(struct output *o, uint32_t tid, enum ft_kernel_call k
 static void look_at(struct output *o, uint64_t image, uint32_t pid, const char *exe, uint64_t ns, bool runs)
 {
     struct probes_python python;
-    bool found = probes_look_for_python(o->probes, pid, exe, runs, &python);
+    bool found = probes_look_for_python(o->probes, pid, exe, runs ? 0 : ns, &python);
     python_looked(o, pid, task_of(o, pid), ns + 1, image, found ? &python : NULL, true, runs);
     stacks_prepare(image, pid);
     stores_look_at(o->stores, o, image, pid);
@@ -161,7 +161,7 @@ static void look_at(struct output *o, uint64_t image, uint32_t pid, const char *
 static void mapped(struct output *o, const struct event_mapped *e)
 {
     struct probes_python python;
-    if (o->probes && probes_look_at_mapped(o->probes, e->pid, e->address, &python))
+    if (o->probes && probes_look_at_mapped(o->probes, e->pid, e->address, e->head.ns, &python))
         python_looked(o, e->pid, task_of(o, e->pid), e->head.ns, e->image, &python, false, false);
 }
 

@@ -110,7 +110,7 @@ enum ft_clock_kind { FT_CLOCK_MONOTONIC = 0, FT_CLOCK_TSC = 1 };
     X(PYTHON, "python", "more Python globals than there is room to follow")                      \
     X(KERNEL_TREE, "kernel-tree", "more processes at once than forktrace-ebpf has room to follow") \
     X(WATCH, "watch", "writes to C globals by a thread that was not known yet") \
-    X(KERNEL_PYTHON, "kernel-python", "writes to Python globals: the process had ended before it was known whose they are")
+    X(KERNEL_PYTHON, "kernel-python", "writes to Python globals: their process had ended, or its memory could not be read, before it was known whose they are")
 enum ft_lost {
 #define X(id, name, text) FT_LOST_##id,
     FT_LOST_REASONS(X)

@@ -65,6 +65,7 @@ struct ft_clock { /* head.time and this were read together */
     X(22, KERNEL_PYTHON_LATE, "it had begun when the probes came: earlier writes to globals were not seen") \
     X(23, KERNEL_C_WATCH, "C globals are not watched in a process the library is not in") \
     X(24, KERNEL_NAME, "not followed by probes, which take 8 names of up to 63 ASCII letters") \
+    X(56, KERNEL_PYTHON_SEEN, "probes see writes to the watched globals of this Python from here on") \
     X(25, SECCOMP, "recording ends here: a system-call filter (seccomp) would end the process for a call the library makes") \
     X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed") \
     X(40, WATCH_MACHINE, "C globals are watched by patching on x86-64 only: not on this machine yet") \
