@@ -144,7 +144,7 @@ fixtures: all $(FIXTURES) $(B)/tests/bench/weigh $(B)/tests/bench/writes ## prog
 
 witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witness: those about births, ends and signals
 	$(Q)/usr/bin/python3 tests/fixtures/run.py --ebpf --build $(B) ebpf: tree.c fork clone.c daemon.c exec_in spawn.c \
-	    static_child system.c thread_crowd threads.c unseen.c vfork.c signals.c reaping.c setuid.c chroot py_subprocess pipeline
+	    static_child system.c thread_crowd threads.c unseen.c vfork.c signals.c reaping.c setuid.c chroot py_subprocess pipeline "ebpf python"
 
 bench: all $(BENCHES) $(FIXTURES) $(B)/tests/frames ## cost, next to the peers installed here
 	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)

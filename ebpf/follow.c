@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "calls.h"
+#include "moment.h"
 #include "probes.h"
 #include "python.h"
 #include "forktrace.skel.h"
@@ -220,13 +222,13 @@ static void look_for_waits(struct follow *f)
         if (!more && errno != ENOENT) return;
         for (uint32_t i = 0; i < count; i++)
             if (calls[i].number == SYS_futex && now > calls[i].since && now - calls[i].since >= f->wait_ns)
-                write_waiting(f->output, &calls[i]);
+                calls_waiting(f->output, &calls[i]);
     }
 }
 
 int follow_look(struct follow *f)
 {
-    write_tick(f->output);
+    moment_tick(f->output);
     int done = ring_buffer__consume(f->ring);
     stores_tick(f->stores, f->output);
     tell_lost(f);

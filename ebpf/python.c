@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "preload/python/plain.h"
+#include "moment.h"
 #include "probes.h"
 #include "pyjudge.h"
 #include "pylines.h"
@@ -186,7 +187,7 @@ void python_bound(struct output *o, const struct event_bound *e, ft_ref task)
         return;
     }
     value_of(e, &e->value, n->text, &n->last);
-    struct write w = {.task = task, .time = write_counter(o, e->head.ns)};
+    struct write w = {.task = task, .time = moment_counter(o, e->head.ns)};
     const char *file = pylines_find(e, &w.line);
     w.file = file ? ft_string(&o->writer, file, strlen(file), task) : 0;
     w.bits = pyvalue_bits(&o->writer, &n->last, task);
@@ -220,7 +221,7 @@ void python_forked(struct output *o, uint32_t parent, uint64_t ns, ft_ref task)
         uint64_t bits = pyvalue_bits(&o->writer, &n->last, task);
         struct ft_py_value *record = ft_begin(&o->writer, FT_PY_VALUE, sizeof *record, task);
         if (!record) return;
-        record->head.time = write_counter(o, ns);
+        record->head.time = moment_counter(o, ns);
         record->module = n->module_ref;
         record->name = n->text_ref;
         record->kind = n->last.kind;

@@ -116,6 +116,10 @@ static void other(const struct object *o, struct py_value *v)
 static void of_known(const struct object *o, uint8_t kind, enum shape shape, size_t at, const char *name,
                      struct py_value *v)
 {
+    if (!o->size && shape != SHAPE_PLAIN) { /* it could not be read: it has no value that we know of */
+        named(name, strlen(name), FT_PY_KIND_object, v);
+        return;
+    }
     v->kind = kind;
     switch (shape) {
     case SHAPE_INT: integer(o, v); break;

@@ -1,133 +1,22 @@
-/*
- * stores.c: see stores.h.
- */
+/* stores.c: see stores.h: which images are watched, and the records of what is written in them. */
 #define _GNU_SOURCE
 #include "stores.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
-#include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "probes.h"
 #include "stacks.h"
-#include "symbols/target.h"
 #include "symbols/unwind.h"
-#include "symbols/watch.h"
+#include "watching.h"
 
 #if defined __x86_64__
 
-#define ASKED   64
-#define OBJECTS 512
-#define IMAGES  128
-#define SLOTS   4
-#define FDS     64 /* of an image: slots times the threads it had */
-#define LOOKS   20 /* at an image that has not loaded a library yet */
-
-struct place { /* that a breakpoint, or a probe, is for */
-    uint64_t address;
-    ft_ref global;
-    uint8_t offset, size;
-};
-
-struct watched_image {
-    uint64_t number; /* member.image; of one that began before our eyes: made of its pid */
-    uint32_t pid;    /* in which it began */
-    unsigned looks;
-    uint64_t found; /* watches that it is not to be looked at again for; bit n: number n */
-    struct place places[SLOTS];
-    unsigned place_count;
-    int fds[FDS];
-    unsigned fd_count;
-    struct known_global {
-        uint64_t address;
-        ft_ref global;
-    } globals[ASKED];
-    unsigned global_count;
-};
-
-struct stores {
-    char *list;
-    const char *watch[ASKED];
-    size_t length[ASKED], watch_count;
-    struct bpf_program *stored, *store_done;
-    struct probes *probes;
-    int map; /* of struct store_place */
-    uint32_t probe_count;
-    struct probed { /* a watched object in a file that has its probes */
-        char path[PATH_MAX];
-        uint64_t start;
-        uint32_t stores, placed;
-        struct probed *next;
-    } * probed;
-    struct watched_image *images;
-    size_t image_count;
-};
-
-/* --- events ------------------------------------------------------------------------------------- */
-
-#define REMOVE_ON_EXEC (1ull << 36) /* Linux 5.13; the headers here may be older */
-
-static int open_event(uint32_t tid, uint64_t address, unsigned length)
-{
-    struct perf_event_attr a = {.type = PERF_TYPE_BREAKPOINT,
-                                .size = sizeof a,
-                                .sample_period = 1,
-                                .inherit = 1,
-                                .exclude_kernel = 1,
-                                .exclude_hv = 1,
-                                .bp_type = HW_BREAKPOINT_W,
-                                .bp_addr = address,
-                                .bp_len = length};
-    uint64_t *flags = (void *)((char *)&a + 40);
-    *flags |= REMOVE_ON_EXEC;
-    int fd = (int)syscall(SYS_perf_event_open, &a, (pid_t)tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-/* 0 or -errno. */
-static int watch_thread(struct stores *s, struct watched_image *image, uint32_t tid, uint64_t address,
-                        unsigned length)
-{
-    if (image->fd_count == FDS) return -EMFILE;
-    int fd = open_event(tid, address, length);
-    if (fd < 0) return fd;
-    if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(s->stored))) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    image->fds[image->fd_count++] = fd;
-    return 0;
-}
-
-static int watch_process(struct stores *s, struct watched_image *image, uint32_t pid, uint64_t address,
-                         unsigned length)
-{
-    char path[64];
-    int error = -ESRCH;
-    bool some = false;
-    snprintf(path, sizeof path, "/proc/%u/task", pid);
-    DIR *tasks = opendir(path);
-    for (const struct dirent *entry; tasks && (entry = readdir(tasks));) {
-        uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
-        int result = tid ? watch_thread(s, image, tid, address, length) : -ESRCH;
-        some |= !result;
-        if (tid) error = result;
-    }
-    if (tasks) closedir(tasks);
-    return some ? 0 : error;
-}
+#define IMAGES 128
+#define LOOKS  20 /* at an image that has not loaded a library yet */
 
 /* --- images ------------------------------------------------------------------------------------- */
 
@@ -135,7 +24,7 @@ static uint64_t number_of(uint64_t image, uint32_t pid) { return image ? image :
 
 static void forget(struct watched_image *image)
 {
-    for (unsigned i = 0; i < image->fd_count; i++) close(image->fds[i]);
+    breakpoints_close(image);
     *image = (struct watched_image){0};
 }
 
@@ -161,19 +50,6 @@ static struct watched_image *new_image(struct stores *s, uint64_t image, uint32_
 }
 
 /* --- finding ------------------------------------------------------------------------------------ */
-
-struct looking {
-    struct stores *stores;
-    struct output *output;
-    struct watched_image *image;
-    uint32_t pid;
-    ft_ref task;
-    char program[PATH_MAX];
-    struct watch_object objects[OBJECTS];
-    char *paths[OBJECTS]; /* as the process says them */
-    size_t count;
-    uint64_t number;
-};
 
 /* Its files as we reach them: its root may be another. */
 static void add_object(void *context, const struct unwind_object *object)
@@ -208,7 +84,7 @@ static ft_ref text(const struct looking *l, const char *string)
     return string && *string ? ft_string(&l->output->writer, string, strlen(string), l->task) : 0;
 }
 
-static ft_ref describe(struct looking *l, const char *name, const struct watch *w,
+ft_ref stores_describe(struct looking *l, const char *name, const struct watch *w,
                        const struct watch_type *type, uint64_t address)
 {
     struct output *o = l->output;
@@ -266,112 +142,6 @@ static void tell_hardware(struct looking *l, size_t number, unsigned needed, uns
     ft_commit(record);
 }
 
-/* --- breakpoints -------------------------------------------------------------------------------- */
-
-/* How many places were taken; *error: why the next one could not be. */
-static unsigned put_breakpoints(struct looking *l, const struct watch *w, uint64_t address, int *error)
-{
-    struct watched_image *image = l->image;
-    uint64_t size = w->where.size;
-    bool one = watch_slots(address, size, 2) == 1;
-    unsigned taken = 0;
-    *error = 0;
-    for (uint64_t done = 0; done < size;) {
-        unsigned length = watch_slot(address + done, size - done);
-        struct watch_type type = w->type;
-        char name[sizeof w->name];
-        snprintf(name, sizeof name, "%s", w->name);
-        if (!one) watch_piece(w, done, length, name, sizeof name, &type), type.size = length;
-        *error = -watch_process(l->stores, image, l->pid, address + done, length);
-        if (*error) break;
-        image->places[image->place_count++] =
-            (struct place){address + done, describe(l, name, w, &type, address + done), 0, (uint8_t)length};
-        taken++;
-        done += length;
-    }
-    return taken;
-}
-
-/* --- probes ------------------------------------------------------------------------------------- */
-
-struct placing {
-    struct stores *stores;
-    struct symbols *symbols;
-    const struct stores_target *target;
-    unsigned long offsets[2 * STORES];
-    uint64_t cookies[2 * STORES];
-    size_t count;
-    uint32_t found, placed;
-};
-
-static void put(struct placing *p, unsigned long offset, uint64_t cookie)
-{
-    p->offsets[p->count] = offset;
-    p->cookies[p->count++] = cookie;
-}
-
-/* Behind a store that names its place; where jumps may lead there, on the store too. */
-static void place_probes(void *context, const struct function *f)
-{
-    struct placing *p = context;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct code *c = &f->code[i], *next = &f->code[i + 1];
-        uint64_t offset, behind;
-        if (!c->store) continue;
-        p->found++;
-        if (c->store != STORE_DIRECT || i + 1 == f->count || !next->follows) continue;
-        if (c->writes != p->target->start || c->size != p->target->size) continue;
-        if (p->stores->probe_count + 1 >= STORES || p->count + 2 > 2 * STORES) continue;
-        if (!symbols_file_offset(p->symbols, c->address, &offset)) continue;
-        if (!symbols_file_offset(p->symbols, next->address, &behind)) continue;
-        uint32_t number = ++p->stores->probe_count;
-        struct store_place place = {.distance = (int64_t)(c->writes - next->address),
-                                    .guarded = next->entered || f->indirect};
-        if (bpf_map_update_elem(p->stores->map, &number, &place, BPF_ANY)) continue;
-        put(p, behind, number);
-        if (place.guarded) put(p, offset, number | STORE_BEGINS);
-        p->placed++;
-    }
-}
-
-/*
- * Only where the library never is: a probe's trap goes into every process that
- * runs the file, and in the middle of a jump that the library has put there it
- * would end the program.
- */
-static bool may_probe(const char *path)
-{
-    struct target target;
-    target_look(path, &target);
-    return target.kind == TARGET_ELF && !*target.interpreter;
-}
-
-/* Once a file: they hold for all processes that run it. */
-static const struct probed *put_probes(struct looking *l, const struct watch *w, struct stores_counts *counts)
-{
-    const char *path = l->objects[w->object].path;
-    for (const struct probed *p = l->stores->probed; p; p = p->next)
-        if (p->start == w->where.start && !strcmp(p->path, path)) return p;
-    struct probed *p = calloc(1, sizeof *p);
-    struct placing *placing = calloc(1, sizeof *placing);
-    struct symbols *symbols = symbols_open(path, NULL, 0);
-    struct stores_target target = w->where;
-    if (p && placing && symbols) {
-        snprintf(p->path, sizeof p->path, "%s", path);
-        p->start = w->where.start;
-        *placing = (struct placing){.stores = l->stores, .symbols = symbols, .target = &target};
-        stores_find(symbols, &target, 1, counts, place_probes, placing);
-        p->stores = placing->found;
-        if (placing->count && probes_put(l->stores->probes, l->stores->store_done, path, placing->offsets,
-                                         placing->cookies, placing->count))
-            p->placed = placing->placed;
-        p->next = l->stores->probed;
-        l->stores->probed = p;
-    }
-    free(placing);
-    return p;
-}
-
 /* --- an image ----------------------------------------------------------------------------------- */
 
 static void watch_one(struct looking *l, size_t number)
@@ -391,15 +161,15 @@ static void watch_one(struct looking *l, size_t number)
         return;
     }
     uint64_t address = l->objects[w.object].bias + w.where.start;
-    unsigned needed = watch_slots(address, w.where.size, SLOTS + 1), taken = 0;
+    unsigned needed = watch_slots(address, w.where.size, WATCH_SLOTS + 1), taken = 0;
     int error = 0;
     stacks_object(&l->output->writer, l->number, l->pid, address, l->task);
-    if (needed <= SLOTS - l->image->place_count) taken = put_breakpoints(l, &w, address, &error);
-    bool probe = !taken && l->objects[w.object].program && may_probe(l->objects[w.object].path);
-    const struct probed *probed = probe ? put_probes(l, &w, &counts) : NULL;
+    if (needed <= WATCH_SLOTS - l->image->place_count) taken = breakpoints_put(l, &w, address, &error);
+    bool probe = !taken && l->objects[w.object].program && storeprobes_may(l->objects[w.object].path);
+    const struct probed *probed = probe ? storeprobes_put(l, &w, &counts) : NULL;
     if (probe && w.where.size <= 8 && l->image->global_count < ASKED)
         l->image->globals[l->image->global_count++] =
-            (struct known_global){address, describe(l, w.name, &w, &w.type, address)};
+            (struct known_global){address, stores_describe(l, w.name, &w, &w.type, address)};
     tell_watch(l, number, &w, outcome, "", &counts, probed);
     tell_hardware(l, number, needed, taken, error, !taken && !probe);
     free(w.type.names);

@@ -54,17 +54,13 @@ struct output {
 bool write_begin(struct output *o);
 void write_end(struct output *o);
 
-/* Now is a new moment to date events by: before each look at the ring. */
-void write_tick(struct output *o);
-
 /* One event (record.h) of the ring; a nonsensical one is left out. */
 void write_event(struct output *o, const void *event, size_t size);
 
-/* A wait for a futex that lasts: its call has not returned. */
-void write_waiting(struct output *o, const struct system_call *call);
-
-/* A record of this task, dated; and by tid: its FT_KERNEL_TASK, 0 unknown. For stores.c. */
+/* A record of this task, dated; a task by its tid: what is known of it (NULL: no such number), its name (0).
+ */
 void *write_record(struct output *o, enum ft_type type, size_t size, ft_ref task, uint64_t ns);
+struct known *write_known(struct output *o, uint32_t tid);
 ft_ref write_task(struct output *o, uint32_t tid);
 
 /* Events the kernel had no room for since the last call. */
@@ -72,8 +68,5 @@ void write_lost(struct output *o, enum ft_lost reason, uint64_t count);
 
 /* About a task (0: about all of it) at a moment of CLOCK_MONOTONIC. text may be NULL. */
 void write_note(struct output *o, enum ft_note_what what, const char *text, ft_ref task, uint64_t ns);
-
-/* The records' time for a moment of CLOCK_MONOTONIC. */
-uint64_t write_counter(const struct output *o, uint64_t ns);
 
 #endif
