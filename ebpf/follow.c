@@ -71,6 +71,7 @@ static uint32_t ring_room(uint32_t bytes)
 static void ask_for(struct forktrace *bpf, const struct python_wishes *python, bool multi, bool sleep)
 {
     bpf->rodata->may_sleep = sleep;
+    bpf_program__set_autoload(bpf->progs.bound, python->count);
     if (sleep)
         bpf_program__set_flags(bpf->progs.bound, bpf_program__flags(bpf->progs.bound) | BPF_F_SLEEPABLE);
     bpf->rodata->watch_count = python->count;

@@ -96,11 +96,12 @@ static int explain(int error)
         return fail(
             "this kernel does not describe itself (/sys/kernel/btf/vmlinux is missing): the preloaded "
             "library records without it: leave out --ebpf");
-    if (error != -EPERM && error != -EACCES)
+    const char *missing = missing_rights();
+    if ((error != -EPERM && error != -EACCES) ||
+        (error == -EACCES && !*missing)) /* the verifier's word, too */
         return fail("the kernel did not take the probes: %s: --verbose tells more; the preloaded library "
                     "records without them: leave out --ebpf",
                     strerror(-error));
-    const char *missing = missing_rights();
     if (!*missing)
         return fail(
             "the kernel lets nobody load BPF programs (it is locked down, or this is a container whose "

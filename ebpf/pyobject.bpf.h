@@ -85,9 +85,16 @@ PART __u8 byte(struct python_here *here, __u64 object, __u64 offset)
     return value;
 }
 
+/* The key of a look-up lies on the stack: before 6.2 it may not lie elsewhere. */
+static __always_inline const struct python_file *file_here(const struct python_here *here)
+{
+    __u32 number = here->number;
+    return bpf_map_lookup_elem(&pythons, &number);
+}
+
 static __always_inline bool is_a(struct python_here *here, __u64 object, enum python_type type)
 {
-    const struct python_file *file = bpf_map_lookup_elem(&pythons, &here->number);
+    const struct python_file *file = file_here(here);
     return file && word(here, object, OB_TYPE) == here->bias + file->types[type];
 }
 
@@ -175,7 +182,7 @@ PART __u64 bound_to(struct python_here *here, const struct table *t, __u64 hash)
 
 static __always_inline void copy_type(struct python_here *here, struct object *o, __u64 type)
 {
-    const struct python_file *file = bpf_map_lookup_elem(&pythons, &here->number);
+    const struct python_file *file = file_here(here);
     o->known = 0;
     for (__u32 i = 0; file && i < PYTHON_TYPE_COUNT; i++)
         if (type == here->bias + file->types[i]) o->known = i + 1;

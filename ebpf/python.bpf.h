@@ -79,7 +79,7 @@ struct where { /* no holes: older kernels want all of it set before it is handed
 PART bool look_at_frame(struct python_here *here, struct where *w, __u64 dict)
 {
     if (!here || !w) return false;
-    const struct python_file *file = bpf_map_lookup_elem(&pythons, &here->number);
+    const struct python_file *file = file_here(here);
     if (!file) return false;
     __u64 state = word(here, here->bias + file->runtime, RUNTIME_CURRENT_311);
     __u64 c_frame = state ? word(here, state, TS_CFRAME_311) : 0;
@@ -232,7 +232,7 @@ int bound(struct pt_regs *context)
     __u32 place = cookie >> 1 & 127;
     bool deleted = cookie & 1;
     struct python_here here = {.number = (__u32)(cookie >> 8)};
-    const struct python_file *file = bpf_map_lookup_elem(&pythons, &here.number);
+    const struct python_file *file = file_here(&here);
     if (!file || place >= PY_PLACES) return 0;
     here.bias = context->ip - file->places[place];
     for (int i = 0; i < ATTEMPTS; i++) {
