@@ -34,6 +34,7 @@ static __always_inline void tell_task(const struct task_struct *task, __u32 crea
     e->flags = (__u32)flags;
     e->exit_signal = (__u8)BPF_CORE_READ(task, exit_signal);
     e->how = how;
+    e->forked = (BPF_CORE_READ(task, flags) & PF_FORKNOEXEC) != 0;
     e->pad = 0;
     end(e, false);
 }

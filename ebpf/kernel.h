@@ -66,6 +66,7 @@ struct thread_info {
 
 struct task_struct {
     int pid, tgid;
+    unsigned int flags;
     struct task_struct *real_parent, *group_leader;
     struct pid *thread_pid;
     struct signal_struct *signal;
@@ -145,7 +146,8 @@ struct pt_regs {
 #pragma clang attribute pop
 
 #define PIDTYPE_TGID      1
-#define SIGNAL_GROUP_EXIT 4 /* signal_struct.flags: exit_group(), or a fatal signal */
+#define PF_FORKNOEXEC     0x40 /* task_struct.flags: forked, and nothing executed since */
+#define SIGNAL_GROUP_EXIT 4    /* signal_struct.flags: exit_group(), or a fatal signal */
 #define CLONE_THREAD      0x10000
 
 /* A siginfo that is none: the argument of force_sig and of the kernel's own send_sig (SEND_SIG_*). */

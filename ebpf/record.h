@@ -40,8 +40,9 @@ struct event_task {
     __u32 own_pid, own_tid; /* in its own namespace */
     __u32 flags;            /* CLONE_* */
     __u8 exit_signal;
-    __u8 how; /* enum ft_kernel_birth */
-    __u16 pad;
+    __u8 how;    /* enum ft_kernel_birth */
+    __u8 forked; /* it has executed nothing since it was forked */
+    __u8 pad;
 };
 
 #define PATH_ROOM    256

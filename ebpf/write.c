@@ -109,6 +109,7 @@ static void task(struct output *o, const struct event_task *e)
     record->flags = e->flags;
     record->exit_signal = e->exit_signal;
     record->how = e->how;
+    record->forked = e->how == FT_KERNEL_FOUND && e->forked;
     record->origin = call.origin;
     record->function = call.function;
     record->call = call.call;

@@ -323,7 +323,8 @@ static void reaped(const struct tree *tree, process_id p)
     char line[LINE], time[TEXT_SHORT];
     if (process->reap == NONE) {
         bool ended = process->how == END_EXIT || process->how == END_SIGNAL;
-        if (ended && process->parent != NONE) detail(tree, p, INK_DIM, "nobody of the run waited for it");
+        bool seen = process->parent != NONE && tree->t->processes[process->parent].coverage == COVERAGE_FULL;
+        if (ended && seen) detail(tree, p, INK_DIM, "nobody of the run waited for it");
         return;
     }
     const struct event *e = &tree->t->events[process->reap];

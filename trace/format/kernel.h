@@ -18,10 +18,10 @@ struct ft_kernel_task { /* a process or a thread begins; task: its creator's FT_
     uint32_t flags;                /* CLONE_* */
     uint8_t exit_signal;           /* sent to its parent at its end */
     uint8_t how;                   /* enum ft_kernel_birth */
-    uint16_t pad;
-    struct ft_origin origin; /* the call that made it, in processes the library is not in; 0 unknown */
-    uint64_t function;       /* it was given: a start routine; 0 unknown */
-    uint32_t call;           /* enum ft_kernel_call << 8 | enum ft_fork_api, or of threads; 0 unknown */
+    uint16_t forked;               /* FT_KERNEL_FOUND: 1: it has executed nothing since it was forked */
+    struct ft_origin origin;       /* the call that made it, in processes the library is not in; 0 unknown */
+    uint64_t function;             /* it was given: a start routine; 0 unknown */
+    uint32_t call;                 /* enum ft_kernel_call << 8 | enum ft_fork_api, or of threads; 0 unknown */
     uint32_t pad2;
 };
 /* What a call asks for. */

@@ -28,10 +28,10 @@ struct task {
     ft_ref ref;
     thread_id thread; /* NONE: its birth has not been met yet */
     uint16_t image;
-    bool spoke;          /* it wrote records of its own */
-    uint64_t counter;    /* of the last of them */
-    int64_t last;        /* the same, as the times of events; INT64_MIN: it wrote none */
-    bool kernel;         /* named by the kernel: what is told of it is not the library's word */
+    bool spoke;       /* it wrote records of its own */
+    uint64_t counter; /* of the last of them */
+    int64_t last;     /* the same, as the times of events; INT64_MIN: it wrote none */
+    bool kernel;      /* named by the kernel: what is told of it is not the library's word */
 };
 
 struct thread_more {
@@ -65,25 +65,26 @@ struct process_more {
     uint32_t hidden;              /* newest system() or popen() whose child was not seen; index into hidden */
     event_id exec;                /* the image went away through this, and no new one spoke */
     struct blind blind;           /* the last one told of */
-    const char *filtered;         /* recording ended in it, or in an ancestor it is a copy of: for this system call */
-    const char *python;           /* what is not seen of the Python in its current image */
-    bool was_blind;               /* one of its images was, and another came after it */
-    bool spoke;                   /* wrote a record of its own */
-    bool ended;                   /* its exit was recorded to the very end */
-    bool reaped, gone;            /* gone: its pid is somebody else's now */
-    bool kernel;                  /* the kernel has told of its birth */
-    bool unannounced;             /* and the library had not */
-    bool image_told;              /* its last image is known from the kernel alone */
-    bool end_told;                /* the kernel has told of its end */
-    uint32_t why;                 /* the library is not in that image: as FT_KERNEL_EXEC says */
-    event_id signal;              /* the last it took */
-    bool copied;                  /* its first image is its parent's: so are the objects in it */
-    uint32_t family;              /* of what it runs before its first image is known */
-    uint32_t popens;              /* popen()s whose child has not been reaped */
-    event_id popen;               /* the newest */
-    int64_t looked;               /* at all its globals, last; NEVER: never */
-    bool unread;                  /* what its containers held at its birth could not be read */
-    int64_t last_record;          /* when anything of it was written last; set at the end */
+    const char *filtered; /* recording ended in it, or in an ancestor it is a copy of: for this system call */
+    const char *python;   /* what is not seen of the Python in its current image */
+    bool was_blind;       /* one of its images was, and another came after it */
+    bool spoke;           /* wrote a record of its own */
+    bool ended;           /* its exit was recorded to the very end */
+    bool reaped, gone;    /* gone: its pid is somebody else's now */
+    bool kernel;          /* the kernel has told of its birth */
+    bool unannounced;     /* and the library had not */
+    bool image_told;      /* its last image is known from the kernel alone */
+    bool end_told;        /* the kernel has told of its end */
+    uint32_t why;         /* the library is not in that image: as FT_KERNEL_EXEC says */
+    event_id signal;      /* the last it took */
+    bool copied;          /* its first image is its parent's: so are the objects in it */
+    bool forked;          /* before our eyes, and it has executed nothing since */
+    uint32_t family;      /* of what it runs before its first image is known */
+    uint32_t popens;      /* popen()s whose child has not been reaped */
+    event_id popen;       /* the newest */
+    int64_t looked;       /* at all its globals, last; NEVER: never */
+    bool unread;          /* what its containers held at its birth could not be read */
+    int64_t last_record;  /* when anything of it was written last; set at the end */
 };
 
 struct told { /* a global's value at a fork */
@@ -211,7 +212,7 @@ struct build {
     struct common {       /* an FT_C_COMMON */
         const struct ft_head *fork;
         int64_t ns;
-    } *commons;
+    } * commons;
     size_t common_count;
     struct whole *wholes;
     size_t whole_count;

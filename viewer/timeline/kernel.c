@@ -116,6 +116,7 @@ static process_id new_process(struct build *b, const struct item *it, const stru
     }
     if (r->how == FT_KERNEL_FOUND) { /* the library does not join a run that is only looked at */
         more->image_told = true;
+        more->forked = r->forked;
         b->t->processes[p].found = b->t->processes[p].birth_lost =
             b->t->threads[b->t->processes[p].main].birth_lost = true;
     }

@@ -117,7 +117,7 @@ static void find_worker(struct build *b, struct kin *kin, process_id p)
     const struct image *image = last_image(process);
     if (image) kin[p].program = program_of(image);
     if (parent == NONE || !same(kin[p].program, kin[parent].program)) return;
-    if (b->processes[p].copied && process->image_count == 1) {
+    if ((b->processes[p].copied || b->processes[p].forked) && process->image_count == 1) {
         kin[p].is_worker = true;
         if (!kin[parent].workers++) kin[parent].first_worker = p;
     } else if (same_command(image, last_image(&b->t->processes[parent]))) {
