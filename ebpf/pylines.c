@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CODES      4096 /* by hash: one displaces another */
+#define CODES      4096 /* lists, by hash */
+#define KEPT       4    /* in each: as many as the kernel remembers to have told of (py_codes) */
 #define CODE_START 184  /* of the instructions in a code object */
 enum { NO_COLUMN = 13, LONG = 14, NO_LINE = 15, ONE_LINE = 10 };
 
 static struct code {
+    struct code *next;
     uint64_t image, code;
     uint32_t pid, first_line, size;
     char file[PATH_ROOM];
@@ -24,12 +26,23 @@ static struct code **place(uint64_t image, uint64_t code, uint32_t pid)
     return &codes[ft_hash(key, sizeof key) % CODES];
 }
 
-static void forget(struct code *code)
+static const struct code *find(uint64_t image, uint64_t address, uint32_t pid)
 {
-    if (code) free(code->lines);
-    free(code);
+    const struct code *code = *place(image, address, pid);
+    while (code && (code->image != image || code->code != address || code->pid != pid)) code = code->next;
+    return code;
 }
 
+static void forget(struct code *code)
+{
+    for (struct code *next; code; code = next) {
+        next = code->next;
+        free(code->lines);
+        free(code);
+    }
+}
+
+/* The latest first: an address is used again. */
 void pylines_keep(const struct event_code *e)
 {
     struct code **at = place(e->image, e->code, e->pid), *new = calloc(1, sizeof *new);
@@ -40,8 +53,11 @@ void pylines_keep(const struct event_code *e)
     memcpy(new->file, e->file, strnlen(e->file, sizeof e->file - 1));
     new->lines = malloc(size + 1);
     if (new->lines) memcpy(new->lines, e->lines, new->size = size);
-    forget(*at);
+    new->next = *at;
     *at = new;
+    for (int i = 0; i < KEPT && *at; i++) at = &(*at)->next;
+    forget(*at);
+    *at = NULL;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -107,8 +123,8 @@ const char *pylines_find(const struct event_bound *e, uint32_t *line)
 {
     *line = 0;
     if (!(e->flags & BOUND_FRAME)) return NULL;
-    const struct code *code = *place(e->image, e->code, e->pid);
-    if (!code || code->image != e->image || code->code != e->code || code->pid != e->pid) return NULL;
+    const struct code *code = find(e->image, e->code, e->pid);
+    if (!code) return NULL;
     *line = line_of(code, (e->instruction - e->code - CODE_START) / 2);
     return code->file;
 }
