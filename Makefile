@@ -131,8 +131,10 @@ screenshots: all ## draw the screens shown in the documentation, from new runs o
 golden: view ## store the screens as they are drawn now: look at the diff
 	$(Q)B=$(abspath $(B)) tests/golden/screens.sh --update
 
-# Fixtures and benchmarks: one program a file; `flags:` in its first comment are for the compiler.
-FIXTURES := $(patsubst %.c,$(B)/%,$(wildcard tests/fixtures/*.c))
+# Fixtures and benchmarks: one program a file; `flags:` in its first comment are for the compiler, `machine:`
+# is the one it is written for.
+ELSEWHERE := $(shell grep -h -H -m1 '^ \* machine:' tests/fixtures/*.c | grep -v ': $(MACHINE)$$' | cut -d: -f1)
+FIXTURES := $(patsubst %.c,$(B)/%,$(filter-out $(ELSEWHERE),$(wildcard tests/fixtures/*.c)))
 BENCHES  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 $(FIXTURES) $(BENCHES): $(B)/%: %.c
 	@mkdir -p $(@D)

@@ -18,8 +18,6 @@
 #include "preload/origin.h"
 #include "preload/self.h"
 
-extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak)); /* glibc 2.35; takes no lock */
-
 typedef void handler(void);
 enum { PREPARE, PARENT, CHILD, PHASES };
 
@@ -57,7 +55,7 @@ static void run(unsigned slot, unsigned phase)
         return;
     }
     struct dl_find_object object;
-    if (_dl_find_object && _dl_find_object((void *)(uintptr_t)real, &object))
+    if (origin_unwinds() && _dl_find_object((void *)(uintptr_t)real, &object))
         record->which = FT_ATFORK_UNLOADED;
     ft_publish(record);
     uint64_t start = monotonic();

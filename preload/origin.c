@@ -28,8 +28,16 @@
 
 #define FRAMES_MAX 64
 
-/* glibc 2.35; without it libgcc would fall back to dl_iterate_phdr and its lock */
-extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
+/*
+ * glibc's, since 2.35; without it libgcc would fall back to dl_iterate_phdr and its lock. libgcc's unwinder,
+ * linked into the library, calls it by this name: as this is our own, the library can be loaded where libc
+ * has none (hook.h).
+ */
+static __typeof__(_dl_find_object) *finder;
+__attribute__((visibility("hidden"))) int _dl_find_object(void *address, struct dl_find_object *object)
+{
+    return finder ? finder(address, object) : -1;
+}
 
 /* --- objects -------------------------------------------------------------------------------- */
 
@@ -135,8 +143,7 @@ static void describe(const struct dl_find_object *object)
 void origin_object(uint64_t address)
 {
     struct dl_find_object object;
-    if (!_dl_find_object || !caches || !address || _dl_find_object((void *)(uintptr_t)address, &object))
-        return;
+    if (!caches || !address || _dl_find_object((void *)(uintptr_t)address, &object)) return;
     look_for_python(&object);
     describe(&object);
 }
@@ -155,7 +162,7 @@ void origin_loading(uint64_t start, uint64_t end)
 
 /* --- unwinding ------------------------------------------------------------------------------ */
 
-bool origin_unwinds(void) { return _dl_find_object && caches; }
+bool origin_unwinds(void) { return finder && caches; }
 
 struct frames {
     uint64_t site;
@@ -180,7 +187,7 @@ static bool switches_stacks(const struct dl_find_object *object)
 bool origin_is_bottom(uint64_t pc)
 {
     struct dl_find_object object;
-    return _dl_find_object && !_dl_find_object((void *)(uintptr_t)pc, &object) && switches_stacks(&object);
+    return !_dl_find_object((void *)(uintptr_t)pc, &object) && switches_stacks(&object);
 }
 
 /* The same; frames of one object mostly come one after another. */
@@ -381,7 +388,7 @@ static __attribute__((noinline)) ft_ref unwind(uint64_t site, uint64_t sp, bool 
 HOT __attribute__((noinline)) struct ft_origin origin_full(uint64_t site)
 {
     struct ft_origin origin = {.site = site};
-    if (!_dl_find_object || !caches || !ft_writer_on(&ft)) return origin;
+    if (!origin_unwinds() || !ft_writer_on(&ft)) return origin;
     uint64_t sp = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     origin.stack = known_stack(site, sp);
     bool interrupted = false;
@@ -420,7 +427,8 @@ void origin_init(void)
     connection_init(caches + 1);
     blocks_init((char *)(caches + 1) + room);
     ft.interned = caches->interned;
-    if (!_dl_find_object) {
+    *(void **)&finder = dlsym(RTLD_DEFAULT, "_dl_find_object");
+    if (!finder) {
         self_note(FT_NOTE_NO_UNWINDER, NULL);
         return;
     }

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -197,6 +198,10 @@ static void watch_for_forks(void)
 
 __attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
+    if (!gnu_get_libc_version) { /* musl: not even our arguments are there */
+        if (getenv("FORKTRACE_DEBUG")) dprintf(2, "forktrace: not recording: made for glibc, not for musl\n");
+        return;
+    }
     int saved = errno;
     hook_resolve();
     const char *off = setting(envp, "FORKTRACE_DISABLE"), *run = setting(envp, "FORKTRACE_RUN");
