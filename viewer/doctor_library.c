@@ -131,7 +131,8 @@ static void check_watches(void)
     static const char what[] = "C globals (-w NAME)";
     char library[PATH_MAX], finder[PATH_MAX + 32];
 #if !defined __x86_64__
-    doctor_say(OPINION_HINT, what, NULL, "their stores are patched on x86-64 only: not on this machine");
+    doctor_say(OPINION_HINT, what, NULL,
+               "their stores are patched on x86-64 only: here their values are compared at every event");
     return;
 #endif
     if (!installed_library(library, sizeof library)) return; /* that was said */

@@ -55,7 +55,8 @@ bool watch_bound(const struct timeline *t, const char *list, const char *item, s
 
 static bool was_found(const struct watch_result *w)
 {
-    return w->outcome == FT_C_OUTCOME_watched || w->outcome == FT_C_OUTCOME_no_store;
+    return w->outcome == FT_C_OUTCOME_watched || w->outcome == FT_C_OUTCOME_no_store ||
+           w->outcome == FT_C_OUTCOME_compared;
 }
 
 /* The processor sees what patched stores do not. */
@@ -187,6 +188,10 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
     if (w->hardware.flags & FT_C_HW_KERNEL) return kernel_words(buffer, size, object, w);
     bool hardware = by_hardware(w), asked = w->hardware.flags & FT_C_HW_ASKED;
     n = add(buffer, size, n, "in %s", object);
+    if (w->outcome == FT_C_OUTCOME_compared) {
+        add(buffer, size, n, ": its stores are found on x86-64 only; its value is compared at every event");
+        return buffer;
+    }
     if (hardware && asked) {
         hardware_words(buffer, size, n, w);
         return buffer;

@@ -7,8 +7,6 @@
 #define _GNU_SOURCE
 #include "preload/watch/ask.h"
 
-#if defined __x86_64__
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -284,5 +282,3 @@ failed:
     if (!answer) self_note(FT_NOTE_WATCH_FINDER, start.path);
     return answer;
 }
-
-#endif

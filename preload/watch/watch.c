@@ -12,11 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-bool watching;
-
 #if defined __x86_64__
-
 #include <cpuid.h>
+#endif
 #include <link.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -32,13 +30,16 @@ bool watching;
 
 #define GLOBALS 1024 /* of one answer */
 
-/* For entry.S: the state components to save, and the room they take. 0: no xsave, fxsave. */
-uint32_t watch_state_mask __attribute__((visibility("hidden")));
-uint32_t watch_state_size __attribute__((visibility("hidden"))) = 512;
-
+bool watching;
 static const char *watched; /* FORKTRACE_WATCH */
 static bool started;        /* what is loaded from now on may be unloaded again */
 static uint32_t *next_id;   /* of a site; in memory shared by all processes forked from this image */
+
+#if defined __x86_64__
+#define PATCHES true
+/* For entry.S: the state components to save, and the room they take. 0: no xsave, fxsave. */
+uint32_t watch_state_mask __attribute__((visibility("hidden")));
+uint32_t watch_state_size __attribute__((visibility("hidden"))) = 512;
 
 /* --- saving vector registers ---------------------------------------------------------------- */
 
@@ -56,6 +57,12 @@ static void find_state(void)
     watch_state_size = (size + 63) & ~63u;
     watch_state_mask = mask;
 }
+void watch_entry(void) __attribute__((visibility("hidden")));
+#else
+#define PATCHES     false
+#define watch_entry NULL
+static void find_state(void) {}
+#endif
 
 /* --- describing ----------------------------------------------------------------------------- */
 
@@ -159,7 +166,7 @@ static void carry_out(const struct plan_answer *plan, int hardware_error)
     if (ids) {
         describe_sites(plan, globals, first);
         allowed = patch_all(plan, first, missed);
-        if (!allowed) self_note(FT_NOTE_WATCH_PATCH, NULL);
+        if (!allowed && PATCHES) self_note(FT_NOTE_WATCH_PATCH, NULL);
     } else
         memset(missed, 0xff, sizeof missed);
     describe_watches(plan, missed, allowed);
@@ -185,7 +192,6 @@ static bool shadow_stack(void)
 static void look(void)
 {
     size_t size;
-    extern void watch_entry(void) __attribute__((visibility("hidden")));
     int hardware_error;
     unsigned slots = hardware_free(asks_for_hardware(watched), &hardware_error);
     struct plan_question question = {
@@ -247,16 +253,8 @@ void watch_init(const char *list)
     find_state();
     look();
     started = true;
-    if (!patch_function((uint8_t *)(uintptr_t)_r_debug.r_brk, objects_changed))
+    if (!PATCHES)
+        self_note(FT_NOTE_WATCH_MACHINE, NULL);
+    else if (!patch_function((uint8_t *)(uintptr_t)_r_debug.r_brk, objects_changed))
         self_note(FT_NOTE_WATCH_LOADER, NULL);
 }
-
-#else
-
-void watch_init(const char *list)
-{
-    for (; list && *list; list += strcspn(list, ";"), list += *list == ';')
-        if (strncmp(list, "py:", 3)) self_note(FT_NOTE_WATCH_MACHINE, NULL);
-}
-
-#endif

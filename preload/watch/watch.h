@@ -4,7 +4,7 @@
  * then appends 16 bytes to a page of the trace that is this thread's alone.
  *
  * Nothing here costs anything while no C global is watched: `watching` is one
- * load. x86-64 only; elsewhere a note says so.
+ * load. x86-64 only; elsewhere values are compared (sample.c), and a note says so.
  */
 #ifndef WATCH_H
 #define WATCH_H

@@ -160,7 +160,8 @@ struct ft_c_picture {
     X(5, invalid, "not a watch expression")                                                        \
     X(6, thread_local, "it is thread-local: each thread has its own")                             \
     X(7, no_store, "no instruction stores to it by itself: writes come through pointers only")    \
-    X(8, not_loaded, "a library of this name was never loaded")
+    X(8, not_loaded, "a library of this name was never loaded")                                    \
+    X(9, compared, "its stores are found on x86-64 only: here its value is compared at every event")
 #define FT_X_OUTCOME(n, name, text) FT_C_OUTCOME_##name = n,
 enum ft_c_outcome { FT_C_OUTCOMES(FT_X_OUTCOME) };
 

@@ -68,7 +68,7 @@ struct ft_clock { /* head.time and this were read together */
     X(56, KERNEL_PYTHON_SEEN, "probes see writes to the watched globals of this Python from here on") \
     X(25, SECCOMP, "recording ends here: a system-call filter (seccomp) would end the process for a call the library makes") \
     X(30, MANY_DESCRIPTORS, "descriptors above 8191: who uses those connections is not followed") \
-    X(40, WATCH_MACHINE, "C globals are watched by patching on x86-64 only: not on this machine yet") \
+    X(40, WATCH_MACHINE, "stores to C globals are patched on x86-64 only, not on this machine yet: values are compared at every event, but not those of objects that are loaded later") \
     X(41, WATCH_FINDER, "forktrace-watch, which finds the stores to C globals, cannot be run here: none is watched") \
     X(42, WATCH_PATCH, "code cannot be changed here (a policy against writable code?): stores in it are not seen") \
     X(43, WATCH_FULL, "more stores to watched C globals than can be followed: the others are not") \

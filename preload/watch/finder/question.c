@@ -144,7 +144,11 @@ static void describe(struct question *q, struct answer *a, size_t i)
     struct plan_watch *p = &q->counts[i];
     bool found = p->outcome == FT_C_OUTCOME_watched;
     if (found ? !p->stores && !q->fresh[w->object] : !q->first) return;
+#if defined __x86_64__
     if (found && !p->stores && !p->slots) p->outcome = FT_C_OUTCOME_no_store;
+#else
+    if (found) p->outcome = FT_C_OUTCOME_compared;
+#endif
     if (!p->text && p->outcome != FT_C_OUTCOME_watched) p->text = text(a, outcome_texts[p->outcome]);
     list_add(&a->watches, p);
     if (!found) return;
