@@ -29,15 +29,10 @@
 #define FRAMES_MAX 64
 
 /*
- * glibc's, since 2.35; without it libgcc would fall back to dl_iterate_phdr and its lock. libgcc's unwinder,
- * linked into the library, calls it by this name: as this is our own, the library can be loaded where libc
- * has none (hook.h).
+ * glibc's, since 2.35; without it libgcc would fall back to dl_iterate_phdr and its lock. libgcc's unwinder
+ * in the library asks our wrapper of it (watch/placed.c): so the library can be loaded where libc has none.
  */
-static __typeof__(_dl_find_object) *finder;
-__attribute__((visibility("hidden"))) int _dl_find_object(void *address, struct dl_find_object *object)
-{
-    return finder ? finder(address, object) : -1;
-}
+static void *finder;
 
 /* --- objects -------------------------------------------------------------------------------- */
 
@@ -237,7 +232,8 @@ static _Unwind_Reason_Code frame(struct _Unwind_Context *context, void *argument
     if (!frames->started && pc != frames->site) return _URC_NO_REASON; /* our own */
     frames->started = true;
     if (!pc) return _URC_NORMAL_STOP;
-    if (watch_is_ours(pc)) return _URC_NO_REASON; /* a handler interrupted it: the next one is where it belongs */
+    if (watch_is_ours(pc))
+        return _URC_NO_REASON; /* a handler interrupted it: the next one is where it belongs */
     if (frames->count == FRAMES_MAX) {
         frames->cut = true;
         return _URC_NORMAL_STOP;
@@ -427,7 +423,7 @@ void origin_init(void)
     connection_init(caches + 1);
     blocks_init((char *)(caches + 1) + room);
     ft.interned = caches->interned;
-    *(void **)&finder = dlsym(RTLD_DEFAULT, "_dl_find_object");
+    finder = dlsym(RTLD_NEXT, "_dl_find_object");
     if (!finder) {
         self_note(FT_NOTE_NO_UNWINDER, NULL);
         return;

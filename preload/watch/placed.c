@@ -10,8 +10,6 @@
 #define _GNU_SOURCE
 #include "preload/watch/patch.h"
 
-#if defined __x86_64__
-
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
@@ -21,6 +19,8 @@
 #include "preload/self.h"
 #include "preload/watch/watch.h"
 #include "trace/syscall.h"
+
+#if defined __x86_64__
 
 #define PLACED 256
 
@@ -61,6 +61,10 @@ static const uint8_t *frames_at(uintptr_t address)
             return placed[i].frames;
     return island_at(address) ? watch_island_frames : NULL;
 }
+#else
+void placed_forget(bool (*is_loaded)(uint64_t address)) {}
+static const uint8_t *frames_at(uintptr_t address) { return NULL; }
+#endif
 
 bool watch_placed(uint64_t address) { return frames_at(address); }
 
@@ -76,10 +80,4 @@ HOOK(int, _dl_find_object, (void *address, struct dl_find_object *found))
     found->dlfo_eh_frame = (void *)(uintptr_t)frames;
     return 0;
 }
-#endif
-
-#else
-#include "preload/watch/watch.h"
-
-bool watch_placed(uint64_t address) { return false; }
 #endif
