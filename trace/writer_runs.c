@@ -190,8 +190,8 @@ static bool back(struct ft_writer *w, struct ft_page *base, uint64_t seq, uint32
         write_zeros(fd, at, pages);
         sys(SYS_close, fd);
     }
-    uintptr_t from = (uintptr_t)base & ~(uintptr_t)(w->unit - 1);
-    if (!failed(sys(SYS_madvise, from, (uintptr_t)base + size - from, MADV_POPULATE_WRITE))) return true;
+    size_t before = (size_t)at % w->unit; /* from the beginning of the machine's page */
+    if (!failed(sys(SYS_madvise, (char *)base - before, before + size, MADV_POPULATE_WRITE))) return true;
     w->why_not = FT_LOST_DISK_FULL;
     return false;
 }

@@ -2,10 +2,13 @@
  * counted. */
 #include "trace.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 
 TestSuite(trace_limits, .init = setup, .fini = teardown, .timeout = 120);
 
@@ -32,6 +35,60 @@ static uint64_t newest_run(uint64_t count)
 }
 
 /* --- pages ---------------------------------------------------------------------------------- */
+
+/* As if the kernel had larger pages: the writer must map the file from such pages on alone. */
+static unsigned long machine_page;
+unsigned long getauxval(unsigned long type)
+{
+    if (type == AT_PAGESZ && machine_page) return machine_page;
+    static unsigned long (*real)(unsigned long);
+    if (!real) *(void **)&real = dlsym(RTLD_NEXT, "getauxval");
+    return real(type);
+}
+
+/* How often our file is mapped. */
+static unsigned mappings_at_pages(void)
+{
+    char line[512];
+    unsigned count = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    cr_assert(f);
+    while (fgets(line, sizeof line, f)) {
+        unsigned long start, end, offset;
+        if (!strstr(line, path) || sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) != 3) continue;
+        cr_assert_eq(offset % machine_page, 0, "%s", line);
+        count++;
+    }
+    fclose(f);
+    return count;
+}
+
+/* Several processes share runs that begin anywhere; the ring goes round more than once. */
+static void large_pages(unsigned long size, uint64_t max)
+{
+    enum { COUNT = 200000, CHILDREN = 4 };
+    machine_page = size;
+    create(max);
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t pid = fork();
+        if (!pid) _exit(put_all(2 + (uint32_t)i, COUNT) > COUNT);
+    }
+    cr_assert(put_all(1, COUNT));
+    for (int status, i = 0; i < CHILDREN; i++) {
+        cr_assert(wait(&status) > 0);
+        cr_assert_eq(status, 0);
+    }
+    unsigned mapped = mappings_at_pages();
+    cr_assert(max <= 16 * MIB ? mapped == 1 : mapped > 1, "%u", mapped);
+    read_back(path);
+    cr_assert_eq(found_count + lost_in_all(), (1 + CHILDREN) * COUNT);
+    cr_assert_eq(lost_in_all(), ft_reader_lost(&r, FT_LOST_OVERWRITTEN));
+}
+
+Test(trace_limits, pages_of_16k) { large_pages(16 * KIB, 24 * MIB); }
+Test(trace_limits, pages_of_64k) { large_pages(64 * KIB, 24 * MIB + 5 * FT_PAGE); }
+Test(trace_limits, pages_of_64k_and_no_loss) { large_pages(64 * KIB, 256 * MIB); }
+Test(trace_limits, pages_of_64k_in_a_small_ring) { large_pages(64 * KIB, MIB + 3 * FT_PAGE); }
 
 Test(trace_limits, records_of_all_sizes_fill_pages_and_none_is_lost)
 {
