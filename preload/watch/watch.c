@@ -185,8 +185,12 @@ static bool asks_for_hardware(const char *list)
 /* Linux 6.6, glibc 2.39 by a tunable; ARCH_SHSTK_STATUS is younger than the headers here may be. */
 static bool shadow_stack(void)
 {
+#if defined __x86_64__
     uint64_t features = 0;
     return !ft_syscall(SYS_arch_prctl, 0x5005, &features) && features & 1;
+#else
+    return false; /* nothing is patched here */
+#endif
 }
 
 static void look(void)
