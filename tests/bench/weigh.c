@@ -2,7 +2,7 @@
  * weigh.c: how many records of each type a trace holds, and their bytes. `weigh FILE` prints "type records
  * bytes".
  *
- * flags: -U_GNU_SOURCE trace/reader*.c
+ * flags: -U_GNU_SOURCE trace/parallel.c trace/reader*.c
  */
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
  * "task site writes ascending" for each task and store, where ascending tells
  * whether, in the order of their times, each value is the one before plus 1.
  *
- * flags: -U_GNU_SOURCE trace/reader*.c
+ * flags: -U_GNU_SOURCE trace/parallel.c trace/reader*.c
  */
 #include <inttypes.h>
 #include <stdio.h>
