@@ -26,7 +26,6 @@ static int open_event(uint32_t tid, uint64_t address, unsigned length)
                                 .size = sizeof a,
                                 .sample_period = 1,
                                 .inherit = 1,
-                                .exclude_kernel = 1,
                                 .exclude_hv = 1,
                                 .bp_type = HW_BREAKPOINT_W,
                                 .bp_addr = address,
@@ -34,6 +33,11 @@ static int open_event(uint32_t tid, uint64_t address, unsigned length)
     uint64_t *flags = (void *)((char *)&a + 40);
     *flags |= REMOVE_ON_EXEC;
     int fd = (int)syscall(SYS_perf_event_open, &a, (pid_t)tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    if (fd < 0 &&
+        (errno == EACCES || errno == EPERM)) { /* the kernel's own stores, as in read(2), take more rights */
+        a.exclude_kernel = 1;
+        fd = (int)syscall(SYS_perf_event_open, &a, (pid_t)tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    }
     return fd < 0 ? -errno : fd;
 }
 

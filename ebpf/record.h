@@ -241,7 +241,7 @@ struct event_store { /* just done; head.tid: by whom */
     __u32 pid;
     __u32 number; /* of a probe, in the map `stores`; 0: the processor's breakpoint */
     __u32 alone;  /* its process has no other threads */
-    __u32 pad;
+    __u32 kernel; /* 1: the kernel stored it, 2: in rounds, of which this may not be the last */
 };
 
 #define STORES       4096       /* probes; number 0 is none */

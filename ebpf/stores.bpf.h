@@ -41,7 +41,7 @@ static __always_inline __u64 stored_at(__u64 address)
     return value;
 }
 
-static __always_inline void tell_store(__u64 address, __u64 after, __u64 di, __u32 number)
+static __always_inline void tell_store(__u64 address, __u64 after, __u64 di, __u32 number, __u32 kernel)
 {
     const struct task_struct *task = (const void *)bpf_get_current_task();
     const struct member *member = member_of(task);
@@ -51,6 +51,7 @@ static __always_inline void tell_store(__u64 address, __u64 after, __u64 di, __u
     e->image = member->image;
     e->pid = pid_of(task);
     e->number = number;
+    e->kernel = kernel;
     e->address = address;
     e->after = after;
     e->di = di;
@@ -63,7 +64,14 @@ SEC("perf_event")
 int stored(struct hit_context *context)
 {
     __u64 address = context->address, after = HIT_RIP(context), di = HIT_RDI(context);
-    tell_store(address, after, di, 0);
+    __u32 kernel = (__s64)after < 0;
+    if (kernel) {
+        __u16 code = 0; /* rep movsb, and as it begins with a REX prefix; rep stosb */
+        bpf_probe_read_kernel(&code, sizeof code, (const void *)after);
+        kernel += code == 0xa4f3 || code == 0x48f3 || code == 0xaaf3;
+        after = 0;
+    }
+    tell_store(address, after, di, 0, kernel);
     return 0;
 }
 
@@ -89,7 +97,7 @@ int store_done(struct pt_regs *context)
         bpf_map_delete_elem(&begun, &who);
     }
     __u64 ip = BPF_CORE_READ(context, ip);
-    tell_store(ip + (__u64)place->distance, ip, 0, number);
+    tell_store(ip + (__u64)place->distance, ip, 0, number, 0);
     return 0;
 }
 #endif

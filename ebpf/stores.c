@@ -256,6 +256,8 @@ void stores_event(struct output *o, const struct event_store *e)
     unsigned size = 0;
     ft_ref global = image ? global_at(image, e->address, &size) : 0;
     if (!global || !task) return;
+    /* a round of the kernel's copying: the one that fills the place is told */
+    if (e->kernel == 2 && e->di < e->address + size) return;
     stacks_object(&o->writer, e->image, e->pid, e->after, task);
     struct ft_c_trap *record = write_record(o, FT_C_TRAP, sizeof *record, task, e->head.ns);
     if (!record) return;
