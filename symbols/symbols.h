@@ -21,6 +21,7 @@ struct symbol {
     uint64_t start, size; /* size 0: unknown */
     bool data;            /* an object, not a function */
     bool plt;             /* a stub that jumps to `name` of another object */
+    bool startup;         /* the compiler's crtstuff.c defines it, in every program: `completed.0` */
 };
 
 /* From now on files are mapped, which is quicker: for programs that may die of one that is truncated

@@ -55,11 +55,13 @@ static void read_section(struct symbols *s, Elf *elf, Elf_Scn *section, const GE
 {
     Elf_Data *data = elf_getdata(section, NULL);
     size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
+    bool startup = false; /* local symbols follow the name of their file */
     for (size_t i = 0; i < count && i <= INT32_MAX; i++) {
         GElf_Sym symbol;
         GElf_Shdr home;
         if (!gelf_getsym(data, (int)i, &symbol)) break;
         const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+        if (GELF_ST_TYPE(symbol.st_info) == STT_FILE) startup = name && !strcmp(name, "crtstuff.c");
         if (!wanted(&symbol, name)) continue;
         if (!gelf_getshdr(elf_getscn(elf, symbol.st_shndx), &home) || !(home.sh_flags & SHF_ALLOC) ||
             (home.sh_flags & SHF_TLS) || symbol.st_value - home.sh_addr > home.sh_size)
@@ -68,7 +70,8 @@ static void read_section(struct symbols *s, Elf *elf, Elf_Scn *section, const GE
         if (GELF_ST_TYPE(symbol.st_info) == STT_NOTYPE && !code) continue; /* _end, __bss_start, ... */
         const char *version = strchr(name, '@');
         if (version && !(name = text_keep(s, name, (size_t)(version - name), ""))) continue;
-        struct entry e = {.symbol = {name, symbol.st_value, symbol.st_size, !code, false},
+        struct entry e = {.symbol = {name, symbol.st_value, symbol.st_size, !code, false,
+                                     startup && GELF_ST_BIND(symbol.st_info) == STB_LOCAL},
                           .binding = GELF_ST_BIND(symbol.st_info)};
         e.end = symbol.st_size ? symbol.st_value + symbol.st_size : home.sh_addr + home.sh_size;
         if (e.end >= e.symbol.start) entry_add(s, &e);

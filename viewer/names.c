@@ -132,11 +132,13 @@ const char *names_value(char *buffer, size_t size, const struct timeline *t, con
 static bool variable(const struct object *o, uint64_t address, unsigned guess, struct timeline_variable *v)
 {
     struct watch_type type;
+    struct symbol found;
     struct symbols *s = symbols_of(o);
     if (!s || !watch_at(s, address, guess, v->name, sizeof v->name, &type, &v->start, &v->whole))
         return false;
     v->size = type.size;
     v->kind = type.kind;
+    v->startup = symbols_find(s, address, &found) && found.startup;
     free(type.names);
     return type.size && type.size <= 8 && v->start <= address && address - v->start < type.size;
 }

@@ -310,14 +310,14 @@ static void name_word(struct comparison *c, const struct object *o, uint64_t add
 {
     unsigned guess = has_address(c, word) ? 8 : 4;
     for (uint64_t at = address - o->bias, end = at + 8; at < end;) {
-        struct timeline_variable v;
+        struct timeline_variable v = {.size = 0};
         if (!c->b->files->variable(o, at, guess, &v)) {
             c->b->t->nameless += at + 8 == end;
             at++;
             continue;
         }
         at = v.start + v.size;
-        if (!differ(c, word, mask_of(&v))) continue;
+        if (v.startup || !differ(c, word, mask_of(&v))) continue;
         if (is_masked(c, word)) { /* one for all of a text */
             v.name[strcspn(v.name, "[")] = 0;
             at = end;
