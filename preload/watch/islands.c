@@ -126,4 +126,6 @@ bool islands_close(void)
     return done;
 }
 
+#else
+void islands_forget(bool (*is_loaded)(uint64_t address)) {}
 #endif
