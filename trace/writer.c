@@ -57,7 +57,7 @@ void *ft_begin(struct ft_writer *w, enum ft_type type, size_t size, ft_ref task)
         page = ftw_next_page(w, class, page);
         if (!page) break;
     }
-    ft_count_lost(w, w->why_not, 1);
+    ft_count_lost(w, page ? FT_LOST_OVERWRITTEN : w->why_not, 1); /* page: full each time we came to it */
     return NULL;
 }
 

@@ -70,6 +70,8 @@ struct ft_page *ftw_next_page(struct ft_writer *w, enum ft_class class, struct f
         }
         if (!ftw_next_run(w, run)) return NULL;
     }
+    /* others write to what is old enough to be overwritten, or were always there first */
+    w->why_not = FT_LOST_OVERWRITTEN;
     return NULL;
 }
 
