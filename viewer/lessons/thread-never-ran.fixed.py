@@ -16,5 +16,5 @@ beats = []
 threading.Thread(target=heartbeat, name="heartbeat", daemon=True).start()
 time.sleep(0.2)
 before = len(beats)
-library.usleep(1_300_000)  # hard work in C
+library.usleep(1_800_000)  # hard work in C
 print("heartbeats meanwhile:", "none" if len(beats) - before < 2 else "many", flush=True)
