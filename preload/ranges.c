@@ -23,9 +23,6 @@ struct range ranges[RANGES];
 uint32_t range_count, range_pages;
 const struct link_map *ranges_last;
 
-/* glibc 2.35 */
-extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
-
 /* --- whose ------------------------------------------------------------------------------------ */
 
 static bool begins(const char *text, const char *with) { return !strncmp(text, with, strlen(with)); }
@@ -141,7 +138,7 @@ void ranges_newcomers(void)
 {
     static uint32_t busy; /* a handler of the same thread, or another thread */
     uint32_t number = fork_count();
-    if (number & (number - 1) || !_dl_find_object || _r_debug.r_state != RT_CONSISTENT) return;
+    if (number & (number - 1) || !origin_unwinds() || _r_debug.r_state != RT_CONSISTENT) return;
     if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQ_REL)) return;
     const struct link_map *map = ranges_last->l_next;
     for (unsigned i = 0; i < LOADED && map && readable(map) && readable(&map->l_next); i++, map = map->l_next)

@@ -126,29 +126,29 @@ __asm__(".text\n"
         ".size unsafe_put_aside, . - unsafe_put_aside\n");
 #else
 /* x16 and x17 are free between caller and callee: the linker's veneers use them too. `hint 34` is `bti c`. */
-#define JUMP(n, name)                                 \
-    HOOK_REAL(void, name, (void));                    \
-    __asm__(".text\n"                                 \
-            ".globl " #name "\n"                      \
-            ".type " #name ", %function\n"            \
-            ".p2align 4\n" #name ":\n"                \
-            "  .cfi_startproc\n"                      \
-            "  hint 34\n"                             \
-            "  adrp x16, :gottprel:self\n"            \
-            "  ldr x16, [x16, :gottprel_lo12:self]\n" \
-            "  mrs x17, tpidr_el0\n"                  \
-            "  add x16, x16, x17\n"                   \
-            "  ldr x16, [x16, 16]\n"                  \
-            "  tbnz x16, " #n ", 1f\n"                \
-            "  adrp x16, real_" #name "\n"            \
+#define JUMP(n, name)                                  \
+    HOOK_REAL(void, name, (void));                     \
+    __asm__(".text\n"                                  \
+            ".globl " #name "\n"                       \
+            ".type " #name ", %function\n"             \
+            ".p2align 4\n" #name ":\n"                 \
+            "  .cfi_startproc\n"                       \
+            "  hint 34\n"                              \
+            "  adrp x16, :gottprel:self\n"             \
+            "  ldr x16, [x16, :gottprel_lo12:self]\n"  \
+            "  mrs x17, tpidr_el0\n"                   \
+            "  add x16, x16, x17\n"                    \
+            "  ldr x16, [x16, 16]\n"                   \
+            "  tbnz x16, " #n ", 1f\n"                 \
+            "  adrp x16, real_" #name "\n"             \
             "  ldr x16, [x16, :lo12:real_" #name "]\n" \
-            "  cbz x16, 1f\n"                         \
-            "  br x16\n"                              \
-            "1: adrp x16, hook_" #name "\n"           \
-            "  add x16, x16, :lo12:hook_" #name "\n"  \
-            "  mov x17, " #n "\n"                     \
-            "  b unsafe_put_aside\n"                  \
-            "  .cfi_endproc\n"                        \
+            "  cbz x16, 1f\n"                          \
+            "  br x16\n"                               \
+            "1: adrp x16, hook_" #name "\n"            \
+            "  add x16, x16, :lo12:hook_" #name "\n"   \
+            "  mov x17, " #n "\n"                      \
+            "  b unsafe_put_aside\n"                   \
+            "  .cfi_endproc\n"                         \
             ".size " #name ", . - " #name "\n");
 
 /* Arguments may be in x0 to x7, x8 and q0 to q7. */

@@ -106,7 +106,8 @@ static void lasted(FILE *out, const struct timeline *t, const struct event *e)
     if (unfinished && t->processes[e->process].how == END_VANISHED)
         fputs("waited from then on, till an end nobody recorded,", out);
     else
-        fprintf(out, "waited %s%s", text_duration(duration, timeline_duration(t, e)), unfinished ? ", to the end," : "");
+        fprintf(out, "waited %s%s", text_duration(duration, timeline_duration(t, e)),
+                unfinished ? ", to the end," : "");
 }
 
 static void wait_line(FILE *out, const struct timeline *t, const struct event *e)

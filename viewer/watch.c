@@ -208,6 +208,7 @@ const char *watch_words(char *buffer, size_t size, const struct watch_result *w)
                 c->taken + c->pointers, c->taken + c->pointers == 1 ? "" : "s");
     n = hardware_words(buffer, size, n, w);
     if (!c->stores && !hardware)
-        add(buffer, size, n, "; its value is looked at at every event, and when a process forks, executes or ends");
+        add(buffer, size, n,
+            "; its value is looked at at every event, and when a process forks, executes or ends");
     return buffer;
 }

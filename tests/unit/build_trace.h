@@ -105,7 +105,8 @@ void trace_c_common(ft_ref by, ft_ref global, ft_ref fork);
 /* Half a page of memory that begins with these words; a picture of `halves` of them, of which 0 were never
  * written; alone: bit n for number n. */
 ft_ref trace_c_block(ft_ref by, uint64_t address, const uint64_t *words, unsigned count);
-void trace_c_picture(ft_ref by, ft_ref fork, uint64_t start, const ft_ref *blocks, unsigned halves, unsigned alone);
+void trace_c_picture(ft_ref by, ft_ref fork, uint64_t start, const ft_ref *blocks, unsigned halves,
+                     unsigned alone);
 
 /* The kernel's word. tid == pid: a process. */
 ft_ref trace_kernel_task(ft_ref creator, uint32_t pid, uint32_t tid, uint32_t flags,

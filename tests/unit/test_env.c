@@ -10,7 +10,7 @@
 struct ft_writer ft;
 static const char *library = "/proc/self/exe"; /* a file that is there */
 static unsigned notes;
-static bool filtered; /* by a system-call filter */
+static bool filtered;         /* by a system-call filter */
 static enum ft_blind_why why; /* of the new image */
 const char *self_library(void) { return library; }
 const char *self_trace(void) { return "/tmp/run.ftrace"; }

@@ -36,8 +36,8 @@ struct ft_c_global {
 enum { FT_C_PROGRAM = 1 }; /* of the program itself, not of a library */
 
 /*
- * It lies in memory that is mapped MAP_SHARED: this process and those it forks from this fork on have one copy
- * in common.
+ * It lies in memory that is mapped MAP_SHARED: this process and those it forks from this fork on have one
+ * copy in common.
  */
 struct ft_c_common {
     struct ft_head head;

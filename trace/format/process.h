@@ -110,7 +110,8 @@ struct ft_cred {
 
 /*
  * Why the library is not in an image. The name is part of the JSON timeline (coverage_reason begins with it).
- * RAW_* are concluded from what is missing, SECCOMP from its note, the others were seen before the image began.
+ * RAW_* are concluded from what is missing, SECCOMP from its note, the others were seen before the image
+ * began.
  */
 /* clang-format off */
 #define FT_BLINDS(X)                                                                                            \

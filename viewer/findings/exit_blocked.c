@@ -62,7 +62,8 @@ void find_exit_blocked(struct findings *f)
         const event_id *events = timeline_events_of_type(t, types[k], &count);
         for (size_t i = 0; i < count; i++) {
             const struct event *e = &t->events[events[i]];
-            if (timeline_duration(t, e) >= LONG && is_leaving(t, e)) add(f, events[i], e->flags & EVENT_UNFINISHED);
+            if (timeline_duration(t, e) >= LONG && is_leaving(t, e))
+                add(f, events[i], e->flags & EVENT_UNFINISHED);
         }
     }
 }

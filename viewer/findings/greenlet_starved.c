@@ -66,7 +66,8 @@ static const struct event *longest(const struct timeline *t, const struct findin
 {
     const struct event *best = &t->events[x->evidence.list[0]];
     for (size_t i = 1; i < x->evidence.count; i++)
-        if (timeline_duration(t, &t->events[x->evidence.list[i]]) > timeline_duration(t, best)) best = &t->events[x->evidence.list[i]];
+        if (timeline_duration(t, &t->events[x->evidence.list[i]]) > timeline_duration(t, best))
+            best = &t->events[x->evidence.list[i]];
     return best;
 }
 

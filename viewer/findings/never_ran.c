@@ -33,7 +33,8 @@ void tell_never_ran(const struct timeline *t, struct finding *x, struct say *tit
     const struct event *wait = NULL;
     for (size_t i = 0; i < x->evidence.count; i++) {
         const struct event *e = &t->events[x->evidence.list[i]];
-        if (e->type == EVENT_LOCK_WAIT && (!wait || timeline_duration(t, e) > timeline_duration(t, wait))) wait = e;
+        if (e->type == EVENT_LOCK_WAIT && (!wait || timeline_duration(t, e) > timeline_duration(t, wait)))
+            wait = e;
     }
     if (!wait) return;
     say_threads(title, t, &x->threads);

@@ -34,7 +34,7 @@ struct ahead {
     struct filled {
         struct item *items; /* NULL: there was no memory, or they have been taken */
         uint32_t count;
-    } *filled;            /* by stretch */
+    } * filled;            /* by stretch */
     atomic_size_t reached; /* batches asked for */
     atomic_bool stop;
     struct events_room room;

@@ -239,8 +239,8 @@ static inline struct build *build_of(const struct timeline *t) { return t->priva
 /* Room for one more in an array of `count`; its size doubles. */
 void *build_grow(struct build *b, void *array, size_t count, size_t size);
 /*
- * Address space for a large array: what is not touched takes no memory, and is zero. `old` (or NULL) grows from
- * `had` bytes. To be unmapped.
+ * Address space for a large array: what is not touched takes no memory, and is zero. `old` (or NULL) grows
+ * from `had` bytes. To be unmapped.
  */
 void *build_map(struct build *b, void *old, size_t had, size_t bytes);
 /* Zeroed, for as long as the timeline lives. */
@@ -257,7 +257,8 @@ void build_free(struct build *b);
 /* Collect a record; those of one page follow each other. */
 void order_add(struct build *b, const struct ft_head *record, ft_ref ref);
 /* All of a page in place. */
-void order_add_page(struct build *b, const struct ft_page *page, ft_ref first, const struct ft_summary *summary);
+void order_add_page(struct build *b, const struct ft_page *page, ft_ref first,
+                    const struct ft_summary *summary);
 size_t order_count(const struct build *b);
 /* All are collected. The time of the first, from which those of items are counted; 0: there are none. */
 int64_t order_start(struct build *b);

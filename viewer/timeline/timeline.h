@@ -175,7 +175,8 @@ struct writer {
 
 enum copy_birth { COPY_BY_IMPORT, COPY_BY_FORK, COPY_BY_LOAD, COPY_BY_EXEC };
 
-/* One process's private instance of a global: of one of its images. Of a shared one: also that of all it forked. */
+/* One process's private instance of a global: of one of its images. Of a shared one: also that of all it
+ * forked. */
 struct copy {
     copy_id id; /* only while they are brought into order */
     global_id global;
@@ -186,13 +187,13 @@ struct copy {
     int64_t born, end; /* end NEVER: the process still runs */
     struct value at_birth, last;
     bool birth_inferred; /* at_birth: its parent had it before and after that fork */
-    int64_t written;  /* the last write in this process; NEVER: none */
-    uint64_t changes; /* that were not seen when they happened: it was different at the next look */
-    int64_t changed;  /* when the last of them was found; NEVER: none */
-    int64_t sampled;  /* last looked at, or written; NEVER: it was not */
-    uint64_t writes;  /* in this process */
-    thread_id writer; /* of the last one */
-    const char *file; /* where, NULL if there was none */
+    int64_t written;     /* the last write in this process; NEVER: none */
+    uint64_t changes;    /* that were not seen when they happened: it was different at the next look */
+    int64_t changed;     /* when the last of them was found; NEVER: none */
+    int64_t sampled;     /* last looked at, or written; NEVER: it was not */
+    uint64_t writes;     /* in this process */
+    thread_id writer;    /* of the last one */
+    const char *file;    /* where, NULL if there was none */
     uint32_t line;
     uint64_t pc;            /* C: the store, as timeline_store */
     bool by_module;         /* bound by the module's own top level only */

@@ -83,9 +83,8 @@ void facts_copy(struct facts *f, copy_id id)
     const struct global *g = &t->globals[copy->global];
     char text[WORDS + NAMES_TEXT], time[TEXT_SHORT], name[512];
     global_format(g, name, sizeof name);
-    facts_add(f, NULL, g->diverged ? STYLE_APART : STYLE_TITLE, "%s: %zu cop%s, %s%s", name,
-              g->count, g->count == 1 ? "y" : "ies",
-              g->shared ? "in memory that processes share" : "one a process",
+    facts_add(f, NULL, g->diverged ? STYLE_APART : STYLE_TITLE, "%s: %zu cop%s, %s%s", name, g->count,
+              g->count == 1 ? "y" : "ies", g->shared ? "in memory that processes share" : "one a process",
               g->diverged ? "; they went their own ways" : "");
     all_copies(f, g, id);
     facts_add(f, NULL, STYLE_NORMAL, "%s", "");

@@ -112,9 +112,9 @@ struct tui {
     struct history history[PROMPT_COUNT];
     size_t recalled; /* 0: the line is being typed; n: it is the n-th of the history */
     char search[128];
-    bool filtering; /* another filter is asked for: the screen says so first */
-    struct seeking { /* a search that goes on, a little between one frame and the next */
-        int direction; /* 0: there is none */
+    bool filtering;        /* another filter is asked for: the screen says so first */
+    struct seeking {       /* a search that goes on, a little between one frame and the next */
+        int direction;     /* 0: there is none */
         size_t row, lanes; /* lanes first, by their names: from where, so many looked at */
         size_t from, step; /* then events */
     } seeking;
