@@ -352,6 +352,9 @@ struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive,
                                 const struct timeline_files *files);
 void timeline_free(struct timeline *t);
 
+/* A whole event. */
+static inline struct event timeline_event(const struct timeline *t, event_id i) { return t->events[i]; }
+
 /* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number.
  */
 size_t timeline_stack(const struct timeline *t, const struct event *e, const uint64_t **pcs);
