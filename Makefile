@@ -191,7 +191,7 @@ fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, or programs: 
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/tests/fuzz-$(FUZZ) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 \
 	    -artifact_prefix=$(B)/ $(B)/corpus-$(FUZZ) $(B)/seeds-$(FUZZ)
 
-$(B)/tests/dump: $(B)/view/tests/tools/dump.c.o $(patsubst %,$(B)/view/%.o,$(READER))
+$(B)/tests/dump: $(patsubst %,$(B)/view/%.o,$(wildcard tests/tools/dump/*.c)) $(patsubst %,$(B)/view/%.o,$(READER))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(VIEW_SAN) -o $@ $^
@@ -221,4 +221,4 @@ format: ## clang-format every source
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
--include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(FIND_OBJ:.o=.d) $(EBPF_OBJ:.o=.d) $(B)/ebpf/forktrace.bpf.d $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)
+-include $(SO_OBJ:.o=.d) $(VIEW_OBJ:.o=.d) $(FIND_OBJ:.o=.d) $(EBPF_OBJ:.o=.d) $(B)/ebpf/forktrace.bpf.d $(UNIT_OBJ:.o=.d) $(wildcard $(B)/view/tests/*/*.d $(B)/view/tests/*/*/*.d) $(FIXTURES:=.d) $(BENCHES:=.d)
