@@ -130,7 +130,7 @@ static bool matches_thread(const struct timeline *t, thread_id id, const char *p
     struct named routine = names_at(t, th->process, th->start, th->start_routine);
     if (!th->python.name && th->start_routine && matches_code(pattern, &routine)) return true;
     if (th->create == NONE) return false;
-    const struct event *create = &t->events[th->create];
+    const struct event *create = EVENT_AT(t, th->create);
     if (names_python_caller(t, create, &f)) return matches(pattern, f.file);
     struct named caller = names_frame(t, th->process, create->ns, timeline_site(create));
     return timeline_site(create) && matches_code(pattern, &caller);

@@ -206,9 +206,9 @@ const char *names_taken_by(char *buffer, size_t size, const struct timeline *t, 
     struct disposition d = timeline_disposition(t, e->process, s.signal, e->ns);
     struct python_function python = {0};
     event_id i = d.event; /* siginterrupt() installs the same one again, without Python */
-    for (int steps = 0; steps < 4 && i != NONE && !python.name; steps++, i = t->events[i].child) {
-        if (FT_GET(sigaction, t->events[i].record).new_handler != s.handler) break;
-        python = timeline_python_handler(t, &t->events[i]);
+    for (int steps = 0; steps < 4 && i != NONE && !python.name; steps++, i = EVENT_AT(t, i)->child) {
+        if (FT_GET(sigaction, EVENT_AT(t, i)->record).new_handler != s.handler) break;
+        python = timeline_python_handler(t, EVENT_AT(t, i));
     }
     if (python.name) return names_python(buffer, size, &python);
     struct named n = names_at(t, e->process, e->ns, s.handler);

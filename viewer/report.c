@@ -73,7 +73,7 @@ static struct counts count(const struct timeline *t)
 {
     struct counts c = {0};
     for (size_t i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->type == EVENT_FORK && e->child != NONE) {
             enum origin origin = t->processes[e->child].origin;
             bool fork = origin == ORIGIN_FORK || origin == ORIGIN_VFORK || origin == ORIGIN_CLONE;

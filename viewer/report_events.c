@@ -167,14 +167,14 @@ static void taken_line(FILE *out, const struct timeline *t, const struct event *
 {
     char signal[TEXT_SHORT], from[NAMES_TEXT], name[NAMES_TEXT];
     const struct process *p = &t->processes[e->process];
-    event_id i = (event_id)(e - t->events);
     lead(out, t, e);
     fprintf(out, "%s taken by t%u (%s)", text_signal(signal, timeline_sender(t, e).signal), e->thread,
             tree_thread(name, sizeof name, t, e->thread));
-    if (*tree_sender(from, sizeof from, t, i)) fprintf(out, ", from %s", from);
+    if (*tree_sender(from, sizeof from, t, e->id)) fprintf(out, ", from %s", from);
     if (*names_taken_by(name, sizeof name, t, e)) fprintf(out, ", handler %s", name);
-    if (p->killed_by == i) fprintf(out, ": %sit ended the process%s", text_ink(INK_BAD), text_ink(INK_PLAIN));
-    if (p->killed_by == i && p->out_of_memory) fputs(", out of memory", out);
+    if (p->killed_by == e->id)
+        fprintf(out, ": %sit ended the process%s", text_ink(INK_BAD), text_ink(INK_PLAIN));
+    if (p->killed_by == e->id && p->out_of_memory) fputs(", out of memory", out);
     fputc('\n', out);
 }
 
@@ -195,7 +195,7 @@ static void bind_line(FILE *out, const struct timeline *t, const struct event *e
     if (r.error) fprintf(out, ": %s%s%s", text_ink(INK_BAD), text_error(error, r.error), text_ink(INK_PLAIN));
     event_id before = timeline_bound_before(t, e);
     if (before != NONE) {
-        const struct event *b = &t->events[before];
+        const struct event *b = EVENT_AT(t, before);
         char name[NAMES_TEXT], time[TEXT_SHORT];
         fprintf(out, ", %s had bound it at %s", tree_process(name, sizeof name, t, b->process),
                 text_time(time, b->ns));
@@ -227,7 +227,7 @@ static void section(FILE *out, const struct timeline *t, enum event_type type, c
 {
     size_t count = 0;
     for (size_t i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->type != type || !e->record) continue;
         if (!count++) report_heading(out, heading);
         if (count <= REPORT_MANY) line(out, t, e);

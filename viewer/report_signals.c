@@ -30,7 +30,7 @@ static void line(FILE *out, const struct timeline *t, const struct event *e)
     char signal[TEXT_SHORT], time[TEXT_SHORT], old[NAMES_TEXT], new[NAMES_TEXT];
     struct python_function python = timeline_python_handler(t, e);
     struct python_function replaced =
-        e->child == NONE ? (struct python_function){0} : timeline_python_handler(t, &t->events[e->child]);
+        e->child == NONE ? (struct python_function){0} : timeline_python_handler(t, EVENT_AT(t, e->child));
     handler(old, sizeof old, t, e, record.old_handler);
     handler(new, sizeof new, t, e, record.new_handler);
     if (replaced.name) names_python(old, sizeof old, &replaced);
@@ -44,7 +44,7 @@ static void lines(FILE *out, const struct timeline *t, const event_id *list, siz
 {
     char caller[NAMES_TEXT], before[NAMES_TEXT] = "";
     for (size_t i = 0; i < count && i < REPORT_MANY; i++) {
-        const struct event *e = &t->events[list[i]];
+        const struct event *e = EVENT_AT(t, list[i]);
         names_caller(caller, sizeof caller, t, e);
         if (!i || strcmp(caller, before))
             fprintf(out, "  %sby %s%s\n", text_ink(INK_DIM), *caller ? caller : "an unknown caller",
@@ -57,8 +57,8 @@ static void lines(FILE *out, const struct timeline *t, const event_id *list, siz
 
 static bool same_handler(const struct timeline *t, const struct disposition *a, const struct disposition *b)
 {
-    struct python_function x = timeline_python_handler(t, &t->events[a->event]),
-                           y = timeline_python_handler(t, &t->events[b->event]);
+    struct python_function x = timeline_python_handler(t, EVENT_AT(t, a->event)),
+                           y = timeline_python_handler(t, EVENT_AT(t, b->event));
     if (!x.name || !y.name) return a->handler == b->handler && x.name == y.name;
     return !strcmp(x.name, y.name) && x.line == y.line;
 }
@@ -79,7 +79,7 @@ static void inherited(FILE *out, const struct timeline *t, process_id p)
             first = !is_inherited(&list[k]) || !same_handler(t, &list[k], &list[i]);
         if (!first) continue;
         char name[NAMES_TEXT], from[128], signal[TEXT_SHORT];
-        const struct event *e = &t->events[list[i].event];
+        const struct event *e = EVENT_AT(t, list[i].event);
         struct python_function python = timeline_python_handler(t, e);
         handler(name, sizeof name, t, e, list[i].handler);
         if (python.name) names_python(name, sizeof name, &python);
@@ -97,11 +97,11 @@ static event_id *installs(const struct timeline *t, process_id p, size_t *count)
     size_t all;
     const event_id *events = timeline_events_of(t, p, &all);
     *count = 0;
-    for (size_t i = 0; i < all; i++) *count += t->events[events[i]].type == EVENT_SIGACTION;
+    for (size_t i = 0; i < all; i++) *count += EVENT_AT(t, events[i])->type == EVENT_SIGACTION;
     event_id *list = *count ? malloc(*count * sizeof *list) : NULL;
     size_t n = 0;
     for (size_t i = 0; list && i < all; i++)
-        if (t->events[events[i]].type == EVENT_SIGACTION) list[n++] = events[i];
+        if (EVENT_AT(t, events[i])->type == EVENT_SIGACTION) list[n++] = events[i];
     if (!list) *count = 0;
     return list;
 }
@@ -118,7 +118,7 @@ static bool same_list(const struct timeline *t, const event_id *a, size_t na, co
 {
     if (na != nb) return false;
     for (size_t i = 0; i < na; i++)
-        if (!same_install(&t->events[a[i]], &t->events[b[i]])) return false;
+        if (!same_install(EVENT_AT(t, a[i]), EVENT_AT(t, b[i]))) return false;
     return true;
 }
 

@@ -100,7 +100,7 @@ static bool is_from_tty(const struct sender *s)
 
 const char *tree_sender(char *buffer, size_t size, const struct timeline *t, event_id taken)
 {
-    const struct event *e = &t->events[taken];
+    const struct event *e = EVENT_AT(t, taken);
     struct sender s = timeline_sender(t, e);
     char name[96] = "pid";
     if (s.name) escaped(name, sizeof name, s.name);
@@ -125,7 +125,7 @@ const char *tree_started(char *buffer, size_t size, const struct timeline *t, th
     const struct thread *th = &t->threads[thread];
     struct python_function python;
     char where[NAMES_TEXT] = "", process[128];
-    const struct event *e = th->create == NONE ? NULL : &t->events[th->create];
+    const struct event *e = th->create == NONE ? NULL : EVENT_AT(t, th->create);
     if (e && names_python_caller(t, e, &python)) {
         const char *slash = python.file ? strrchr(python.file, '/') : NULL;
         escaped(where, sizeof where, slash ? slash + 1 : python.file);
@@ -192,7 +192,7 @@ static void created(const struct tree *tree, process_id p)
                                      : "nobody saw who made it");
         return;
     }
-    const struct event *e = &t->events[process->fork];
+    const struct event *e = EVENT_AT(t, process->fork);
     char line[LINE], where[NAMES_TEXT + 8], time[TEXT_SHORT];
     const char *how = e->record ? text_fork_api(FT_GET(fork, e->record).api) : "a fork nobody saw";
     snprintf(line, sizeof line, "%s by t%u of p%u at %s%s", how, e->thread, e->process,
@@ -238,7 +238,7 @@ static void thread(const struct tree *tree, process_id p, thread_id id)
                                                           by[32] = "";
     tree_thread(name, sizeof name, t, id);
     if (th->created_by != NONE) snprintf(by, sizeof by, " by t%u", th->created_by);
-    if (th->create != NONE) function_at(where, sizeof where, t, &t->events[th->create]);
+    if (th->create != NONE) function_at(where, sizeof where, t, EVENT_AT(t, th->create));
     if (th->end != NEVER) text_time(end, th->end);
     snprintf(line, sizeof line, "t%u %s, tid %u: %s%s%s, %s%s%s", id, name, th->tid,
              th->birth_lost ? "birth not seen, known since " : "created at ", text_time(from, th->start), by,
@@ -259,7 +259,7 @@ static void greenlet(const struct tree *tree, process_id p, thread_id id)
     snprintf(from, sizeof from, ", seen at %s", text_time(at, g->start));
     if (g->copy_of != NONE) snprintf(from, sizeof from, ", copy of t%u", g->copy_of);
     if (g->how == THREAD_RETURNED) snprintf(end, sizeof end, ", gone by %s", text_time(at, g->end));
-    if (g->create != NONE) function_at(where, sizeof where, t, &t->events[g->create]);
+    if (g->create != NONE) function_at(where, sizeof where, t, EVENT_AT(t, g->create));
     snprintf(line, sizeof line, "t%u %s%s, greenlet run by t%u%s%s%s%s", id,
              tree_thread(name, sizeof name, t, id),
              g->copy_of != NONE && !g->hub ? ", which survived the fork" : "", g->runs_on, from, end,
@@ -327,7 +327,7 @@ static void reaped(const struct tree *tree, process_id p)
         if (ended && seen) detail(tree, p, INK_DIM, "nobody of the run waited for it");
         return;
     }
-    const struct event *e = &tree->t->events[process->reap];
+    const struct event *e = EVENT_AT(tree->t, process->reap);
     snprintf(line, sizeof line, "reaped by p%u at %s with %s", process->reaped_by, text_time(time, e->ns),
              e->record ? text_reap_api(FT_GET(reap, e->record).api) : "?");
     detail(tree, p, process->reaped_by == process->parent ? INK_DIM : INK_PLAIN, line);

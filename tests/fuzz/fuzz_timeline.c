@@ -37,7 +37,7 @@ static bool half_of_them(void *context, uint32_t pid, uint64_t start_ticks) { re
 static void look(const struct timeline *t)
 {
     for (size_t i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         const uint64_t *pcs;
         size_t count = timeline_stack(t, e, &pcs);
         for (size_t k = 0; k < count; k++) {

@@ -39,7 +39,7 @@ static size_t changes(const struct timeline *t, process_id process)
 {
     size_t count = 0;
     for (size_t i = 0; i < t->event_count; i++)
-        count += t->events[i].type == EVENT_CHANGE && t->events[i].process == process;
+        count += EVENT_AT(t, i)->type == EVENT_CHANGE && EVENT_AT(t, i)->process == process;
     return count;
 }
 

@@ -46,8 +46,8 @@ Test(greenlets, are_run_by_the_thread_that_told_of_them)
     cr_expect_eq(g->tid, 0);
     cr_expect_eq(g->end, NEVER);
     cr_expect(!g->hub && t->threads[2].hub);
-    cr_expect_eq(t->events[g->create].type, EVENT_GREENLET);
-    cr_expect_eq(t->events[g->create].child, greenlet(t, 0, "a"));
+    cr_expect_eq(EVENT_AT(t, g->create)->type, EVENT_GREENLET);
+    cr_expect_eq(EVENT_AT(t, g->create)->child, greenlet(t, 0, "a"));
 }
 
 Test(greenlets, are_gone_by_the_picture_that_lacks_them)
@@ -192,7 +192,7 @@ Test(greenlets, that_keep_the_thread_are_told)
     cr_expect_eq(x->severity, SEVERITY_WARNING);
     cr_expect_str_eq(x->subject, "a");
     cr_expect(strstr(x->title, "greenlet `a`") && strstr(x->title, "3 other greenlets"), "%s", x->title);
-    const struct event *e = &t->events[x->evidence.list[0]];
+    const struct event *e = EVENT_AT(t, x->evidence.list[0]);
     cr_expect_eq(e->child, greenlet(t, 0, "a"));
     cr_expect(timeline_duration(t, e) >= LONG_RUN * 1000ll && !e->flags);
 }
@@ -226,7 +226,7 @@ Test(greenlets, that_never_give_way_are_told)
     cr_assert_eq(findings(t, RULE_greenlet_starved, &x), 1);
     cr_expect_str_eq(x->subject, "forever");
     cr_expect(strstr(x->title, "to the end"), "%s", x->title);
-    cr_expect_eq(t->events[x->evidence.list[0]].flags, EVENT_UNFINISHED);
+    cr_expect_eq(EVENT_AT(t, x->evidence.list[0])->flags, EVENT_UNFINISHED);
 }
 
 Test(greenlets, the_event_loop_may_wait_to_the_end)

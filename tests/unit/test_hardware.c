@@ -10,11 +10,11 @@
 
 TestSuite(hardware, .init = trace_begin, .fini = trace_end);
 
-static const struct event *write_number(const struct timeline *t, size_t n)
+static event_id write_number(const struct timeline *t, size_t n)
 {
-    for (size_t i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_WRITE && !n--) return &t->events[i];
-    return NULL;
+    for (event_id i = 0; i < t->event_count; i++)
+        if (EVENT_AT(t, i)->type == EVENT_WRITE && !n--) return i;
+    return NONE;
 }
 
 static void expect(const struct timeline *t, size_t n, const char *name, const char *value,
@@ -22,8 +22,9 @@ static void expect(const struct timeline *t, size_t n, const char *name, const c
 {
     char text[64];
     bool is_exact;
-    const struct event *e = write_number(t, n);
-    cr_assert(e, "write %zu", n);
+    event_id i = write_number(t, n);
+    cr_assert_neq(i, NONE, "write %zu", n);
+    const struct event *e = EVENT_AT(t, i);
     cr_assert_str_eq(t->globals[e->child].name, name);
     value_format(timeline_written(t, e), text, sizeof text);
     cr_assert_str_eq(text, value);
@@ -63,7 +64,7 @@ Test(hardware, elements_of_an_array_go_by_their_names)
     const struct timeline *t = trace_timeline(NULL);
     expect(t, 0, "table[3]", "5", "hardware", true, 0x4010);
     expect(t, 1, "table+16/8", "6", "hardware", true, 0x4020);
-    cr_assert_null(write_number(t, 2));
+    cr_assert_eq(write_number(t, 2), NONE);
 }
 
 Test(hardware, locks_and_racy_writes)
@@ -80,10 +81,10 @@ Test(hardware, locks_and_racy_writes)
     }
     const struct timeline *t = trace_timeline(NULL);
     uint16_t held[3];
-    cr_assert(timeline_held(t, write_number(t, 4), held));
+    cr_assert(timeline_held(t, EVENT_AT(t, write_number(t, 4)), held));
     cr_assert_eq(held[0], 0x1111);
     cr_assert_eq(held[1], 0x3333);
-    cr_assert_eq(timeline_store_flags(t, write_number(t, 2)) & FT_C_ATOMIC, FT_C_ATOMIC);
+    cr_assert_eq(timeline_store_flags(t, EVENT_AT(t, write_number(t, 2))) & FT_C_ATOMIC, FT_C_ATOMIC);
     struct findings *f = findings_find(t);
     cr_assert_eq(f->count, 1, "%zu findings", f->count);
     cr_assert_str_eq(f->list[0]->subject, "open");

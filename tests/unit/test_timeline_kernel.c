@@ -20,7 +20,7 @@ static const struct process *only_child(const struct timeline *t)
 static size_t count(const struct timeline *t, enum event_type type)
 {
     size_t n = 0;
-    for (size_t i = 0; i < t->event_count; i++) n += t->events[i].type == type;
+    for (size_t i = 0; i < t->event_count; i++) n += EVENT_AT(t, i)->type == type;
     return n;
 }
 
@@ -100,7 +100,7 @@ Test(timeline_kernel, kill_seen_by_both_is_one_and_names_the_killer)
     cr_assert_eq(count(t, EVENT_KILL), 1);
     cr_assert_eq(count(t, EVENT_SIGNAL), 1);
     cr_assert_neq(p->killed_by, NONE);
-    cr_assert_eq(timeline_sender(t, &t->events[p->killed_by]).process, 0);
+    cr_assert_eq(timeline_sender(t, EVENT_AT(t, p->killed_by)).process, 0);
 }
 
 Test(timeline_kernel, kill_from_outside_has_a_name_and_no_lane)
@@ -111,7 +111,7 @@ Test(timeline_kernel, kill_from_outside_has_a_name_and_no_lane)
     trace_kernel_exit(k, SIGKILL, true);
     const struct timeline *t = trace_timeline(NULL);
     cr_assert_eq(count(t, EVENT_KILL), 0);
-    struct sender s = timeline_sender(t, &t->events[t->processes[0].killed_by]);
+    struct sender s = timeline_sender(t, EVENT_AT(t, t->processes[0].killed_by));
     cr_assert_eq(s.process, NONE);
     cr_assert_eq(s.pid, 77);
     cr_assert_str_eq(s.name, "stranger");
@@ -134,7 +134,7 @@ static void server(void)
 static event_id first(const struct timeline *t, enum event_type type)
 {
     for (event_id i = 0; i < t->event_count; i++)
-        if (t->events[i].type == type) return i;
+        if (EVENT_AT(t, i)->type == type) return i;
     cr_assert_fail("no %s", event_type_name(type));
     return NONE;
 }
@@ -149,11 +149,11 @@ Test(timeline_kernel, signal_is_taken_by_the_thread_that_took_it)
     trace_kernel_kill(k, worker, 101, 100, SIGUSR1);
     trace_kernel_signal(told, k, 100, SIGUSR1, 0);
     const struct timeline *t = trace_timeline(NULL);
-    event_id kill = first(t, EVENT_KILL), taken = timeline_taken(t, &t->events[kill]);
+    event_id kill = first(t, EVENT_KILL), taken = timeline_taken(t, EVENT_AT(t, kill));
     cr_assert_eq(count(t, EVENT_KILL), 1);
     cr_assert_eq(taken, first(t, EVENT_SIGNAL));
-    cr_assert_eq(t->threads[t->events[taken].thread].tid, 105);
-    cr_assert_eq(timeline_sender(t, &t->events[taken]).thread, t->processes[0].main);
+    cr_assert_eq(t->threads[EVENT_AT(t, taken)->thread].tid, 105);
+    cr_assert_eq(timeline_sender(t, EVENT_AT(t, taken)).thread, t->processes[0].main);
     cr_assert_eq(t->processes[1].killed_by, NONE);
 }
 
@@ -164,7 +164,7 @@ Test(timeline_kernel, signal_sent_and_not_taken_is_not_taken)
     trace_kernel_kill(k, worker, 101, 100, SIGUSR1);
     trace_kernel_signal(worker, k, 100, SIGUSR2, 0);
     const struct timeline *t = trace_timeline(NULL);
-    cr_assert_eq(timeline_taken(t, &t->events[first(t, EVENT_KILL)]), NONE);
+    cr_assert_eq(timeline_taken(t, EVENT_AT(t, first(t, EVENT_KILL))), NONE);
 }
 
 /* The kernel gives each thread a SIGKILL instead. */
@@ -178,8 +178,8 @@ Test(timeline_kernel, fatal_signal_that_reached_no_thread_is_taken_at_the_end)
     const struct process *p = only_child(t);
     cr_assert_eq(count(t, EVENT_SIGNAL), 1);
     cr_assert_eq(p->killed_by, first(t, EVENT_SIGNAL));
-    cr_assert_eq(timeline_sender(t, &t->events[p->killed_by]).process, 0);
-    cr_assert_eq(timeline_taken(t, &t->events[first(t, EVENT_KILL)]), p->killed_by);
+    cr_assert_eq(timeline_sender(t, EVENT_AT(t, p->killed_by)).process, 0);
+    cr_assert_eq(timeline_taken(t, EVENT_AT(t, first(t, EVENT_KILL))), p->killed_by);
 }
 
 Test(timeline_kernel, signal_that_is_taken_and_ends_is_one)
@@ -202,7 +202,7 @@ Test(timeline_kernel, out_of_memory)
     const struct process *p = only_child(t);
     cr_assert(p->out_of_memory);
     cr_assert(!t->processes[0].out_of_memory);
-    struct sender s = timeline_sender(t, &t->events[p->killed_by]);
+    struct sender s = timeline_sender(t, EVENT_AT(t, p->killed_by));
     cr_assert_eq(s.process, NONE);
     cr_assert_eq(s.pid, 0);
     cr_assert_eq(s.code, SI_KERNEL);
@@ -215,7 +215,7 @@ Test(timeline_kernel, sigpipe_is_the_kernels)
     trace_kernel_kill(0, worker, 101, 0, SIGPIPE);
     trace_kernel_signal(worker, worker, 101, SIGPIPE, SI_USER);
     const struct timeline *t = trace_timeline(NULL);
-    struct sender s = timeline_sender(t, &t->events[first(t, EVENT_SIGNAL)]);
+    struct sender s = timeline_sender(t, EVENT_AT(t, first(t, EVENT_SIGNAL)));
     cr_assert_eq(count(t, EVENT_KILL), 0);
     cr_assert_eq(s.process, NONE);
     cr_assert_eq(s.code, SI_KERNEL);
@@ -228,7 +228,7 @@ Test(timeline_kernel, kill_of_oneself_is_ones_own)
     trace_kernel_kill(worker, worker, 101, 101, SIGUSR1);
     trace_kernel_signal(worker, worker, 101, SIGUSR1, SI_USER);
     const struct timeline *t = trace_timeline(NULL);
-    cr_assert_eq(timeline_sender(t, &t->events[first(t, EVENT_SIGNAL)]).process, 1);
+    cr_assert_eq(timeline_sender(t, EVENT_AT(t, first(t, EVENT_SIGNAL))).process, 1);
 }
 
 /* --- others ------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@ TestSuite(timeline_processes, .init = trace_begin, .fini = trace_end);
 static size_t count(const struct timeline *t, enum event_type type)
 {
     size_t n = 0;
-    for (size_t i = 0; i < t->event_count; i++) n += t->events[i].type == type;
+    for (size_t i = 0; i < t->event_count; i++) n += EVENT_AT(t, i)->type == type;
     return n;
 }
 
@@ -51,14 +51,14 @@ Test(timeline_processes, a_fork_and_its_reaping)
     cr_expect_eq(c->created_by, t->processes[0].main);
     cr_expect_eq(c->ppid, 100);
     cr_expect_eq(c->origin, ORIGIN_FORK);
-    cr_expect_eq(t->events[c->fork].child, 1);
-    cr_expect_eq(t->events[c->fork].process, 0);
+    cr_expect_eq(EVENT_AT(t, c->fork)->child, 1);
+    cr_expect_eq(EVENT_AT(t, c->fork)->process, 0);
     cr_expect(c->image_inherited);
     cr_expect_eq(c->how, END_EXIT);
     cr_expect_eq(c->status, 7);
     cr_expect_eq(c->reaped_by, 0);
-    cr_expect_eq(t->events[c->reap].type, EVENT_WAIT);
-    cr_expect_eq(t->events[c->reap].child, 1);
+    cr_expect_eq(EVENT_AT(t, c->reap)->type, EVENT_WAIT);
+    cr_expect_eq(EVENT_AT(t, c->reap)->child, 1);
     cr_expect_lt(c->end, t->events[c->reap].ns);
     cr_expect_eq(t->processes[0].how, END_RUNNING);
     cr_expect_eq(t->processes[0].end, NEVER);
@@ -119,9 +119,9 @@ Test(timeline_processes, exec_is_the_next_image_of_the_same_process)
     cr_expect_eq(t->processes[0].image_count, 2);
     cr_expect_str_eq(t->processes[0].images[1].argv[0], "second");
     cr_expect_eq(t->threads[1].how, THREAD_EXEC);
-    cr_expect_eq(t->events[t->threads[1].create].image, 0);
-    cr_expect_eq(t->events[t->threads[2].create].image, 1);
-    cr_expect_eq(t->events[t->threads[2].create].thread, t->processes[0].main);
+    cr_expect_eq(EVENT_AT(t, t->threads[1].create)->image, 0);
+    cr_expect_eq(EVENT_AT(t, t->threads[2].create)->image, 1);
+    cr_expect_eq(EVENT_AT(t, t->threads[2].create)->thread, t->processes[0].main);
     cr_expect_eq(count(t, EVENT_EXEC), 1);
 }
 
@@ -137,7 +137,7 @@ Test(timeline_processes, an_exec_that_failed_did_not_happen)
     cr_expect_eq(t->processes[0].image_count, 1);
     cr_expect_eq(t->processes[0].coverage, COVERAGE_FULL);
     for (size_t i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_EXEC_FAILED) cr_expect_eq(t->events[i].child, ENOENT);
+        if (EVENT_AT(t, i)->type == EVENT_EXEC_FAILED) cr_expect_eq(EVENT_AT(t, i)->child, ENOENT);
 }
 
 Test(timeline_processes, an_image_that_says_nothing_is_not_covered)
@@ -198,7 +198,7 @@ Test(timeline_processes, a_child_nobody_saw_gets_an_inferred_fork)
     for (process_id p = 1; p < 3; p++) {
         cr_expect_eq(t->processes[p].origin, ORIGIN_UNKNOWN);
         cr_expect_eq(t->processes[p].parent, 0);
-        const struct event *fork = &t->events[t->processes[p].fork];
+        const struct event *fork = EVENT_AT(t, t->processes[p].fork);
         cr_expect(fork->flags & EVENT_INFERRED);
         cr_expect_eq(fork->child, p);
         cr_expect_null(fork->record);
@@ -220,7 +220,7 @@ Test(timeline_processes, pids_are_reused)
     for (process_id p = 1; p < 4; p++) {
         cr_expect_eq(t->processes[p].pid, 101);
         cr_expect_eq(t->processes[p].status, (int)p - 1);
-        cr_expect_eq(t->events[t->processes[p].reap].child, p);
+        cr_expect_eq(EVENT_AT(t, t->processes[p].reap)->child, p);
         cr_expect_str_eq(t->processes[p].role, "prog child 1"); /* the number of a dead one */
     }
 }
@@ -247,9 +247,9 @@ Test(timeline_processes, daemon_ends_the_parent_unseen)
     cr_expect_eq(t->processes[0].how, END_EXIT);
     cr_expect_eq(t->processes[0].status, 0);
     cr_assert_neq(t->processes[0].exit, NONE);
-    cr_expect_eq(t->events[t->processes[0].exit].type, EVENT_EXIT);
-    cr_expect(t->events[t->processes[0].exit].flags & EVENT_INFERRED);
-    cr_expect_eq(t->events[t->processes[1].fork].child, 1);
+    cr_expect_eq(EVENT_AT(t, t->processes[0].exit)->type, EVENT_EXIT);
+    cr_expect(EVENT_AT(t, t->processes[0].exit)->flags & EVENT_INFERRED);
+    cr_expect_eq(EVENT_AT(t, t->processes[1].fork)->child, 1);
     for (size_t i = 1; i < t->event_count; i++) cr_expect_geq(t->events[i].ns, t->events[i - 1].ns);
 }
 
@@ -262,7 +262,7 @@ Test(timeline_processes, an_exit_that_hangs)
     trace_exit(root, FT_EXIT_exit, 5);
     trace_exit(root, FT_EXIT_end, 5);
     struct timeline *t = trace_timeline(NULL);
-    const struct event *hung = &t->events[t->processes[1].exit], *done = &t->events[t->processes[0].exit];
+    const struct event *hung = EVENT_AT(t, t->processes[1].exit), *done = EVENT_AT(t, t->processes[0].exit);
     cr_expect(hung->flags & EVENT_UNFINISHED);
     cr_expect_eq(timeline_duration(t, hung), t->processes[1].end - hung->ns);
     cr_expect_eq(t->processes[1].how, END_SIGNAL);

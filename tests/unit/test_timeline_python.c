@@ -56,13 +56,14 @@ static void bind_to(ft_ref by, const char *address, uint16_t port, int error)
     done(record);
 }
 
-static const struct event *find(const struct timeline *t, enum event_type type, size_t number)
+static event_id number(const struct timeline *t, enum event_type type, size_t n)
 {
-    for (size_t i = 0; i < t->event_count; i++)
-        if (t->events[i].type == type && !number--) return &t->events[i];
+    for (event_id i = 0; i < t->event_count; i++)
+        if (EVENT_AT(t, i)->type == type && !n--) return i;
     cr_assert_fail("no such event");
-    return NULL;
+    return 0;
 }
+#define find(t, type, n) EVENT_AT(t, number(t, type, n))
 
 Test(timeline_python, shutdown_waits_for_the_python_threads_alive)
 {
@@ -134,12 +135,10 @@ Test(timeline_python, whose_port_it_was)
     trace_reap(root, 110, 0);
     bind_to(second, "127.0.0.1", 9000, EADDRINUSE);
     struct timeline *t = trace_timeline((uint32_t[]){100, 111, 0});
-    const struct event *bound = find(t, EVENT_BIND, 0);
-    event_id at = (event_id)(bound - t->events);
-    cr_expect_eq(timeline_bound_before(t, bound), NONE);
+    event_id at = number(t, EVENT_BIND, 0);
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 0)), NONE);
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 3)), at);
-    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 4)),
-                 (event_id)(find(t, EVENT_BIND, 1) - t->events));
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 4)), number(t, EVENT_BIND, 1));
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 5)), NONE, "somebody outside the run");
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 6)), NONE, "its holder is gone");
 }
@@ -218,13 +217,13 @@ Test(timeline_python, writes_of_two_pages_are_in_order_of_time)
     uint64_t count = 0;
     for (event_id e = 0; e < t->event_count; e++) {
         struct ft_py_write write;
-        if (t->events[e].type != EVENT_WRITE) continue;
+        if (EVENT_AT(t, e)->type != EVENT_WRITE) continue;
         bool others = count & 1 && count < 100;
-        cr_assert(timeline_python_write(t, &t->events[e], &write));
+        cr_assert(timeline_python_write(t, EVENT_AT(t, e), &write));
         cr_expect_eq(write.value, count);
         cr_expect_eq(write.line, others ? 9 : 7);
-        cr_expect_eq(t->events[e].thread, others);
-        cr_expect_eq(timeline_written(t, &t->events[e]).bits, count);
+        cr_expect_eq(EVENT_AT(t, e)->thread, others);
+        cr_expect_eq(timeline_written(t, EVENT_AT(t, e)).bits, count);
         count++;
     }
     cr_expect_eq(count, 102);
@@ -341,6 +340,6 @@ Test(timeline_python, an_install_knows_what_it_replaced)
     trace_sigaction(child, SIGTERM, 0x3000, 0); /* something in between was not seen */
     struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
     cr_expect_eq(find(t, EVENT_SIGACTION, 0)->child, NONE);
-    cr_expect_eq(find(t, EVENT_SIGACTION, 1)->child, (event_id)(find(t, EVENT_SIGACTION, 0) - t->events));
+    cr_expect_eq(find(t, EVENT_SIGACTION, 1)->child, number(t, EVENT_SIGACTION, 0));
     cr_expect_eq(find(t, EVENT_SIGACTION, 2)->child, NONE);
 }

@@ -8,13 +8,14 @@ TestSuite(timeline_threads, .init = trace_begin, .fini = trace_end);
 
 #define BIT(signal) (1ull << ((signal)-1))
 
-static const struct event *find(const struct timeline *t, enum event_type type, size_t n)
+static event_id number(const struct timeline *t, enum event_type type, size_t n)
 {
-    for (size_t i = 0; i < t->event_count; i++)
-        if (t->events[i].type == type && !n--) return &t->events[i];
+    for (event_id i = 0; i < t->event_count; i++)
+        if (EVENT_AT(t, i)->type == type && !n--) return i;
     cr_assert_fail("no such event");
-    return NULL;
+    return 0;
 }
+#define find(t, type, n) EVENT_AT(t, number(t, type, n))
 
 static const struct disposition *disposition(const struct process *p, int signal)
 {
@@ -40,7 +41,7 @@ Test(timeline_threads, a_thread_from_birth_to_end)
     cr_expect_eq(th->start_routine, 0x401000);
     cr_expect_eq(th->how, THREAD_CANCELLED);
     cr_expect_eq(th->cpu_ns, 12345);
-    cr_expect_eq(t->events[th->create].child, 1);
+    cr_expect_eq(EVENT_AT(t, th->create)->child, 1);
     cr_expect_eq(find(t, EVENT_THREAD_START, 0)->thread, 1);
     cr_expect_eq(timeline_next_thread(t, 0, NONE), 0);
     cr_expect_eq(timeline_next_thread(t, 0, 0), 1);
@@ -235,7 +236,7 @@ Test(timeline_threads, a_wait_told_several_times_is_one)
     cr_expect(b->flags & EVENT_UNFINISHED);
     cr_expect_eq(b->ns + timeline_duration(t, b), t->processes[0].end);
     size_t waits = 0;
-    for (size_t i = 0; i < t->event_count; i++) waits += t->events[i].type == EVENT_LOCK_WAIT;
+    for (size_t i = 0; i < t->event_count; i++) waits += EVENT_AT(t, i)->type == EVENT_LOCK_WAIT;
     cr_expect_eq(waits, 2);
 }
 

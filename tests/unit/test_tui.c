@@ -30,6 +30,7 @@ static struct timeline *made_up(size_t processes, size_t threads_each, size_t ev
     t->processes = calloc(processes, sizeof *t->processes);
     t->threads = calloc(t->thread_count, sizeof *t->threads);
     t->events = calloc(events + 1, sizeof *t->events);
+    t->abouts = calloc(events + 1, sizeof *t->abouts);
     b->processes = calloc(processes, sizeof *b->processes);
     b->threads = calloc(t->thread_count, sizeof *b->threads);
     for (process_id p = 0; p < processes; p++) {
@@ -58,11 +59,11 @@ static struct timeline *made_up(size_t processes, size_t threads_each, size_t ev
     for (event_id i = 0; i < events; i++) {
         thread_id thread = (thread_id)((size_t)rand() % t->thread_count);
         t->end = i ? t->events[i - 1].ns + rand() % 3 : 0;
-        t->events[i] = (struct event){.ns = t->end,
-                                      .process = t->threads[thread].process,
-                                      .thread = thread,
-                                      .child = NONE,
-                                      .type = (uint8_t)(rand() % 50 ? EVENT_SIGMASK : EVENT_SIGACTION)};
+        t->events[i] = (struct event_kept){.ns = t->end, .about = i};
+        t->abouts[i] = (struct event_about){.process = t->threads[thread].process,
+                                            .thread = thread,
+                                            .child = NONE,
+                                            .type = (uint8_t)(rand() % 50 ? EVENT_SIGMASK : EVENT_SIGACTION)};
     }
     return t;
 }
@@ -71,7 +72,7 @@ static void forget(struct timeline *t)
 {
     struct build *b = t->private;
     free(b->processes), free(b->threads), free(b);
-    free(t->processes), free(t->threads), free(t->events), free(t);
+    free(t->processes), free(t->threads), free(t->events), free(t->abouts), free(t);
 }
 
 Test(tui_index, finds_what_a_walk_finds)
@@ -82,7 +83,7 @@ Test(tui_index, finds_what_a_walk_finds)
     for (thread_id lane = 0; lane < t->thread_count; lane++) {
         uint32_t first = ix.first[lane], end = ix.first[lane + 1];
         for (uint32_t i = first; i < end; i++) {
-            cr_assert_eq(t->events[ix.events[i]].thread, lane);
+            cr_assert_eq(EVENT_AT(t, ix.events[i])->thread, lane);
             cr_assert_eq(index_of(&ix, lane, ix.events[i]), i);
         }
         for (int n = 0; n < 200; n++) {
@@ -95,8 +96,8 @@ Test(tui_index, finds_what_a_walk_finds)
             cr_assert_eq(index_next(&ix, at, end, later), index_at(&ix, lane, later));
             uint32_t to = at + 1 + (uint32_t)rand() % (end - at), best = at;
             for (uint32_t i = at; i < to; i++)
-                if (mark_of(&t->events[ix.events[i]])->strength >
-                    mark_of(&t->events[ix.events[best]])->strength)
+                if (mark_of(EVENT_AT(t, ix.events[i]))->strength >
+                    mark_of(EVENT_AT(t, ix.events[best]))->strength)
                     best = i;
             cr_assert_eq(index_strongest(&ix, at, to), ix.events[best]);
         }
@@ -131,11 +132,12 @@ Test(tui_filter, keeps_what_matches_and_its_parents)
     strcpy(f.text, "p:^3$"); /* the pid of process 2 */
     cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
     for (process_id p = 0; p < 4; p++) cr_expect_eq(filter_process(&f, p), p != 3);
-    for (event_id e = 0; e < 1000; e++) cr_expect_eq(filter_event(&f, e), t->events[e].process == 2);
+    for (event_id e = 0; e < 1000; e++) cr_expect_eq(filter_event(&f, e), EVENT_AT(t, e)->process == 2);
     strcpy(f.text, "k:sigaction !p:^1$");
     cr_assert(filter_apply(&f, t, error, sizeof error));
     for (event_id e = 0; e < 1000; e++)
-        cr_expect_eq(filter_event(&f, e), t->events[e].type == EVENT_SIGACTION && t->events[e].process != 0);
+        cr_expect_eq(filter_event(&f, e),
+                     EVENT_AT(t, e)->type == EVENT_SIGACTION && EVENT_AT(t, e)->process != 0);
     *f.text = 0;
     f.family = 1;
     cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
@@ -258,7 +260,7 @@ Test(tui_values, what_holds_at_a_time_is_what_was_written_last)
     copy_id master = t->globals[0].first;
     uint32_t writes = 0;
     for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->type != EVENT_WRITE || e->child != 0 || e->process != t->copies[master].process) continue;
         writes++;
         cr_assert(values_at(&v, master, e->ns, &point));

@@ -122,12 +122,12 @@ Test(tui_window, columns_and_times_agree)
 }
 
 /* Events in bursts: in between nothing happens. */
-static void some_bursts(struct timeline *t, struct event *events, size_t count, int64_t *end)
+static void some_bursts(struct timeline *t, struct event_kept *events, size_t count, int64_t *end)
 {
     int64_t ns = 0;
     for (size_t i = 0; i < count; i++) {
         ns += rand() % 10 ? rand() % 1000 : rand() % 100000000;
-        events[i] = (struct event){.ns = ns};
+        events[i] = (struct event_kept){.ns = ns};
     }
     *t = (struct timeline){.events = events, .event_count = count};
     *end = ns + rand() % 1000;
@@ -135,7 +135,7 @@ static void some_bursts(struct timeline *t, struct event *events, size_t count, 
 
 Test(tui_window, idle_time_is_left_out_and_both_clocks_agree)
 {
-    static struct event events[200];
+    static struct event_kept events[200];
     srand(2);
     for (int i = 0; i < 3000; i++) {
         struct timeline t;
@@ -170,7 +170,7 @@ Test(tui_window, idle_time_is_left_out_and_both_clocks_agree)
 
 Test(tui_window, a_busy_run_has_no_idle_time)
 {
-    static struct event events[1000];
+    static struct event_kept events[1000];
     struct idle idle;
     for (int i = 0; i < 1000; i++) events[i].ns = i * 1000;
     cr_expect_not(idle_find(&idle, &(struct timeline){.events = events, .event_count = 1000}, 999000));

@@ -98,7 +98,7 @@ static bool put_flow(FILE *out, const char *name, uint64_t id, process_id from, 
 
 static bool put_event(FILE *out, const struct timeline *t, event_id i, bool *first)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     char line[300], safe[400];
     if (e->type == EVENT_THREAD_START || e->type == EVENT_THREAD_END) return true;
     fact_event_line(t, i, line, sizeof line);
@@ -124,7 +124,7 @@ static bool put_event(FILE *out, const struct timeline *t, event_id i, bool *fir
     }
     event_id taken = timeline_taken(t, e);
     if (taken != NONE) {
-        const struct event *by = &t->events[taken];
+        const struct event *by = EVENT_AT(t, taken);
         ok &= put_flow(out, "signal", i + 1, e->process, e->thread, e->ns, by->process, by->thread, by->ns,
                        first);
     }

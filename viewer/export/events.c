@@ -55,7 +55,7 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
 
 cJSON *json_event(const struct timeline *t, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     cJSON *object = cJSON_CreateObject();
     json_uint(object, "i", i);
     json_int(object, "ns", e->ns);

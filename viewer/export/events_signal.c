@@ -44,7 +44,7 @@ void event_sigaction_fields(cJSON *object, const struct timeline *t, const struc
     json_string(object, "api", text_sigaction_api(r.api));
     json_signal(object, "signal", r.signal);
     struct python_function replaced =
-        e->child == NONE ? (struct python_function){0} : timeline_python_handler(t, &t->events[e->child]);
+        e->child == NONE ? (struct python_function){0} : timeline_python_handler(t, EVENT_AT(t, e->child));
     disposition(object, "old", t, e, r.old_handler, replaced);
     disposition(object, "new", t, e, r.new_handler, timeline_python_handler(t, e));
     flag_names(object, r.flags);

@@ -86,7 +86,7 @@ void event_bind_fields(cJSON *object, const struct timeline *t, const struct eve
     json_int(object, "fd", r.fd);
     json_int(object, "errno", r.error);
     event_id before = timeline_bound_before(t, e);
-    json_id(object, "holder", 'p', before == NONE ? NONE : t->events[before].process);
+    json_id(object, "holder", 'p', before == NONE ? NONE : EVENT_AT(t, before)->process);
     if (before == NONE)
         json_null(object, "held_by"); /* the event by which it was bound */
     else

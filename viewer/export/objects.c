@@ -120,8 +120,8 @@ static void signals(cJSON *object, const struct timeline *t, process_id id)
         json_string(signal, "disposition", kinds[d->kind]);
         json_string(signal, "handler", d->kind == DISPOSITION_HANDLER ? n.symbol : NULL);
         json_string(signal, "object", d->kind == DISPOSITION_HANDLER ? n.path : NULL);
-        struct python_function python =
-            d->event == NONE ? (struct python_function){0} : timeline_python_handler(t, &t->events[d->event]);
+        struct python_function python = d->event == NONE ? (struct python_function){0}
+                                                         : timeline_python_handler(t, EVENT_AT(t, d->event));
         json_python(signal, "python", &python);
         json_bool(signal, "inherited", d->inherited);
         cJSON_AddItemToArray(array, signal);
@@ -213,7 +213,7 @@ cJSON *json_thread(const struct timeline *t, thread_id id)
     const struct process *p = &t->processes[th->process];
     event_id made = th->is_main ? p->fork : th->create;
     cJSON_AddItemToObject(object, "created_at",
-                          made == NONE ? cJSON_CreateArray() : json_frames(t, &t->events[made]));
+                          made == NONE ? cJSON_CreateArray() : json_frames(t, EVENT_AT(t, made)));
     start_routine(object, t, th);
     json_int(object, "start_ns", th->start);
     json_time(object, "end_ns", th->end);

@@ -45,7 +45,7 @@ struct line {
 
 static bool line_of(const struct timeline *t, event_id i, struct line *line)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     struct python_function f;
     const char *file = NULL;
     int number = 0;
@@ -121,7 +121,7 @@ static void put_locations(cJSON *result, const struct timeline *t, const struct 
         }
     }
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &t->events[x->evidence.list[i]];
+        const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         if (!line_of(t, x->evidence.list[i], &line)) continue;
         snprintf(message, sizeof message, "%s in %s", event_type_name(e->type),
                  word_process(who, t, e->process));

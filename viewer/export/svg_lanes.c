@@ -90,7 +90,7 @@ void svg_waits(const struct svg *s)
     size_t count;
     const event_id *waits = timeline_events_of_type(s->t, EVENT_LOCK_WAIT, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &s->t->events[waits[i]];
+        const struct event *e = EVENT_AT(s->t, waits[i]);
         size_t row = svg_row_of(s, e->thread);
         int64_t lasted = timeline_duration(s->t, e);
         double x0 = svg_x(s, e->ns), x1 = svg_x(s, e->ns + (lasted > 0 ? lasted : 0));

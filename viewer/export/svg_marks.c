@@ -22,7 +22,7 @@ static void put_kill(const struct svg *s, const struct event *e, double x, doubl
                        : e->child < s->t->process_count ? s->t->processes[e->child].main
                                                         : NONE;
     event_id taken = timeline_taken(s->t, e);
-    size_t to = svg_row_of(s, taken == NONE ? target : s->t->events[taken].thread);
+    size_t to = svg_row_of(s, taken == NONE ? target : EVENT_AT(s->t, taken)->thread);
     if (to != SIZE_MAX && to != svg_row_of(s, e->thread))
         fprintf(s->out,
                 "<path d=\"M%.1f %.1fL%.1f %.1f\" class=\"k\" stroke-dasharray=\"6 3\" "
@@ -43,7 +43,7 @@ static bool is_drawn_otherwise(const struct event *e)
 void svg_marks(struct svg *s)
 {
     for (event_id i = 0; i < s->t->event_count; i++) {
-        const struct event *e = &s->t->events[i];
+        const struct event *e = EVENT_AT(s->t, i);
         const struct mark *mark = mark_of(e);
         size_t row = svg_row_of(s, e->thread);
         if (row == SIZE_MAX || is_drawn_otherwise(e) || !mark->plain) continue;
@@ -80,9 +80,9 @@ static event_id shown_by(const struct svg *s, const struct finding *x)
 {
     event_id best = NONE;
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &s->t->events[x->evidence.list[i]];
+        const struct event *e = EVENT_AT(s->t, x->evidence.list[i]);
         if (svg_row_of(s, e->thread) == SIZE_MAX) continue;
-        if (best != NONE && s->t->events[best].type == EVENT_LOCK_WAIT && e->type != EVENT_LOCK_WAIT)
+        if (best != NONE && EVENT_AT(s->t, best)->type == EVENT_LOCK_WAIT && e->type != EVENT_LOCK_WAIT)
             continue;
         best = x->evidence.list[i];
     }
@@ -118,7 +118,7 @@ void svg_finding_marks(struct svg *s)
         if (mark_rows(s, x, i + 1)) continue;
         event_id e = shown_by(s, x);
         if (e == NONE) continue;
-        size_t row = svg_row_of(s, s->t->events[e].thread);
+        size_t row = svg_row_of(s, EVENT_AT(s->t, e)->thread);
         double at = svg_x(s, s->t->events[e].ns) + 14,
                end = svg_x(s, row_end(s->t, &s->rows.row[row], s->end));
         put_number(s, row, at > end - 12 ? end - 16 : at, i + 1);

@@ -30,7 +30,7 @@ void find_atfork_handler(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_ATFORK, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record) continue;
         struct ft_atfork r = FT_GET(atfork, e->record);
         bool slow = r.phase != FT_ATFORK_registered && r.ns > (uint64_t)SLOW,
@@ -53,7 +53,7 @@ void tell_atfork_handler(const struct timeline *t, struct finding *x, struct say
     uint64_t longest = 0;
     bool gone = false;
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &t->events[x->evidence.list[i]];
+        const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         struct ft_atfork r = FT_GET(atfork, e->record);
         bool bad = is_gone(&r) || is_stuck(t, e);
         if (worst && !bad && r.ns <= longest) continue;

@@ -34,11 +34,11 @@ static bool overlap(const struct bound *a, const struct bound *b)
 /* It got what it wanted in the end, by trying again, or by trying another port at once. */
 static bool found_a_way(const struct timeline *t, event_id conflict, const struct bound *wanted)
 {
-    const struct event *e = &t->events[conflict];
+    const struct event *e = EVENT_AT(t, conflict);
     size_t count;
     const event_id *binds = timeline_events_of_type(t, EVENT_BIND, &count);
     while (count-- > 0 && binds[count] > conflict) {
-        const struct event *later = &t->events[binds[count]];
+        const struct event *later = EVENT_AT(t, binds[count]);
         if (!later->record || later->process != e->process) continue;
         struct bound b = bound_of(later);
         if (b.error) continue;
@@ -62,13 +62,13 @@ void find_bind_conflict(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_BIND, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record) continue;
         struct bound b = bound_of(e);
         if (b.error != EADDRINUSE) continue;
         event_id has = timeline_bound_before(t, e);
         /* Servers that want 0.0.0.0 and [::] get both with [::]: that is no conflict. */
-        bool its_own = has != NONE && t->events[has].process == e->process;
+        bool its_own = has != NONE && EVENT_AT(t, has)->process == e->process;
         char subject[NAMES_TEXT];
         if (b.port >= 0)
             snprintf(subject, sizeof subject, strchr(b.address, ':') ? "[%s]:%d" : "%s:%d", b.address,
@@ -78,15 +78,15 @@ void find_bind_conflict(struct findings *f)
         struct finding *x = finding_of(f, RULE_bind_conflict, subject);
         if (!x->evidence.count) x->severity = SEVERITY_NOTE;
         if (!its_own && !found_a_way(t, i, &b))
-            finding_worse(x, has != NONE && related(t, e->process, t->events[has].process)
+            finding_worse(x, has != NONE && related(t, e->process, EVENT_AT(t, has)->process)
                                  ? SEVERITY_ERROR
                                  : SEVERITY_WARNING);
         finding_process(f, x, e->process);
         finding_thread(f, x, e->thread);
         finding_event(f, x, i);
         if (has == NONE) continue;
-        finding_process(f, x, t->events[has].process);
-        finding_thread(f, x, t->events[has].thread);
+        finding_process(f, x, EVENT_AT(t, has)->process);
+        finding_thread(f, x, EVENT_AT(t, has)->thread);
         finding_event(f, x, has);
     }
 }
@@ -94,7 +94,7 @@ void find_bind_conflict(struct findings *f)
 static event_id bind_of(const struct timeline *t, const struct finding *x, bool failed)
 {
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &t->events[x->evidence.list[i]];
+        const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         if ((FT_GET(bind, e->record).error != 0) == failed) return x->evidence.list[i];
     }
     return NONE;
@@ -103,7 +103,7 @@ static event_id bind_of(const struct timeline *t, const struct finding *x, bool 
 static void say_who(struct say *s, const struct timeline *t, event_id bind)
 {
     char name[NAMES_TEXT];
-    const struct event *e = &t->events[bind];
+    const struct event *e = EVENT_AT(t, bind);
     if (!t->threads[e->thread].is_main) say(s, "the thread `%s` of ", word_thread(name, t, e->thread));
     say(s, "%s", word_process(name, t, e->process));
 }
@@ -117,7 +117,7 @@ void tell_bind_conflict(const struct timeline *t, struct finding *x, struct say 
     say(title, " could not bind %s: ", x->subject);
     if (has == NONE)
         say(title, "something outside of this run has it.");
-    else if (t->events[has].process == t->events[failed].process)
+    else if (EVENT_AT(t, has)->process == EVENT_AT(t, failed)->process)
         say(title, "the same process has it already.");
     else
         say_who(title, t, has), say(title, " has it.");

@@ -17,8 +17,8 @@ static bool reaps_by_itself(const struct timeline *t, process_id parent, int64_t
 {
     struct disposition d = timeline_disposition(t, parent, SIGCHLD, ns);
     if (d.kind == DISPOSITION_IGNORE) return true;
-    return d.event != NONE && t->events[d.event].record &&
-           (FT_GET(sigaction, t->events[d.event].record).flags & SA_NOCLDWAIT);
+    return d.event != NONE && EVENT_AT(t, d.event)->record &&
+           (FT_GET(sigaction, EVENT_AT(t, d.event)->record).flags & SA_NOCLDWAIT);
 }
 
 void find_zombie(struct findings *f)
@@ -76,7 +76,7 @@ static bool has_own_session(const struct timeline *t, process_id p)
     size_t count;
     const event_id *events = timeline_events_of(t, p, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         if (e->type == EVENT_SESSION && e->record && FT_GET(session, e->record).api == FT_SESSION_setsid)
             return true;
     }

@@ -48,7 +48,7 @@ static bool had_bind_conflict(const struct timeline *t, thread_id thread)
     size_t count;
     const event_id *events = timeline_events_of(t, t->threads[thread].process, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         if (e->type == EVENT_BIND && e->thread == thread && e->record &&
             FT_GET(bind, e->record).error == EADDRINUSE)
             return true;

@@ -28,7 +28,7 @@ static void add_waited_for(struct findings *f, struct finding *x, const struct e
 static void add(struct findings *f, event_id i, bool endless)
 {
     const struct timeline *t = f->timeline;
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     char name[NAMES_TEXT];
     struct finding *x = finding_of(f, RULE_exit_blocked, word_group(name, t, e->process));
     event_id kill = sent_to(t, e->process, FORCED, INT64_MAX), term = sent_to(t, e->process, ASKED, e->ns);
@@ -61,7 +61,7 @@ void find_exit_blocked(struct findings *f)
         size_t count;
         const event_id *events = timeline_events_of_type(t, types[k], &count);
         for (size_t i = 0; i < count; i++) {
-            const struct event *e = &t->events[events[i]];
+            const struct event *e = EVENT_AT(t, events[i]);
             if (timeline_duration(t, e) >= LONG && is_leaving(t, e))
                 add(f, events[i], e->flags & EVENT_UNFINISHED);
         }
@@ -71,7 +71,7 @@ void find_exit_blocked(struct findings *f)
 static event_id of_type(const struct timeline *t, const struct finding *x, enum event_type type)
 {
     for (size_t i = 0; i < x->evidence.count; i++)
-        if (t->events[x->evidence.list[i]].type == type) return x->evidence.list[i];
+        if (EVENT_AT(t, x->evidence.list[i])->type == type) return x->evidence.list[i];
     return NONE;
 }
 
@@ -95,7 +95,7 @@ void tell_exit_blocked(const struct timeline *t, struct finding *x, struct say *
 {
     char place[NAMES_TEXT];
     event_id wait = of_type(t, x, EVENT_LOCK_WAIT), exit = of_type(t, x, EVENT_EXIT);
-    const struct event *e = &t->events[wait != NONE ? wait : exit];
+    const struct event *e = EVENT_AT(t, wait != NONE ? wait : exit);
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, " could not end: ");
     if (wait != NONE && x->threads.count) {

@@ -13,7 +13,7 @@
 /* After a use by one process comes one by another that did not get it from there. */
 static bool is_shared(const struct timeline *t, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     if (e->child == NONE) return false;
     process_id before = t->threads[e->child].process;
     return before != e->process && !is_ancestor(t, before, e->process);
@@ -28,15 +28,15 @@ static void look(struct findings *f, const event_id *events, size_t count)
     if (shared == count) return;
     if (fd_use(t, events[0]).flags & FT_FD_EPOLL)
         snprintf(subject, sizeof subject, "epoll of %s",
-                 word_group(name, t, t->events[events[shared]].process));
+                 word_group(name, t, EVENT_AT(t, events[shared])->process));
     else if (*word_connection(name, t, events, count))
         snprintf(subject, sizeof subject, "%s", name);
     else
         snprintf(subject, sizeof subject, "a connection of %s",
-                 word_group(name, t, t->events[events[shared]].process));
+                 word_group(name, t, EVENT_AT(t, events[shared])->process));
     struct finding *x = finding_of(f, RULE_fd_shared_after_fork, subject);
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         if (e->child == NONE || t->threads[e->child].process == e->process) continue;
         finding_process(f, x, e->process);
         if (is_shared(t, events[i])) finding_process(f, x, t->threads[e->child].process);
@@ -62,7 +62,7 @@ void tell_fd_shared_after_fork(const struct timeline *t, struct finding *x, stru
     event_id use = NONE;
     for (size_t i = 0; i < x->evidence.count; i++) {
         event_id e = x->evidence.list[i];
-        if (t->events[e].type == EVENT_FD_USE && (use == NONE || !is_shared(t, use))) use = e;
+        if (EVENT_AT(t, e)->type == EVENT_FD_USE && (use == NONE || !is_shared(t, use))) use = e;
     }
     if (use == NONE) return;
     struct ft_fd_use r = fd_use(t, use);
@@ -75,13 +75,13 @@ void tell_fd_shared_after_fork(const struct timeline *t, struct finding *x, stru
         : r.flags & FT_FD_ACCEPTED ? " accepted at "
                                    : " to ",
         epoll ? "" : x->subject);
-    say(why, "%s %s it", word_process(name, t, t->events[use].process),
+    say(why, "%s %s it", word_process(name, t, EVENT_AT(t, use)->process),
         epoll    ? writes ? "changes" : "waits for"
         : writes ? "writes to"
                  : "reads from");
     if (*word_place(place, t, use)) say(why, " in %s", place);
-    if (t->events[use].child != NONE)
-        say(why, " after %s did", word_process(name, t, t->threads[t->events[use].child].process));
+    if (EVENT_AT(t, use)->child != NONE)
+        say(why, " after %s did", word_process(name, t, t->threads[EVENT_AT(t, use)->child].process));
     say(why,
         epoll ? ". An event goes to one of those who wait for it, and descriptors are added for all of them."
               : ". What one asks, another may be answered; and TLS ends at the first record out of order.");

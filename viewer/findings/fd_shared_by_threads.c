@@ -36,7 +36,7 @@ static bool there(const struct timeline *t, thread_id thread, int64_t ns)
 /* Another thread of the process is in the middle of the same. */
 static bool overlaps(const struct timeline *t, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     thread_id inside = timeline_task(t, fd_use(t, i).inside);
     return there(t, inside, e->ns) && inside != e->thread && t->threads[inside].process == e->process;
 }
@@ -90,7 +90,7 @@ static struct seen look(const struct timeline *t, const event_id *events, size_t
     uint32_t next_turn[2] = {0};
     for (size_t i = 0; i < 2 * KEPT; i++) turns.last[i / KEPT][i % KEPT] = (struct turn){.ns = NEVER};
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         struct ft_fd_use r = fd_use(t, events[i]);
         unsigned direction = r.direction == FT_FD_WRITES;
         if (r.turn != next_turn[direction] + 1) /* turns in between were not told: begin anew */
@@ -120,14 +120,14 @@ void find_fd_shared_by_threads(struct findings *f)
         if (fd_use(t, u.list[i]).flags & FT_FD_EPOLL) continue;
         struct seen seen = look(t, u.list + i, end - i);
         if (!seen.overlaps && !seen.crossings) continue;
-        const struct event *e = &t->events[seen.overlaps ? seen.overlap : seen.crossing];
+        const struct event *e = EVENT_AT(t, seen.overlaps ? seen.overlap : seen.crossing);
         if (*word_connection(name, t, u.list + i, end - i))
             snprintf(subject, sizeof subject, "%s", name);
         else
             snprintf(subject, sizeof subject, "a connection of %s", word_group(name, t, e->process));
         struct finding *x = finding_of(f, RULE_fd_shared_by_threads, subject);
         for (size_t k = i; k < end; k++) {
-            const struct event *use = &t->events[u.list[k]];
+            const struct event *use = EVENT_AT(t, u.list[k]);
             if (use->process != e->process) continue;
             finding_process(f, x, use->process);
             finding_thread(f, x, use->thread);
@@ -143,7 +143,7 @@ void find_fd_shared_by_threads(struct findings *f)
 static event_id overlap_in(const struct timeline *t, const struct finding *x)
 {
     for (size_t i = 0; i < x->evidence.count; i++)
-        if (t->events[x->evidence.list[i]].type == EVENT_FD_USE && overlaps(t, x->evidence.list[i]))
+        if (EVENT_AT(t, x->evidence.list[i])->type == EVENT_FD_USE && overlaps(t, x->evidence.list[i]))
             return x->evidence.list[i];
     return NONE;
 }
@@ -151,7 +151,7 @@ static event_id overlap_in(const struct timeline *t, const struct finding *x)
 static void say_use(struct say *s, const struct timeline *t, event_id i)
 {
     char name[NAMES_TEXT], place[NAMES_TEXT];
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     say(s, "`%s` began to %s", word_thread(name, t, e->thread),
         fd_use(t, i).direction == FT_FD_WRITES ? "write" : "read");
     if (*word_place(place, t, i)) say(s, " in %s", place);

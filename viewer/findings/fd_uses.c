@@ -14,7 +14,7 @@ struct use {
 
 static struct use use_of(const struct timeline *t, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     const struct process *p = &t->processes[e->process];
     uint32_t family = e->image < p->image_count ? p->images[e->image].family : UINT32_MAX - e->process;
     return (struct use){family, fd_use(t, i).connection, i};
@@ -73,7 +73,7 @@ const char *word_connection(char *buffer, const struct timeline *t, const event_
         size_t length;
         int port;
         const void *bytes =
-            ft_tail(t->events[events[i]].record, offsetof(struct ft_fd_use, address), &length);
+            ft_tail(EVENT_AT(t, events[i])->record, offsetof(struct ft_fd_use, address), &length);
         if (!length) continue;
         text_sockaddr(bytes, length, address, sizeof address, &port);
         if (!*address) continue;

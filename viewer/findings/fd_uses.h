@@ -19,7 +19,7 @@ void fd_uses_free(struct fd_uses *u);
 size_t fd_uses_end(const struct timeline *t, const struct fd_uses *u, size_t from);
 
 /* The record of an FD_USE event. */
-#define fd_use(t, e) FT_GET(fd_use, (t)->events[e].record)
+#define fd_use(t, e) FT_GET(fd_use, EVENT_AT(t, e)->record)
 
 /* "127.0.0.1:6379", "/run/db.sock"; "" if nobody recorded where it leads. Escaped, NAMES_TEXT bytes. */
 const char *word_connection(char *buffer, const struct timeline *t, const event_id *events, size_t count);

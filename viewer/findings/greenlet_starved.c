@@ -49,7 +49,7 @@ void find_greenlet_starved(struct findings *f)
         size_t count;
         const event_id *events = timeline_events_of_type(t, types[k], &count);
         for (size_t i = 0; i < count; i++) {
-            const struct event *e = &t->events[events[i]];
+            const struct event *e = EVENT_AT(t, events[i]);
             bool ran = e->type == EVENT_GREENLET_RUN;
             if (timeline_duration(t, e) < LONG || is_leaving(t, e)) continue;
             if (ran ? !timeline_greenlets_waiting(t, e) : is_gil(t, e) || !have_to_wait(t, e)) continue;
@@ -62,12 +62,13 @@ void find_greenlet_starved(struct findings *f)
 }
 
 /* The longest of the evidence. */
-static const struct event *longest(const struct timeline *t, const struct finding *x)
+static struct event longest(const struct timeline *t, const struct finding *x)
 {
-    const struct event *best = &t->events[x->evidence.list[0]];
-    for (size_t i = 1; i < x->evidence.count; i++)
-        if (timeline_duration(t, &t->events[x->evidence.list[i]]) > timeline_duration(t, best))
-            best = &t->events[x->evidence.list[i]];
+    struct event best = timeline_event(t, x->evidence.list[0]);
+    for (size_t i = 1; i < x->evidence.count; i++) {
+        struct event e = timeline_event(t, x->evidence.list[i]);
+        if (timeline_duration(t, &e) > timeline_duration(t, &best)) best = e;
+    }
     return best;
 }
 
@@ -75,10 +76,10 @@ void tell_greenlet_starved(const struct timeline *t, struct finding *x, struct s
 {
     char name[NAMES_TEXT], place[NAMES_TEXT];
     if (!x->evidence.count) return;
-    const struct event *e = longest(t, x);
+    const struct event it = longest(t, x), *e = &it;
     bool run = e->type == EVENT_GREENLET_RUN,
          greenlet = run && (e->child != NONE || timeline_greenlet_ran(t, e).name);
-    word_place(place, t, (event_id)(e - t->events));
+    word_place(place, t, e->id);
     if (greenlet)
         say(title, "the greenlet `%s`", what(name, t, e));
     else

@@ -63,7 +63,7 @@ static bool restored(const struct timeline *t, const event_id *events, size_t co
                      uint64_t handler, const struct party *old)
 {
     for (size_t i = from + 1; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         if (!e->record) continue;
         struct ft_sigaction r = FT_GET(sigaction, e->record);
         if (r.signal != signal || r.new_handler != handler) continue;
@@ -84,7 +84,7 @@ static bool equips_its_child(const struct timeline *t, const struct event *e, pr
     const char *program = child->image_count ? child->images[child->image_count - 1].exe : NULL;
     if (installed_in == e->process || child->fork == NONE || !program || strcmp(old->name, program))
         return false;
-    const struct event *fork = &t->events[child->fork];
+    const struct event *fork = EVENT_AT(t, child->fork);
     struct named forker = names_frame(t, fork->process, fork->ns, timeline_site(fork));
     return forker.path && !strcmp(forker.path, new->name);
 }
@@ -92,17 +92,17 @@ static bool equips_its_child(const struct timeline *t, const struct event *e, pr
 static void look(struct findings *f, const event_id *events, size_t count, size_t i)
 {
     const struct timeline *t = f->timeline;
-    const struct event *e = &t->events[events[i]];
+    const struct event *e = EVENT_AT(t, events[i]);
     struct ft_sigaction r = FT_GET(sigaction, e->record);
     if (!is_handler(r.old_handler) || !is_handler(r.new_handler) || r.signal < 1) return;
     struct disposition before = timeline_disposition(t, e->process, r.signal, e->ns - 1);
     if (before.event == NONE || before.event >= events[i] || before.handler != r.old_handler) return;
     /* Giving back what was set aside takes nothing away. */
-    if (FT_GET(sigaction, t->events[before.event].record).old_handler == r.new_handler) return;
-    struct party old = party(t, &t->events[before.event], r.old_handler), new = party(t, e, r.new_handler);
+    if (FT_GET(sigaction, EVENT_AT(t, before.event)->record).old_handler == r.new_handler) return;
+    struct party old = party(t, EVENT_AT(t, before.event), r.old_handler), new = party(t, e, r.new_handler);
     if (!*old.name || !*new.name || old.library || new.library || !strcmp(old.name, new.name)) return;
     if (restored(t, events, count, i, r.signal, r.old_handler, &old)) return;
-    if (equips_its_child(t, e, t->events[before.event].process, &old, &new)) return;
+    if (equips_its_child(t, e, EVENT_AT(t, before.event)->process, &old, &new)) return;
     char signal[TEXT_SHORT], subject[NAMES_TEXT];
     text_signal(signal, r.signal);
     snprintf(subject, sizeof subject, "%s %.180s", signal, old.function);
@@ -122,7 +122,7 @@ void find_handler_replaced(struct findings *f)
         size_t count;
         const event_id *installs = timeline_installs_of(t, p, &count);
         for (size_t i = 0; i < count; i++)
-            if (t->events[installs[i]].record) look(f, installs, count, i);
+            if (EVENT_AT(t, installs[i])->record) look(f, installs, count, i);
         find_signal_stack(f, p);
     }
 }
@@ -132,7 +132,7 @@ void tell_handler_replaced(const struct timeline *t, struct finding *x, struct s
     char signal[TEXT_SHORT], place[NAMES_TEXT], name[NAMES_TEXT];
     if (x->evidence.count < 2 || tell_signal_stack(t, x, title, why)) return;
     event_id first = x->evidence.list[0], last = x->evidence.list[x->evidence.count - 1];
-    const struct event *was = &t->events[first], *is = &t->events[last];
+    const struct event *was = EVENT_AT(t, first), *is = EVENT_AT(t, last);
     struct ft_sigaction r = FT_GET(sigaction, is->record);
     struct party old = party(t, was, FT_GET(sigaction, was->record).new_handler),
                  new = party(t, is, r.new_handler);

@@ -24,7 +24,7 @@ static bool somebody_did(const struct timeline *t, process_id p)
     size_t count;
     const event_id *kills = timeline_events_of_type(t, EVENT_KILL, &count);
     for (size_t i = 0; i < count; i++)
-        if (t->events[kills[i]].record && sent_kill(t, &t->events[kills[i]], p)) return true;
+        if (EVENT_AT(t, kills[i])->record && sent_kill(t, EVENT_AT(t, kills[i]), p)) return true;
     return false;
 }
 
@@ -40,7 +40,7 @@ static bool by_outside(const struct timeline *t, process_id p, bool everywhere)
     const struct process *process = &t->processes[p];
     if (process->how != END_SIGNAL || process->signal != SIGKILL) return false;
     if (process->killed_by != NONE)
-        return timeline_sender(t, &t->events[process->killed_by]).process == NONE || process->out_of_memory;
+        return timeline_sender(t, EVENT_AT(t, process->killed_by)).process == NONE || process->out_of_memory;
     return t->kernel_view == KERNEL_VIEW_NONE && everywhere && !somebody_did(t, p);
 }
 
@@ -86,7 +86,7 @@ void tell_killed_from_outside(const struct timeline *t, struct finding *x, struc
         say(why, " The kernel (out of memory, a limit of CPU time) or somebody outside did it: record --ebpf "
                  "tells "
                  "who; without, the kernel's log may (dmesg, journalctl -k).");
-    else if (!process->out_of_memory && timeline_sender(t, &t->events[process->killed_by]).code > 0)
+    else if (!process->out_of_memory && timeline_sender(t, EVENT_AT(t, process->killed_by)).code > 0)
         say(why,
             " The kernel kills so for a limit of CPU time (RLIMIT_CPU), and all of a pid namespace when its "
             "first process ends.");

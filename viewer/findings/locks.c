@@ -29,8 +29,9 @@ static event_id told_held(const struct timeline *t, process_id p, uint64_t addre
 {
     struct at_fork a = at_fork(t, p);
     for (event_id i; (i = at_fork_next(t, &a, EVENT_LOCK_HELD)) != NONE;) {
-        thread_id holder = t->events[i].child;
-        if (holder != NONE && FT_GET(held, t->events[i].record).address == address && is_ghost(t, p, holder))
+        thread_id holder = EVENT_AT(t, i)->child;
+        if (holder != NONE && FT_GET(held, EVENT_AT(t, i)->record).address == address &&
+            is_ghost(t, p, holder))
             return i;
     }
     return NONE;
@@ -53,7 +54,7 @@ static const char python_fix[] =
 /* The thread that will never release it, and the event that told so; NONE: no proof. */
 static thread_id lost_owner(const struct timeline *t, event_id wait, event_id *held)
 {
-    const struct event *e = &t->events[wait];
+    const struct event *e = EVENT_AT(t, wait);
     struct wait_of w = wait_of(e);
     *held = NONE;
     if (w.kind != FT_WAIT_mutex && w.kind != FT_WAIT_rwlock_read && w.kind != FT_WAIT_rwlock_write &&
@@ -62,13 +63,13 @@ static thread_id lost_owner(const struct timeline *t, event_id wait, event_id *h
     *held = told_held(t, e->process, w.address);
     if (e->child != NONE)
         return !timeline_owner_alive(t, e) && is_ghost(t, e->process, e->child) ? e->child : NONE;
-    return *held == NONE ? NONE : t->events[*held].child;
+    return *held == NONE ? NONE : EVENT_AT(t, *held)->child;
 }
 
 /* A process of one thread never waits for the GIL, unless a thread that was not copied had its hand on it. */
 static thread_id gil_ghost(const struct timeline *t, event_id wait)
 {
-    const struct event *e = &t->events[wait];
+    const struct event *e = EVENT_AT(t, wait);
     const struct process *p = &t->processes[e->process];
     bool proof = p->ghost_count && is_gil(t, e) && timeline_alone(t, e);
     return proof && p->ghosts[0].thread < t->thread_count ? p->ghosts[0].thread : NONE;
@@ -88,7 +89,7 @@ void find_child_deadlock(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record) continue;
         bool endless = is_endless(t, e);
         if (!endless && timeline_duration(t, e) < LONG_WAIT) continue;
@@ -112,11 +113,11 @@ void find_child_deadlock(struct findings *f)
     }
 }
 
-static const struct event *first_wait(const struct timeline *t, const struct finding *x)
+static event_id first_wait(const struct timeline *t, const struct finding *x)
 {
     for (size_t i = 0; i < x->evidence.count; i++)
-        if (t->events[x->evidence.list[i]].type == EVENT_LOCK_WAIT) return &t->events[x->evidence.list[i]];
-    return NULL;
+        if (EVENT_AT(t, x->evidence.list[i])->type == EVENT_LOCK_WAIT) return x->evidence.list[i];
+    return NONE;
 }
 
 /* Of the threads of a finding, one that is no thread of this process. */
@@ -130,8 +131,9 @@ static thread_id stranger(const struct timeline *t, const struct finding *x, pro
 void tell_child_deadlock(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
     char name[NAMES_TEXT], place[NAMES_TEXT];
-    const struct event *e = first_wait(t, x);
-    if (!e) return;
+    event_id wait = first_wait(t, x);
+    if (wait == NONE) return;
+    const struct event *e = EVENT_AT(t, wait);
     thread_id owner = stranger(t, x, e->process);
     bool gil = !strcmp(x->subject, "GIL"), endless = is_endless(t, e),
          unfinished = e->flags & EVENT_UNFINISHED;
@@ -195,7 +197,7 @@ void find_lock_held(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_LOCK_HELD, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record || e->child == NONE || e->child == e->thread) continue;
         struct ft_held held = FT_GET(held, e->record);
         process_id child = child_of(t, held.fork, e->process);

@@ -18,7 +18,8 @@ static bool touches_its_mask(const struct timeline *t, process_id p, size_t imag
     size_t count;
     const event_id *events = timeline_events_of(t, p, &count);
     for (size_t i = 0; i < count; i++)
-        if (t->events[events[i]].type == EVENT_SIGMASK && t->events[events[i]].image == image) return true;
+        if (EVENT_AT(t, events[i])->type == EVENT_SIGMASK && EVENT_AT(t, events[i])->image == image)
+            return true;
     return false;
 }
 

@@ -15,7 +15,7 @@ void find_never_ran(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record || timeline_duration(t, e) < LONG) continue;
         const struct thread *th = &t->threads[e->thread];
         if (th->is_main || !is_gil(t, e)) continue;
@@ -32,7 +32,7 @@ void tell_never_ran(const struct timeline *t, struct finding *x, struct say *tit
     char place[NAMES_TEXT];
     const struct event *wait = NULL;
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &t->events[x->evidence.list[i]];
+        const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         if (e->type == EVENT_LOCK_WAIT && (!wait || timeline_duration(t, e) > timeline_duration(t, wait)))
             wait = e;
     }

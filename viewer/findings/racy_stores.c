@@ -91,19 +91,19 @@ static void falls(struct row *r, const struct event *before, const struct event 
 
 static void write_of(const struct timeline *t, struct row *r, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     uint16_t held[3];
     bool exact, known = timeline_held(t, e, held);
     unsigned flags = timeline_store_flags(t, e);
     uint64_t pc = timeline_store(t, e, &exact);
     bool atomic = flags & FT_C_ATOMIC, back = came_back(r, e->thread);
     if (r->writes && known && r->known && !(atomic && r->atomic) && !share_lock(held, r->held) &&
-        t->events[r->ring[(r->writes - 1) % RING]].thread != e->thread) {
+        EVENT_AT(t, r->ring[(r->writes - 1) % RING])->thread != e->thread) {
         r->unlocked++;
         r->back += back;
     }
     uint64_t value = timeline_written(t, e).bits;
-    if (r->writes) falls(r, &t->events[r->ring[(r->writes - 1) % RING]], e, value < r->last);
+    if (r->writes) falls(r, EVENT_AT(t, r->ring[(r->writes - 1) % RING]), e, value < r->last);
     r->last = value;
     r->exact = (!r->writes || r->exact) && exact;
     r->varied |= varies(r, pc, value);
@@ -123,7 +123,7 @@ static struct row *look(const struct timeline *t)
 {
     struct row *rows = calloc(t->copy_count + 1, sizeof *rows);
     for (event_id i = 0; rows && i < t->event_count; i++) {
-        copy_id copy = is_store(t, &t->events[i]) ? timeline_copy_written(t, &t->events[i]) : NONE;
+        copy_id copy = is_store(t, EVENT_AT(t, i)) ? timeline_copy_written(t, EVENT_AT(t, i)) : NONE;
         if (copy != NONE) write_of(t, &rows[copy], i);
     }
     return rows;
@@ -163,8 +163,8 @@ static bool without_gap(const struct timeline *t, copy_id copy, uint64_t first, 
     uint64_t different = 0;
     *highest = 0;
     for (event_id i = 0; good && i < t->event_count; i++) {
-        if (!is_store(t, &t->events[i]) || timeline_copy_written(t, &t->events[i]) != copy) continue;
-        uint64_t above = timeline_written(t, &t->events[i]).bits - first;
+        if (!is_store(t, EVENT_AT(t, i)) || timeline_copy_written(t, EVENT_AT(t, i)) != copy) continue;
+        uint64_t above = timeline_written(t, EVENT_AT(t, i)).bits - first;
         good = above && above <= writes;
         if (!good) break;
         different += !seen[above];

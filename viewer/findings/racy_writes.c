@@ -75,7 +75,7 @@ static bool came_back(const struct timeline *t, const struct row *r, thread_id t
                       size_t room)
 {
     for (size_t i = 0; i < room && i < r->writes; i++)
-        if (t->events[ring[i]].thread == thread) return true;
+        if (EVENT_AT(t, ring[i])->thread == thread) return true;
     return false;
 }
 
@@ -87,7 +87,7 @@ struct rows {
 static void write_of(const struct timeline *t, struct rows *rows, copy_id copy, event_id i)
 {
     struct row *r = &rows->row[copy];
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     struct ft_py_write w, before;
     if (!timeline_python_write(t, e, &w)) return;
     if (w.flags & FT_PY_BY_MODULE && !r->writes) { /* its first value */
@@ -96,8 +96,8 @@ static void write_of(const struct timeline *t, struct rows *rows, copy_id copy, 
         r->setter = e->thread;
         return;
     }
-    if (r->writes && (w.flags & FT_PY_LOCKS) && t->events[r->before].thread != e->thread) {
-        if (timeline_python_write(t, &t->events[r->before], &before) && !share_lock(&before, &w)) {
+    if (r->writes && (w.flags & FT_PY_LOCKS) && EVENT_AT(t, r->before)->thread != e->thread) {
+        if (timeline_python_write(t, EVENT_AT(t, r->before), &before) && !share_lock(&before, &w)) {
             r->unlocked++;
             r->back += came_back(t, r, e->thread, rows->ring[copy], 16);
         }
@@ -122,7 +122,7 @@ static bool look(const struct timeline *t, struct rows *rows)
     const event_id *events = timeline_events_of_type(t, EVENT_WRITE, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->child == NONE) continue;
         copy_id copy = timeline_copy(t, e->child, e->process);
         if (copy != NONE) write_of(t, rows, copy, i);

@@ -13,7 +13,7 @@
 static bool same_party(const struct timeline *t, event_id a, event_id b)
 {
     char one[NAMES_TEXT], other[NAMES_TEXT];
-    if (t->events[a].thread != t->events[b].thread) return false;
+    if (EVENT_AT(t, a)->thread != EVENT_AT(t, b)->thread) return false;
     word_place(one, t, a);
     return *one && !strcmp(one, word_place(other, t, b));
 }
@@ -32,19 +32,19 @@ void find_reaped_by_stranger(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_NO_CHILD, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->child == NONE) continue;
         const struct process *child = &t->processes[e->child];
         if (child->parent != e->process) continue; /* not its to wait for */
         event_id by =
-            child->reap != NONE && t->events[child->reap].process == e->process ? child->reap : NONE;
+            child->reap != NONE && EVENT_AT(t, child->reap)->process == e->process ? child->reap : NONE;
         if (by == NONE && child->reap == NONE) by = ignored_by(t, e->process, e->ns);
         if (by == NONE || t->events[by].ns > e->ns || same_party(t, by, i)) continue;
         snprintf(subject, sizeof subject, "%s %s", word_group(name, t, e->process), word_place(place, t, by));
         struct finding *x = finding_of(f, RULE_reaped_by_stranger, subject);
         finding_process(f, x, e->process);
         finding_process(f, x, e->child);
-        finding_thread(f, x, t->events[by].thread);
+        finding_thread(f, x, EVENT_AT(t, by)->thread);
         finding_thread(f, x, e->thread);
         finding_event(f, x, child->fork);
         finding_event(f, x, by);
@@ -64,9 +64,9 @@ void tell_reaped_by_stranger(const struct timeline *t, struct finding *x, struct
     char name[NAMES_TEXT], place[NAMES_TEXT];
     event_id asked = NONE;
     for (size_t i = 0; i < x->evidence.count && asked == NONE; i++)
-        if (t->events[x->evidence.list[i]].type == EVENT_NO_CHILD) asked = x->evidence.list[i];
+        if (EVENT_AT(t, x->evidence.list[i])->type == EVENT_NO_CHILD) asked = x->evidence.list[i];
     if (asked == NONE) return;
-    const struct event *e = &t->events[asked];
+    const struct event *e = EVENT_AT(t, asked);
     const struct process *child = &t->processes[e->child];
     bool kernel = child->reap == NONE;
     event_id by = kernel ? ignored_by(t, e->process, e->ns) : child->reap;
@@ -75,7 +75,7 @@ void tell_reaped_by_stranger(const struct timeline *t, struct finding *x, struct
     if (kernel)
         say(title, "nobody: SIGCHLD is ignored");
     else
-        say_thread(title, t, t->events[by].thread);
+        say_thread(title, t, EVENT_AT(t, by)->thread);
     if (by != NONE && *word_place(place, t, by)) say(title, " (%s)", place);
     say(title, ", not to the one who waits for it.");
     say(why, "The child");

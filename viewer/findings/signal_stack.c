@@ -34,7 +34,7 @@ static event_id go_in(const struct timeline *t, process_id p)
     for (size_t guard = 0; p != NONE && guard < t->process_count; guard++) {
         const event_id *installs = timeline_installs_of(t, p, &count);
         for (size_t i = 0; i < count; i++) {
-            const struct event *e = &t->events[installs[i]];
+            const struct event *e = EVENT_AT(t, installs[i]);
             struct ft_sigaction r = FT_GET(sigaction, e->record);
             if (r.flags & SA_ONSTACK && is_gos(t, e, r.new_handler)) return installs[i]; /* its own have it */
         }
@@ -43,7 +43,7 @@ static event_id go_in(const struct timeline *t, process_id p)
             const struct thread *th = &t->threads[i];
             bool another = th->create != NONE && th->start_routine != last;
             last = th->start_routine;
-            if (another && is_gos(t, &t->events[th->create], th->start_routine)) return th->create;
+            if (another && is_gos(t, EVENT_AT(t, th->create), th->start_routine)) return th->create;
         }
         p = t->processes[p].image_inherited && t->processes[p].image_count < 2 ? t->processes[p].parent
                                                                                : NONE;
@@ -58,10 +58,10 @@ void find_signal_stack(struct findings *f, process_id p)
     size_t count;
     const event_id *installs = timeline_installs_of(t, p, &count);
     size_t first = 0;
-    while (first < count && !lacks_it(&t->events[installs[first]])) first++;
+    while (first < count && !lacks_it(EVENT_AT(t, installs[first]))) first++;
     event_id go = first < count ? go_in(t, p) : NONE;
     for (size_t i = first; i < count && go != NONE; i++) {
-        const struct event *e = &t->events[installs[i]];
+        const struct event *e = EVENT_AT(t, installs[i]);
         if (installs[i] < go || !lacks_it(e)) continue;
         struct ft_sigaction r = FT_GET(sigaction, e->record);
         if (is_gos(t, e, r.new_handler)) continue;
@@ -85,15 +85,15 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
     if (length < suffix || strcmp(x->subject + length - suffix, SUBJECT)) return false;
     event_id shows = x->evidence.list[0], last = NONE;
     for (size_t i = 0; i < x->evidence.count; i++)
-        if (lacks_it(&t->events[x->evidence.list[i]])) last = x->evidence.list[i];
+        if (lacks_it(EVENT_AT(t, x->evidence.list[i]))) last = x->evidence.list[i];
     if (last == NONE) return true;
-    const struct event *e = &t->events[shows];
+    const struct event *e = EVENT_AT(t, shows);
     uint64_t address = e->type == EVENT_SIGACTION ? FT_GET(sigaction, e->record).new_handler
                        : e->child != NONE         ? t->threads[e->child].start_routine
                                                   : 0;
     struct named n = names_at(t, e->process, e->ns, address);
     if (n.object) text_escape(go, sizeof go, n.object, strlen(n.object));
-    const struct event *is = &t->events[last];
+    const struct event *is = EVENT_AT(t, last);
     struct ft_sigaction r = FT_GET(sigaction, is->record);
     struct named handler = names_at(t, is->process, is->ns, r.new_handler);
     say(title, "In ");

@@ -13,7 +13,7 @@ static event_id pending(const struct timeline *t, const struct event *written)
     struct ft_stdio of = FT_GET(stdio, written->record);
     struct at_fork a = at_fork(t, written->process);
     for (event_id i; (i = at_fork_next(t, &a, EVENT_STDIO)) != NONE;) {
-        struct ft_stdio r = FT_GET(stdio, t->events[i].record);
+        struct ft_stdio r = FT_GET(stdio, EVENT_AT(t, i)->record);
         if (r.what == FT_STDIO_PENDING && r.fork == of.fork && r.file == of.file) return i;
     }
     return NONE;
@@ -24,8 +24,9 @@ static bool parent_writes(const struct timeline *t, process_id p)
 {
     const struct process *process = &t->processes[p];
     if (process->how == END_RUNNING) return process->image_count < 2;
-    if (process->how != END_EXIT || process->exit == NONE || !t->events[process->exit].record) return false;
-    unsigned api = FT_GET(exit, t->events[process->exit].record).api;
+    if (process->how != END_EXIT || process->exit == NONE || !EVENT_AT(t, process->exit)->record)
+        return false;
+    unsigned api = FT_GET(exit, EVENT_AT(t, process->exit)->record).api;
     return api == FT_EXIT_exit || api == FT_EXIT_end;
 }
 
@@ -52,16 +53,16 @@ void find_stdio_duplicated(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_STDIO, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record) continue;
         struct ft_stdio r = FT_GET(stdio, e->record);
         event_id before = r.what == FT_STDIO_WRITTEN ? pending(t, e) : NONE;
-        if (before == NONE || !parent_writes(t, t->events[before].process)) continue;
-        r = FT_GET(stdio, t->events[before].record);
+        if (before == NONE || !parent_writes(t, EVENT_AT(t, before)->process)) continue;
+        r = FT_GET(stdio, EVENT_AT(t, before)->record);
         snprintf(subject, sizeof subject, "%s of %s", word_file(file, t, &r),
-                 word_group(name, t, t->events[before].process));
+                 word_group(name, t, EVENT_AT(t, before)->process));
         struct finding *x = finding_of(f, RULE_stdio_duplicated, subject);
-        finding_process(f, x, t->events[before].process);
+        finding_process(f, x, EVENT_AT(t, before)->process);
         finding_process(f, x, e->process);
         finding_event(f, x, t->processes[e->process].fork);
         finding_event(f, x, before);
@@ -76,7 +77,7 @@ void tell_stdio_duplicated(const struct timeline *t, struct finding *x, struct s
     size_t count = 0;
     const struct event *before = NULL;
     for (size_t i = 0; i < x->evidence.count; i++) {
-        const struct event *e = &t->events[x->evidence.list[i]];
+        const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         if (e->type != EVENT_STDIO) continue;
         if (FT_GET(stdio, e->record).what == FT_STDIO_PENDING)
             before = before ? before : e;

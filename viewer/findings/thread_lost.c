@@ -40,7 +40,7 @@ static bool is_looked_after(const struct timeline *t, thread_id lost)
     size_t count;
     const event_id *events = timeline_events_of_type(t, EVENT_ATFORK, &count);
     for (size_t i = 0; (o || !th->start_routine) && i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         if (e->process == th->process && e->record && is_prepared(t, e, o)) return true;
     }
     return false;
@@ -208,7 +208,8 @@ void tell_multithreaded_fork(const struct timeline *t, struct finding *x, struct
 {
     char place[NAMES_TEXT], name[NAMES_TEXT];
     size_t forks = 0;
-    for (size_t i = 0; i < x->evidence.count; i++) forks += t->events[x->evidence.list[i]].type == EVENT_FORK;
+    for (size_t i = 0; i < x->evidence.count; i++)
+        forks += EVENT_AT(t, x->evidence.list[i])->type == EVENT_FORK;
     say_processes(title, t, x->processes.list, x->processes.count);
     say(title, " forked %zu time%s with ", forks, forks == 1 ? "" : "s");
     say_threads(title, t, &x->threads);

@@ -54,7 +54,7 @@ void find_unsafe_call(struct findings *f)
     const event_id *events = timeline_events_of_type(t, EVENT_UNSAFE_CALL, &count);
     for (size_t k = 0; k < count; k++) {
         event_id i = events[k];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (!e->record || !t->processes[e->process].ghost_count) continue;
         const struct family *family = family_of(e);
         if (!family) continue; /* of a newer version */
@@ -70,7 +70,7 @@ void find_unsafe_call(struct findings *f)
 /* Nothing was heard of this thread after the call, for long. */
 static bool last_word(const struct timeline *t, event_id call)
 {
-    const struct event *e = &t->events[call];
+    const struct event *e = EVENT_AT(t, call);
     size_t count;
     const event_id *events = timeline_events_of(t, e->process, &count);
     return count && events[count - 1] == call && process_end_ns(t, e->process) - e->ns >= LAST_WORD;
@@ -83,19 +83,19 @@ void tell_unsafe_call(const struct timeline *t, struct finding *x, struct say *t
     uint32_t list[16];
     event_id call = NONE;
     for (size_t i = 0; i < x->evidence.count && call == NONE; i++)
-        if (t->events[x->evidence.list[i]].type == EVENT_UNSAFE_CALL) call = x->evidence.list[i];
+        if (EVENT_AT(t, x->evidence.list[i])->type == EVENT_UNSAFE_CALL) call = x->evidence.list[i];
     if (call == NONE) return;
-    const struct process *p = &t->processes[t->events[call].process];
+    const struct process *p = &t->processes[EVENT_AT(t, call)->process];
     ghosts.list = list;
     for (size_t i = 0; i < p->ghost_count && ghosts.count < 16; i++)
         if (p->ghosts[i].thread < t->thread_count) list[ghosts.count++] = p->ghosts[i].thread;
     say_processes(title, t, x->processes.list, x->processes.count);
-    say(title, " called %s()", text_unsafe(FT_GET(unsafe_call, t->events[call].record).function));
+    say(title, " called %s()", text_unsafe(FT_GET(unsafe_call, EVENT_AT(t, call)->record).function));
     if (*word_place(place, t, call)) say(title, " in %s", place);
     say(title, ", after a fork that left ");
     say_threads(title, t, &ghosts);
     say(title, " behind and before an exec.");
-    const struct family *family = family_of(&t->events[call]);
+    const struct family *family = family_of(EVENT_AT(t, call));
     if (family->first == FT_UNSAFE_pthread_create)
         say(why, "POSIX allows no such call there. glibc copes with this one; what the new thread calls may "
                  "not. ");
@@ -105,7 +105,7 @@ void tell_unsafe_call(const struct timeline *t, struct finding *x, struct say *t
                  "then, the child waits for ever. ");
     if (last_word(t, call)) {
         say(why, "It was the last thing seen of it, ");
-        say_duration(why, process_end_ns(t, t->events[call].process) - t->events[call].ns);
+        say_duration(why, process_end_ns(t, EVENT_AT(t, call)->process) - t->events[call].ns);
         say(why, " before its end: perhaps it does. ");
     }
     if (family->for_long)

@@ -52,14 +52,14 @@ const char *word_process(char *buffer, const struct timeline *t, process_id p)
 
 int signal_of(const struct timeline *t, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     if (e->type == EVENT_SIGNAL) return timeline_sender(t, e).signal;
     return e->type == EVENT_KILL && e->record ? FT_GET(kill, e->record).signal : 0;
 }
 
 const char *word_sender(char *buffer, const struct timeline *t, event_id i)
 {
-    const struct event *e = &t->events[i];
+    const struct event *e = EVENT_AT(t, i);
     if (e->type == EVENT_KILL) return word_process(buffer, t, e->process);
     if (e->child != NONE) return word_process(buffer, t, t->threads[e->child].process);
     if (!*tree_sender(buffer, NAMES_TEXT, t, i)) snprintf(buffer, NAMES_TEXT, "somebody");
@@ -233,8 +233,8 @@ const char *word_place(char *buffer, const struct timeline *t, event_id e)
     struct python_function f;
     buffer[0] = 0;
     if (e == NONE) return buffer;
-    if (!names_python_caller(t, &t->events[e], &f) || !f.file)
-        return names_caller(buffer, NAMES_TEXT, t, &t->events[e]);
+    if (!names_python_caller(t, EVENT_AT(t, e), &f) || !f.file)
+        return names_caller(buffer, NAMES_TEXT, t, EVENT_AT(t, e));
     size_t n = text_escape(buffer, NAMES_TEXT - 16, base(f.file), strlen(base(f.file)));
     snprintf(buffer + n, 16, ":%u", f.line);
     return buffer;
@@ -323,7 +323,7 @@ struct at_fork at_fork(const struct timeline *t, process_id child)
     struct at_fork a = {0};
     if (process->fork == NONE || process->parent == NONE) return a;
     a.events = timeline_events_of(t, process->parent, &a.count);
-    a.forker = t->events[process->fork].thread;
+    a.forker = EVENT_AT(t, process->fork)->thread;
     size_t low = 0, high = a.count;
     while (low < high) { /* the fork itself: events are in order */
         size_t middle = low + (high - low) / 2;
@@ -340,7 +340,7 @@ event_id at_fork_next(const struct timeline *t, struct at_fork *a, enum event_ty
 {
     while (a->next < a->count) {
         event_id i = a->events[a->next++];
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->thread != a->forker) continue;
         if (e->type == type && e->record) return i;
         if (e->type != EVENT_LOCK_HELD && e->type != EVENT_STDIO) a->next = a->count; /* it went on */

@@ -71,7 +71,7 @@ void binds_finish(struct build *b)
     size_t count;
     const event_id *binds = timeline_events_of_type(b->t, EVENT_BIND, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &b->t->events[binds[i]];
+        const struct event *e = EVENT_AT(b->t, binds[i]);
         if (!e->record || FT_GET(bind, e->record).error) continue;
         b->bound = build_grow(b, b->bound, b->bound_count, sizeof *b->bound);
         b->bound[b->bound_count++] = binds[i];
@@ -85,7 +85,7 @@ event_id timeline_bound_before(const struct timeline *t, const struct event *e)
     struct address wanted = address_of(e);
     size_t tries = 0;
     for (size_t i = b->bound_count; i-- > 0 && tries < TRIES;) {
-        const struct event *other = &t->events[b->bound[i]];
+        const struct event *other = EVENT_AT(t, b->bound[i]);
         if (other > e) continue;
         tries++;
         if (collide(wanted, address_of(other)) && lives_on(t, other->process, e->ns)) return b->bound[i];

@@ -153,7 +153,7 @@ struct event_index { /* list[first[k]] to list[first[k + 1]]: those of key k */
 
 /*
  * Masks are changed and globals written so often that these two may be nearly all events of a run: they are
- * filed only when somebody asks, all others as they come.
+ * kept small, and filed only when somebody asks, all others as they come.
  */
 enum { COMMON_TYPES = 2 };
 
@@ -188,9 +188,10 @@ struct build {
     size_t object_count;
     struct event_index by_process, by_type, common[COMMON_TYPES], installs, signals;
     event_id *rare; /* the events that are not of a common type, as they were added */
-    size_t rare_count, event_room;
-    size_t in_order; /* events after these were added late */
-    uint64_t *more;  /* what few events have besides, by event_id: see event_more */
+    size_t rare_count, event_room, about_count;
+    struct map by_about; /* what is in it -> index of timeline.abouts that events of a common type share */
+    size_t in_order;     /* events after these were added late */
+    uint64_t *more;      /* what few events have besides, by event_id: see event_more */
     size_t more_room;
     uint32_t family_count;
     uint64_t ghost_count;
@@ -277,9 +278,14 @@ void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 
 /* events.c */
 event_id event_add(struct build *b, const struct item *it, enum event_type type);
+/* One of many that are alike but for their time and record (SIGMASK, WRITE, TEARDOWN): it stays as it is. */
+event_id event_add_alike(struct build *b, const struct item *it, enum event_type type, uint32_t child,
+                         unsigned flags);
+/* Until the next event; those that are alike share it. */
+struct event_about *event_about(const struct build *b, event_id e);
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type);
 void events_finish(struct build *b); /* order, indexes, durations */
-/* LOCK_WAIT, EXIT, GREENLET_RUN: its duration; WRITE: which of its record's (FT_C_WRITES, FT_PY_WRITES). */
+/* LOCK_WAIT, EXIT, GREENLET_RUN: its duration. */
 uint64_t *event_more(struct build *b, event_id e); /* until the next call */
 uint64_t event_more_of(const struct timeline *t, const struct event *e);
 void events_free(struct build *b);

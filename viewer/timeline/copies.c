@@ -73,7 +73,7 @@ void copies_inherit(struct build *b)
     for (process_id p = 0; p < t->process_count; p++) { /* parents come first */
         const struct process *child = &t->processes[p];
         if (!child->image_inherited || child->parent == NONE || child->fork == NONE) continue;
-        struct event fork = t->events[child->fork];
+        struct event fork = timeline_event(t, child->fork);
         for (global_id g = 0; g < t->global_count; g++) {
             uint64_t owner = globals_owner(t, g, child->parent, fork.image);
             uint32_t *from = map_get(&b->by_copy, g, owner);
@@ -144,10 +144,11 @@ void copies_arrange(struct build *b)
     }
     for (copy_id c = 0; c < t->copy_count; c++)
         if (t->copies[c].parent != NONE) t->copies[c].parent = now[t->copies[c].parent];
-    for (size_t i = 0; t->copy_count && i < t->event_count; i++)
-        if (t->events[i].type == EVENT_WRITE || t->events[i].type == EVENT_CHANGE ||
-            t->events[i].type == EVENT_TEARDOWN)
-            t->events[i].child = moved[t->events[i].child];
+    for (size_t i = 0; t->copy_count && i < b->about_count; i++) {
+        struct event_about *about = &t->abouts[i];
+        if (about->type == EVENT_WRITE || about->type == EVENT_CHANGE || about->type == EVENT_TEARDOWN)
+            about->child = moved[about->child];
+    }
 }
 
 /* Who wrote a watched global how often, in each process; and a shutdown that a copy without a slot saw. */
@@ -155,7 +156,7 @@ void copies_count_writers(struct build *b)
 {
     struct timeline *t = b->t;
     for (size_t i = 0; t->copy_count && i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         copy_id id = e->type == EVENT_CHANGE ? NONE : timeline_copy_written(t, e);
         if (id == NONE) continue;
         struct copy *copy = &t->copies[id];

@@ -34,7 +34,7 @@ void coverage_blind(struct build *b, const struct item *it)
 void coverage_born(struct build *b, process_id p)
 {
     event_id fork = b->t->processes[p].fork;
-    const struct ft_head *record = fork == NONE ? NULL : b->t->events[fork].record;
+    const struct ft_head *record = fork == NONE ? NULL : event_about(b, fork)->record;
     uint32_t *told = record ? map_get(&b->early_blind, (uintptr_t)record, 0) : NULL;
     if (told) b->processes[p].blind = b->blinds[*told];
 }
@@ -123,7 +123,7 @@ static bool anything_lost(const struct build *b)
 static bool made_unseen(const struct build *b, process_id p)
 {
     event_id fork = b->t->processes[p].fork;
-    return fork != NONE && !b->t->events[fork].record;
+    return fork != NONE && !event_about(b, fork)->record;
 }
 
 /* It ended by an exit, yet passed none that we know: what it did before is not known either. */
@@ -166,7 +166,7 @@ void coverage_decide(struct build *b, process_id p)
         if (more->blind.why && !process->image_count) add_image(b, p, process->start, more->blind.path);
         none(b, p, more->blind.why ? more->blind.why : made_unseen(b, p) ? FT_BLIND_RAW_CLONE : 0);
     } else if (pending || more->blind.why) {
-        const struct event *e = more->exec == NONE ? NULL : &b->t->events[more->exec];
+        const struct event *e = more->exec == NONE ? NULL : EVENT_AT(b->t, more->exec);
         int64_t ns = e ? e->ns : more->blind.ns;
         add_image(b, p, ns, e ? build_string(b, FT_GET(exec, e->record).path) : more->blind.path);
         threads_end_all(b, p, process->main, ns, THREAD_EXEC);

@@ -254,7 +254,7 @@ static void relate(struct comparison *c, global_id global)
         copy_id id = globals_copy(b, global, p->process, p->image);
         if (b->t->copies[id].birth != COPY_BY_FORK) continue;
         const struct process *process = &b->t->processes[p->process];
-        uint16_t image = process->fork != NONE ? b->t->events[process->fork].image : 0;
+        uint16_t image = process->fork != NONE ? event_about(b, process->fork)->image : 0;
         for (size_t k = 0; k < c->holders; k++) {
             const struct pictured *q = c->holder[k].last;
             if (!c->known[k] || q->process != process->parent || q->image != image) continue;
@@ -361,7 +361,7 @@ static const struct pictured *at_birth(const struct build *b, const struct pictu
     const struct process *process = &b->t->processes[p->process];
     if (!process->image_inherited || p->image || process->fork == NONE) return NULL;
     for (size_t i = 0; i < count; i++)
-        if (group[i].fork && group[i].fork == b->t->events[process->fork].record) return &group[i];
+        if (group[i].fork && group[i].fork == event_about(b, process->fork)->record) return &group[i];
     return NULL;
 }
 
@@ -376,7 +376,7 @@ static void find_parents(struct comparison *c)
         h->forked = t->events[process->fork].ns;
         for (size_t k = 0; k < c->holders; k++)
             if (c->holder[k].last->process == process->parent &&
-                c->holder[k].last->image == t->events[process->fork].image)
+                c->holder[k].last->image == EVENT_AT(t, process->fork)->image)
                 h->parent = k;
     }
 }

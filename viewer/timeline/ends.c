@@ -22,8 +22,8 @@ static void finish_exit(struct build *b, process_id p, int64_t ns)
 {
     event_id asked = b->t->processes[p].exit;
     if (asked == NONE) return;
-    struct event *e = &b->t->events[asked];
-    *event_more(b, asked) = (uint64_t)(ns - e->ns);
+    struct event_about *e = event_about(b, asked);
+    *event_more(b, asked) = (uint64_t)(ns - b->t->events[asked].ns);
     e->flags &= (uint8_t)~EVENT_UNFINISHED;
 }
 
@@ -36,7 +36,7 @@ void ends_exit(struct build *b, const struct item *it)
     if (very_end) finish_exit(b, p, it->ns);
     if (record.api != FT_EXIT_end || b->t->processes[p].exit == NONE) { /* "end" alone: main() returned */
         event_id e = event_add(b, it, EVENT_EXIT);
-        if (!very_end) b->t->events[e].flags |= EVENT_UNFINISHED;
+        if (!very_end) event_about(b, e)->flags |= EVENT_UNFINISHED;
         b->t->processes[p].exit = e;
     }
     if (very_end) process_end(b, p, it->ns, END_EXIT, record.status & 0xff);
@@ -93,10 +93,10 @@ void ends_reap(struct build *b, const struct item *it)
     bool outside = !it->record->task;
     process_id p = outside ? reaped_outside(b, &record) : reaped_child(b, it, &record);
     event_id e = outside ? NONE : event_add(b, it, EVENT_WAIT);
-    if (!outside) b->t->events[e].child = p;
+    if (!outside) event_about(b, e)->child = p;
     if (p == NONE || (!WIFEXITED(record.status) && !WIFSIGNALED(record.status))) return;
     b->t->processes[p].reap = e;
-    b->t->processes[p].reaped_by = outside ? NONE : b->t->events[e].process;
+    b->t->processes[p].reaped_by = outside ? NONE : event_about(b, e)->process;
     end_by_wait(b, p, it->ns, record.status);
 }
 
@@ -128,7 +128,7 @@ static void end_by_daemon(struct build *b, thread_id t)
 static void end_by_sigkill(struct build *b)
 {
     for (size_t i = 0; i < b->rare_count; i++) {
-        const struct event *e = &b->t->events[b->rare[i]];
+        const struct event *e = EVENT_AT(b->t, b->rare[i]);
         if (e->type != EVENT_KILL || !e->record || e->child == NONE || timeline_kill_thread(e)) continue;
         struct ft_kill record = FT_GET(kill, e->record);
         struct process *process = &b->t->processes[e->child];

@@ -25,7 +25,7 @@ struct events_room events_expect(struct build *b, size_t count)
     return (struct events_room){(char *)t->events, count * sizeof *t->events};
 }
 
-static struct event *append(struct build *b, enum event_type type)
+static event_id append(struct build *b, int64_t ns, enum event_type type, ft_place place, uint32_t about)
 {
     struct timeline *t = b->t;
     if (event_is_common(type)) {
@@ -35,17 +35,37 @@ static struct event *append(struct build *b, enum event_type type)
         b->rare[b->rare_count++] = (event_id)t->event_count;
     }
     if (t->event_count == b->event_room) make_room(b, b->event_room ? 2 * b->event_room : 1 << 10);
-    return &t->events[t->event_count++];
+    t->events[t->event_count] = (struct event_kept){ns, place, about};
+    return (event_id)t->event_count++;
 }
 
-static event_id last(const struct build *b) { return (event_id)(b->t->event_count - 1); }
+static uint32_t add_about(struct build *b, const struct event_about *about)
+{
+    struct timeline *t = b->t;
+    t->abouts = build_grow(b, t->abouts, b->about_count, sizeof *t->abouts);
+    t->abouts[b->about_count] = *about;
+    return (uint32_t)b->about_count++;
+}
 
-event_id event_add(struct build *b, const struct item *it, enum event_type type)
+/* What many have in common. */
+static uint32_t shared_about(struct build *b, const struct event_about *about)
+{
+    uint64_t who = (uint64_t)about->process << 32 | about->thread;
+    uint64_t what =
+        (uint64_t)about->child << 32 | (uint32_t)about->image << 16 | about->type << 8 | about->flags;
+    uint32_t *known = map_get(&b->by_about, who, what);
+    if (known) return *known;
+    uint32_t added = add_about(b, about);
+    build_map_put(b, &b->by_about, who, what, added);
+    return added;
+}
+
+static struct event_about about_item(struct build *b, const struct item *it, enum event_type type)
 {
     struct task *task = task_of(b, it);
-    *append(b, type) = (struct event){
-        .ns = it->ns,
-        .record = it->record,
+    /* What follows a daemon() that returned to its caller; its atfork handlers run before that. */
+    if (type != EVENT_ATFORK && type != EVENT_LOCK_HELD) b->threads[task->thread].daemon = NONE;
+    return (struct event_about){
         .process = b->t->threads[task->thread].process,
         .thread = task->thread,
         .child = NONE,
@@ -53,15 +73,32 @@ event_id event_add(struct build *b, const struct item *it, enum event_type type)
         .type = type,
         .flags = (it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0) | (task->kernel ? EVENT_KERNEL : 0),
     };
-    /* What follows a daemon() that returned to its caller; its atfork handlers run before that. */
-    if (type != EVENT_ATFORK && type != EVENT_LOCK_HELD) b->threads[task->thread].daemon = NONE;
-    return last(b);
+}
+
+event_id event_add(struct build *b, const struct item *it, enum event_type type)
+{
+    struct event_about about = about_item(b, it, type);
+    about.record = it->record;
+    return append(b, it->ns, type, 0, add_about(b, &about));
+}
+
+event_id event_add_alike(struct build *b, const struct item *it, enum event_type type, uint32_t child,
+                         unsigned flags)
+{
+    bool entry = it->record->type == FT_C_WRITES || it->record->type == FT_PY_WRITES;
+    ft_place place = entry ? ft_reader_place_entry(b->t->reader, it->record, it->ref, it->entry)
+                           : ft_reader_place(b->t->reader, it->record, it->ref);
+    struct event_about about = about_item(b, it, type);
+    about.child = child;
+    if (type != EVENT_SIGMASK) about.flags &= (uint8_t)~EVENT_UNFINISHED; /* there is no end of a write */
+    about.flags |= (uint8_t)flags;
+    if (!place) about.record = it->record;
+    return append(b, it->ns, type, place, place ? shared_about(b, &about) : add_about(b, &about));
 }
 
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type)
 {
-    *append(b, type) = (struct event){
-        .ns = ns,
+    struct event_about about = {
         .process = b->t->threads[thread].process,
         .thread = thread,
         .child = NONE,
@@ -69,7 +106,12 @@ event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_t
         .type = type,
         .flags = EVENT_INFERRED,
     };
-    return last(b);
+    return append(b, ns, type, 0, add_about(b, &about));
+}
+
+struct event_about *event_about(const struct build *b, event_id e)
+{
+    return &b->t->abouts[b->t->events[e].about];
 }
 
 /* --- what few of them have besides ------------------------------------------------------------- */
@@ -89,8 +131,7 @@ uint64_t *event_more(struct build *b, event_id e)
 uint64_t event_more_of(const struct timeline *t, const struct event *e)
 {
     const struct build *b = build_of(t);
-    size_t i = (size_t)(e - t->events);
-    return b && i < b->more_room ? b->more[i] : 0;
+    return b && e->id < b->more_room ? b->more[e->id] : 0;
 }
 
 static bool lasts(unsigned type)
@@ -106,7 +147,7 @@ int64_t timeline_duration(const struct timeline *t, const struct event *e)
 /* --- late ones ---------------------------------------------------------------------------------- */
 
 struct late {
-    struct event event;
+    struct event_kept event;
     event_id was;
     event_id now;
 };
@@ -169,16 +210,15 @@ static void remap_all(struct build *b, const struct moves *m)
     for (size_t i = 0; i < t->thread_count; i++) remap(&t->threads[i].create, m);
     for (size_t i = 0; i < b->rare_count; i++) {
         remap(&b->rare[i], m);
-        struct event *e = &t->events[b->rare[i]];
-        if (e->type == EVENT_SIGACTION) remap(&e->child, m);
+        struct event_about *about = event_about(b, b->rare[i]);
+        if (about->type == EVENT_SIGACTION) remap(&about->child, m);
     }
 }
 
 static void move(struct build *b, event_id from, event_id to)
 {
-    struct event *e = &b->t->events[to];
-    *e = b->t->events[from];
-    if (!lasts(e->type) && e->type != EVENT_WRITE) return;
+    b->t->events[to] = b->t->events[from];
+    if (!lasts(event_about(b, to)->type)) return;
     uint64_t more = from < b->more_room ? b->more[from] : 0;
     if (!more) return;
     *event_more(b, to) = more; /* who was there has moved on already */
@@ -231,15 +271,15 @@ static int64_t end_of(const struct timeline *t, const struct process *p)
 static void set_duration(struct build *b, event_id i)
 {
     struct timeline *t = b->t;
-    struct event *e = &t->events[i];
+    struct event_about *e = event_about(b, i);
     if (!(e->flags & EVENT_UNFINISHED)) return;
     const struct process *p = &t->processes[e->process];
     if (e->type == EVENT_EXIT && p->how == END_EXIT && p->exit == i) e->flags &= (uint8_t)~EVENT_UNFINISHED;
     if (!lasts(e->type)) return;
-    int64_t end = end_of(t, p);
+    int64_t ns = t->events[i].ns, end = end_of(t, p);
     int64_t thread_end = t->threads[e->thread].end;
     if (thread_end != NEVER && thread_end < end) end = thread_end;
-    *event_more(b, i) = end > e->ns ? (uint64_t)(end - e->ns) : 0;
+    *event_more(b, i) = end > ns ? (uint64_t)(end - ns) : 0;
 }
 
 void events_finish(struct build *b)
@@ -252,6 +292,7 @@ void events_finish(struct build *b)
 void events_free(struct build *b)
 {
     if (b->t->events) munmap(b->t->events, b->event_room * sizeof *b->t->events);
-    free(b->rare);
+    free(b->rare), free(b->t->abouts);
+    map_free(&b->by_about);
     if (b->more) munmap(b->more, b->more_room * sizeof *b->more);
 }

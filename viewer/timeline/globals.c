@@ -28,7 +28,7 @@ uint64_t globals_owner_of(const struct timeline *t, uint64_t whole, process_id p
     for (bool lent = true; process < t->process_count && !image;) {
         const struct process *p = &t->processes[process];
         if (p->parent >= process || p->fork >= t->event_count) break;
-        const struct event *fork = &t->events[p->fork];
+        const struct event *fork = EVENT_AT(t, p->fork);
         lent &= p->borrows_memory;
         if (!lent && (!shared || !p->image_inherited)) break;
         image = fork->image;

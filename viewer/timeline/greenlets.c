@@ -29,15 +29,15 @@ void greenlets_seen(struct build *b, const struct item *it)
 {
     struct ft_greenlet record = FT_GET(greenlet, it->record);
     event_id e = event_add(b, it, EVENT_GREENLET);
-    thread_id runner = b->t->events[e].thread;
-    thread_id id = thread_add_greenlet(b, b->t->events[e].process, runner, it->ns);
+    thread_id runner = event_about(b, e)->thread;
+    thread_id id = thread_add_greenlet(b, event_about(b, e)->process, runner, it->ns);
     b->t->threads[id].runs_on = runner;
     b->t->threads[id].create = e;
-    b->t->events[e].child = id;
+    event_about(b, e)->child = id;
     b->threads[id].image = b->threads[runner].image;
     name_it(b, id, it->ref, &record);
-    uint32_t *run = map_get(&b->early_runs, it->ref, b->t->events[e].process);
-    if (run) b->t->events[*run].child = id;
+    uint32_t *run = map_get(&b->early_runs, it->ref, event_about(b, e)->process);
+    if (run) event_about(b, *run)->child = id;
 }
 
 /* What the child of that fork has of this greenlet. */
@@ -100,10 +100,10 @@ void greenlets_run(struct build *b, const struct item *it)
     event_id e = event_add(b, it, EVENT_GREENLET_RUN);
     int64_t began = ft_reader_ns(b->t->reader, record.since), ran = 0;
     bool nonsense = __builtin_sub_overflow(ft_reader_ns(b->t->reader, it->record->time), began, &ran);
-    b->t->events[e].child = find(b, record.greenlet, b->t->events[e].process);
+    event_about(b, e)->child = find(b, record.greenlet, event_about(b, e)->process);
     *event_more(b, e) = nonsense || ran < 0 ? 0 : (uint64_t)ran;
-    if (b->t->events[e].child == NONE && record.greenlet) /* it was first seen at this run's end */
-        build_map_put(b, &b->early_runs, record.greenlet, b->t->events[e].process, e);
+    if (event_about(b, e)->child == NONE && record.greenlet) /* it was first seen at this run's end */
+        build_map_put(b, &b->early_runs, record.greenlet, event_about(b, e)->process, e);
 }
 
 /* What ran at the end: the event loop, which waits for something to do, is no event. */
@@ -112,7 +112,7 @@ void greenlets_slot(struct build *b, const struct item *it)
     struct ft_greenlet_slot record = FT_GET(greenlet_slot, it->record);
     if (record.flags & FT_GREENLET_HUB || (!record.flags && !record.function)) return;
     event_id e = event_add(b, it, EVENT_GREENLET_RUN);
-    b->t->events[e].flags |= EVENT_UNFINISHED;
+    event_about(b, e)->flags |= EVENT_UNFINISHED;
 }
 
 struct python_function timeline_greenlet_ran(const struct timeline *t, const struct event *e)

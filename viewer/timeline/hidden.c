@@ -9,7 +9,7 @@
 
 void hidden_add(struct build *b, event_id fork)
 {
-    struct process_more *p = &b->processes[b->t->events[fork].process];
+    struct process_more *p = &b->processes[event_about(b, fork)->process];
     b->hiddens = build_grow(b, b->hiddens, b->hidden_count, sizeof *b->hiddens);
     b->hiddens[b->hidden_count] = (struct hidden){.event = fork, .older = p->hidden};
     p->hidden = (uint32_t)b->hidden_count++;
@@ -17,7 +17,7 @@ void hidden_add(struct build *b, event_id fork)
 
 void hidden_note(struct build *b, event_id fork, unsigned api)
 {
-    const struct event *e = &b->t->events[fork];
+    const struct event *e = EVENT_AT(b->t, fork);
     if (api == FT_FORK_system) b->threads[e->thread].system = fork;
     if (api != FT_FORK_popen) return;
     b->processes[e->process].popen = fork;
@@ -26,7 +26,7 @@ void hidden_note(struct build *b, event_id fork, unsigned api)
 
 static process_id make(struct build *b, event_id fork, uint32_t pid)
 {
-    const struct event *e = &b->t->events[fork];
+    const struct event *e = EVENT_AT(b->t, fork);
     struct ft_fork record = FT_GET(fork, e->record);
     bool hidden;
     struct birth birth = process_kind(record.api, &hidden);
@@ -42,7 +42,7 @@ process_id hidden_take(struct build *b, process_id parent, thread_id thread, uin
     uint32_t *at = &b->processes[parent].hidden;
     for (int i = 0; i < LOOK_BACK && *at != NONE; i++) {
         struct hidden *h = &b->hiddens[*at];
-        if (thread == NONE || b->t->events[h->event].thread == thread) {
+        if (thread == NONE || event_about(b, h->event)->thread == thread) {
             *at = h->older;
             return make(b, h->event, pid);
         }
@@ -57,7 +57,7 @@ process_id hidden_reaped(struct build *b, thread_id reaper, unsigned reap_api)
     event_id fork = reap_api == FT_REAP_system ? b->threads[reaper].system : p->popens == 1 ? p->popen : NONE;
     if (reap_api == FT_REAP_pclose && p->popens) p->popens--;
     if (fork == NONE) return NONE;
-    uint32_t child = b->t->events[fork].child;
+    uint32_t child = event_about(b, fork)->child;
     return child != NONE ? child : hidden_take(b, b->t->threads[reaper].process, reaper, 0);
 }
 
@@ -67,6 +67,6 @@ void hidden_finish(struct build *b)
     size_t count = b->t->process_count; /* those added below have none */
     for (size_t p = 0; p < count; p++)
         for (uint32_t h = b->processes[p].hidden; h != NONE; h = b->hiddens[h].older)
-            if (FT_GET(fork, b->t->events[b->hiddens[h].event].record).result > 0)
+            if (FT_GET(fork, event_about(b, b->hiddens[h].event)->record).result > 0)
                 make(b, b->hiddens[h].event, 0);
 }

@@ -41,7 +41,7 @@ static void name_keys(struct build *b, struct event_index *x, size_t keys)
 static void count(const struct timeline *t, struct event_index *x, struct source s, key_of *key)
 {
     for (size_t i = 0; i < s.count; i++) {
-        uint32_t k = key(&t->events[nth(&s, i)]);
+        uint32_t k = key(EVENT_AT(t, nth(&s, i)));
         if (k < x->keys) x->first[k + 2]++;
     }
     for (size_t k = 2; k < x->keys + 2; k++) x->first[k] += x->first[k - 1];
@@ -58,7 +58,7 @@ static void fill(const struct timeline *t, struct event_index *x, struct source 
 {
     for (size_t i = 0; i < s.count; i++) {
         event_id e = nth(&s, i);
-        uint32_t k = key(&t->events[e]);
+        uint32_t k = key(EVENT_AT(t, e));
         if (k < x->keys) x->list[x->first[k + 1]++] = e; /* then first[k + 1] is where they end */
     }
     x->filled = true;
@@ -115,7 +115,7 @@ static const event_id *common_of(const struct timeline *t, enum event_type type,
 {
     struct event_index *x = &build_of(t)->common[type == EVENT_WRITE];
     for (size_t i = 0, n = 0; !x->filled && n < x->keys; i++)
-        if (t->events[i].type == type) x->list[n++] = (event_id)i;
+        if (EVENT_AT(t, i)->type == type) x->list[n++] = (event_id)i;
     x->filled = true;
     *count_of = x->keys;
     return x->list;

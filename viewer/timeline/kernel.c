@@ -35,7 +35,7 @@ static thread_id announced_thread(struct build *b, process_id p, thread_id creat
     event_id e = b->threads[creator].create;
     b->threads[creator].create = NONE;
     if (e == NONE) return NONE;
-    t = b->t->events[e].child;
+    t = event_about(b, e)->child;
     if (t == NONE) return thread_announced(b, e); /* it never returned, or failed when the thread was made */
     return b->threads[t].kernel ? NONE : t;
 }
@@ -57,7 +57,7 @@ static void thread_born(struct build *b, const struct item *it, const struct ft_
                 AS_RECORDED(b, thread_create, .head.type = FT_THREAD_CREATE, .origin = r->origin,
                             .start = r->function,
                             .api = r->call >> 8 == FT_KERNEL_CALL_THREAD ? r->call & 0xff : FT_THREAD_clone));
-            b->t->events[e].child = t;
+            event_about(b, e)->child = t;
             b->t->threads[t].start_routine = r->function;
             b->t->threads[t].created_at = r->origin.stack ? r->origin.stack : NONE;
             b->t->threads[t].create = e;
@@ -75,8 +75,8 @@ static process_id announced_process(struct build *b, const struct ft_kernel_task
     event_id e = creator == NONE ? NONE : b->threads[creator].fork;
     if (e == NONE) return NONE;
     b->threads[creator].fork = NONE;
-    process_id p = b->t->events[e].child;
-    if (p == NONE) return hidden_take(b, b->t->events[e].process, creator, r->pid);
+    process_id p = event_about(b, e)->child;
+    if (p == NONE) return hidden_take(b, event_about(b, e)->process, creator, r->pid);
     uint32_t pid = b->t->processes[p].pid;
     bool same = !pid || pid == r->pid || pid == r->outer_pid;
     return same && !b->processes[p].kernel ? p : NONE;

@@ -21,8 +21,8 @@ static inline event_id kernel_event(struct build *b, int64_t ns, thread_id threa
                                     const void *record)
 {
     event_id e = event_infer(b, ns, thread, type);
-    b->t->events[e].flags = EVENT_KERNEL;
-    b->t->events[e].record = record;
+    event_about(b, e)->flags = EVENT_KERNEL;
+    event_about(b, e)->record = record;
     return e;
 }
 

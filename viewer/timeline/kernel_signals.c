@@ -24,8 +24,8 @@ static bool announced_kill(struct build *b, thread_id sender, const struct ft_ke
 {
     event_id e = b->threads[sender].kill;
     if (e == NONE) return false;
-    struct ft_kill call = FT_GET(kill, b->t->events[e].record);
-    if (call.signal != r->signal || (b->t->events[e].flags & EVENT_KERNEL)) return false;
+    struct ft_kill call = FT_GET(kill, event_about(b, e)->record);
+    if (call.signal != r->signal || (event_about(b, e)->flags & EVENT_KERNEL)) return false;
     if (!to_many(&call)) b->threads[sender].kill = NONE;
     return true;
 }
@@ -39,7 +39,7 @@ static event_id tell_kill(struct build *b, const struct item *it, thread_id send
                     .api = r->group ? FT_KILL_kill : FT_KILL_tgkill);
     event_id e = kernel_event(b, it->ns, sender, EVENT_KILL, call);
     b->threads[sender].kill = e;
-    if (target != NONE) b->t->events[e].child = r->group ? b->t->threads[target].process : target;
+    if (target != NONE) event_about(b, e)->child = r->group ? b->t->threads[target].process : target;
     return e;
 }
 
@@ -47,12 +47,12 @@ static event_id tell_kill(struct build *b, const struct item *it, thread_id send
 bool kernel_killed_before(struct build *b, const struct item *it, thread_id sender)
 {
     event_id e = b->threads[sender].kill;
-    if (e == NONE || !(b->t->events[e].flags & EVENT_KERNEL) || it->ns - b->t->events[e].ns > JITTER)
+    if (e == NONE || !(event_about(b, e)->flags & EVENT_KERNEL) || it->ns - b->t->events[e].ns > JITTER)
         return false;
-    struct ft_kill call = FT_GET(kill, it->record), told = FT_GET(kill, b->t->events[e].record);
+    struct ft_kill call = FT_GET(kill, it->record), told = FT_GET(kill, event_about(b, e)->record);
     if (call.signal != told.signal) return false;
-    b->t->events[e].record = it->record;
-    b->t->events[e].flags = it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0;
+    event_about(b, e)->record = it->record;
+    event_about(b, e)->flags = it->record->state == FT_OPEN ? EVENT_UNFINISHED : 0;
     return true;
 }
 
@@ -69,7 +69,7 @@ static void take(struct build *b, const struct item *it, thread_id t, const stru
     kept->record.head = *it->record;
     kept->record.head.type = FT_KERNEL_SIGNAL;
     event_id e = kernel_event(b, it->ns, t, EVENT_SIGNAL, kept);
-    b->t->events[e].child = sender;
+    event_about(b, e)->child = sender;
     b->processes[b->t->threads[t].process].signal = e;
 }
 
@@ -126,7 +126,7 @@ void kernel_ended_by(struct build *b, const struct item *it, process_id p, int s
 {
     event_id e = b->processes[p].signal;
     const uint32_t *known = map_get(&b->by_sent, p, (uint64_t)signal);
-    if (!known || (e != NONE && timeline_sender(b->t, &b->t->events[e]).signal == signal)) return;
+    if (!known || (e != NONE && timeline_sender(b->t, EVENT_AT(b->t, e)).signal == signal)) return;
     const struct sent *sent = &b->sent[*known];
     struct taken how = {.record = {.sender_pid = sent->pid, .code = sent->code, .signal = (uint8_t)signal},
                         .name = sent->name};
@@ -164,7 +164,7 @@ event_id timeline_taken(const struct timeline *t, const struct event *e)
             high = middle;
     }
     for (size_t i = low; i < count && i < low + LOOK && !call.error; i++) {
-        const struct event *taken = &t->events[events[i]];
+        const struct event *taken = EVENT_AT(t, events[i]);
         if (taken->type == EVENT_SIGNAL && taken->child == e->thread &&
             timeline_sender(t, taken).signal == call.signal)
             return events[i];
@@ -179,7 +179,7 @@ void kernel_finish(struct build *b)
         struct process *process = &b->t->processes[p];
         event_id e = b->processes[p].signal;
         bool fatal = e != NONE && process->how == END_SIGNAL &&
-                     timeline_sender(b->t, &b->t->events[e]).signal == process->signal;
+                     timeline_sender(b->t, EVENT_AT(b->t, e)).signal == process->signal;
         process->killed_by = fatal ? e : NONE;
     }
 }

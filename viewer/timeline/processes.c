@@ -87,7 +87,7 @@ process_id process_add(struct build *b, const struct birth *birth)
     b->threads[main].started = true;
     if (parent != NONE) inherit(b, p, parent, birth);
     if (birth->memory && parent != NONE) ghosts_at_fork(b, p, creator, birth->fork);
-    if (birth->fork != NONE) t->events[birth->fork].child = p;
+    if (birth->fork != NONE) event_about(b, birth->fork)->child = p;
     coverage_born(b, p);
     return p;
 }
@@ -149,7 +149,7 @@ void processes_fork(struct build *b, const struct item *it)
     struct ft_fork fork = FT_GET(fork, it->record);
     event_id e = event_add(b, it, EVENT_FORK);
     if (fork.result < 0) return;
-    b->threads[b->t->events[e].thread].fork = e;
+    b->threads[event_about(b, e)->thread].fork = e;
     bool hidden;
     struct birth birth = process_kind(fork.api, &hidden);
     struct task *child = task_find(b, it->ref);
@@ -160,7 +160,7 @@ void processes_fork(struct build *b, const struct item *it)
         return;
     }
     birth.pid = fork.result > 1 ? (uint32_t)fork.result : 0; /* 1: libc did not tell */
-    birth.creator = b->t->events[e].thread;
+    birth.creator = event_about(b, e)->thread;
     birth.fork = e;
     birth.ns = it->ns;
     process_id p = process_add(b, &birth);
@@ -288,7 +288,7 @@ void processes_process(struct build *b, const struct item *it)
 void processes_exec(struct build *b, const struct item *it)
 {
     event_id e = event_add(b, it, EVENT_EXEC);
-    const struct event *event = &b->t->events[e];
+    const struct event_about *event = event_about(b, e);
     b->threads[event->thread].exec = e;
     b->processes[event->process].exec = e;
 }
@@ -299,7 +299,7 @@ void processes_exec_failed(struct build *b, const struct item *it)
     thread_id thread = task_of(b, it)->thread;
     event_id asked = b->threads[thread].exec;
     if (asked == NONE) asked = event_add(b, it, EVENT_EXEC_FAILED);
-    struct event *e = &b->t->events[asked];
+    struct event_about *e = event_about(b, asked);
     e->type = EVENT_EXEC_FAILED;
     e->child = (uint32_t)FT_GET(exec_failed, it->record).error;
     b->threads[thread].exec = NONE;
@@ -312,7 +312,7 @@ void processes_exec_failed(struct build *b, const struct item *it)
 void processes_no_child(struct build *b, const struct item *it)
 {
     event_id e = event_add(b, it, EVENT_NO_CHILD);
-    b->t->events[e].child = process_latest(b, (uint32_t)FT_GET(no_child, it->record).pid);
+    event_about(b, e)->child = process_latest(b, (uint32_t)FT_GET(no_child, it->record).pid);
 }
 
 /* The main task of a forked child is named by the fork. */
@@ -320,12 +320,12 @@ void processes_stdio(struct build *b, const struct item *it)
 {
     event_id e = event_add(b, it, EVENT_STDIO);
     struct task *child = task_find(b, FT_GET(stdio, it->record).fork);
-    if (child && child->thread != NONE) b->t->events[e].child = b->t->threads[child->thread].process;
+    if (child && child->thread != NONE) event_about(b, e)->child = b->t->threads[child->thread].process;
 }
 
 void processes_fd_use(struct build *b, const struct item *it)
 {
     event_id e = event_add(b, it, EVENT_FD_USE);
     struct task *before = task_find(b, FT_GET(fd_use, it->record).before);
-    if (before) b->t->events[e].child = before->thread;
+    if (before) event_about(b, e)->child = before->thread;
 }

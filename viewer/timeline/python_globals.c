@@ -74,7 +74,7 @@ void globals_change(struct build *b, const struct item *it)
     copy_id id = globals_copy(b, global, process_of(b, it), task_of(b, it)->image);
     struct copy *copy = &b->t->copies[id];
     event_id e = event_add(b, it, EVENT_CHANGE);
-    b->t->events[e].child = global;
+    event_about(b, e)->child = global;
     if (!copy->changes && copy->written == NEVER) copy->at_birth = old;
     copy->last = now;
     copy->changed = it->ns;
@@ -123,17 +123,13 @@ void globals_write(struct build *b, const struct item *it)
     if (!python_write(b->t, it->record, it->entry, &w)) return;
     global_id global = global_of(b, w.module, w.name);
     b->t->globals[global].watched = true;
-    event_id e = event_add(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE);
-    struct event *event = &b->t->events[e];
-    event->child = global;
-    if (it->entry) *event_more(b, e) = it->entry;
-    event->flags &= (uint8_t)~EVENT_UNFINISHED;
+    event_add_alike(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE, global, 0);
 }
 
 bool timeline_python_write(const struct timeline *t, const struct event *e, struct ft_py_write *write)
 {
     bool about = e->record && (e->type == EVENT_WRITE || e->type == EVENT_TEARDOWN);
-    return about && python_write(t, e->record, (uint32_t)event_more_of(t, e), write);
+    return about && python_write(t, e->record, ft_place_entry(e->place), write);
 }
 
 struct value timeline_changed_from(const struct timeline *t, const struct event *e)

@@ -134,7 +134,7 @@ static bool is_launcher(const struct timeline *t, const struct kin *kin, process
     process_id grandchild = kin[heir].first_worker;
     if (grandchild != NONE) return process->end <= t->processes[grandchild].start;
     event_id made = t->processes[heir].fork;
-    const struct event *fork = made == NONE ? NULL : &t->events[made];
+    const struct event *fork = made == NONE ? NULL : EVENT_AT(t, made);
     return fork && fork->record && FT_GET(fork, fork->record).api == FT_FORK_daemon;
 }
 

@@ -114,20 +114,19 @@ static void add_change(struct build *b, const struct look *look)
     copy->changed = told->ns;
     copy->changes++;
     event_id e = event_infer(b, told->ns, told->thread, EVENT_CHANGE);
-    b->t->events[e] = (struct event){.ns = told->ns,
-                                     .record = told->record,
-                                     .process = told->process,
-                                     .thread = told->thread,
-                                     .child = told->global,
-                                     .image = told->image,
-                                     .type = EVENT_CHANGE};
+    *event_about(b, e) = (struct event_about){.record = told->record,
+                                              .process = told->process,
+                                              .thread = told->thread,
+                                              .child = told->global,
+                                              .image = told->image,
+                                              .type = EVENT_CHANGE};
 }
 
 /* Leaves those that no write explains. */
 static size_t hold_against_writes(const struct timeline *t, struct look *looks, size_t count, int64_t late)
 {
     for (event_id i = 0; count && i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (e->type != EVENT_WRITE || !t->globals[e->child].c) continue;
         copy_id copy = timeline_copy_written(t, e);
         if (copy != NONE) hold_one(t, looks, count, copy, e, late);

@@ -61,8 +61,8 @@ void signals_sigaction(struct build *b, const struct item *it)
     struct ft_sigaction record = FT_GET(sigaction, it->record);
     event_id e = event_add(b, it, EVENT_SIGACTION);
     if (record.signal < 1 || record.signal > SIGNALS) return;
-    b->t->events[e].child = replaced(b, b->t->events[e].process, record.signal, record.old_handler);
-    set(b, b->t->events[e].process, disposition(record.signal, record.new_handler, e));
+    event_about(b, e)->child = replaced(b, event_about(b, e)->process, record.signal, record.old_handler);
+    set(b, event_about(b, e)->process, disposition(record.signal, record.new_handler, e));
 }
 
 void signals_inherit(struct build *b, process_id child, process_id parent)
@@ -96,8 +96,8 @@ void signals_exec(struct build *b, process_id p, uint64_t ignored)
 
 void signals_sigmask(struct build *b, const struct item *it)
 {
-    event_id e = event_add(b, it, EVENT_SIGMASK);
-    b->threads[b->t->events[e].thread].mask = FT_FIELD(sigmask, it->record, new_mask);
+    event_id e = event_add_alike(b, it, EVENT_SIGMASK, NONE, 0);
+    b->threads[event_about(b, e)->thread].mask = FT_FIELD(sigmask, it->record, new_mask);
 }
 
 /* --- sent ------------------------------------------------------------------------------------- */
@@ -136,8 +136,8 @@ void signals_kill(struct build *b, const struct item *it)
     struct ft_kill record = FT_GET(kill, it->record);
     if (kernel_killed_before(b, it, task_of(b, it)->thread)) return;
     event_id e = event_add(b, it, EVENT_KILL);
-    b->threads[b->t->events[e].thread].kill = e;
-    b->t->events[e].child = target(b, &b->t->events[e], &record);
+    b->threads[event_about(b, e)->thread].kill = e;
+    event_about(b, e)->child = target(b, EVENT_AT(b->t, e), &record);
 }
 
 /* --- as it was at some time ------------------------------------------------------------------- */
@@ -156,7 +156,7 @@ static event_id install(const struct timeline *t, process_id process, unsigned i
             low = middle + 1;
     }
     for (size_t i = count; i-- > 0;) {
-        const struct event *e = &t->events[of[i]];
+        const struct event *e = EVENT_AT(t, of[i]);
         if (e->image != image || !e->record) continue;
         if (FT_GET(sigaction, e->record).signal == signal) return of[i];
     }
@@ -172,7 +172,8 @@ struct disposition timeline_disposition(const struct timeline *t, process_id pro
         unsigned image = image_at(p, ns);
         event_id e = install(t, process, image, signal, ns);
         if (e != NONE) {
-            struct disposition d = disposition(signal, FT_GET(sigaction, t->events[e].record).new_handler, e);
+            struct disposition d =
+                disposition(signal, FT_GET(sigaction, EVENT_AT(t, e)->record).new_handler, e);
             d.inherited = inherited;
             return d;
         }

@@ -151,16 +151,16 @@ thread_id thread_by_pthread(struct build *b, process_id p, uint64_t pthread)
 
 thread_id thread_announced(struct build *b, event_id e)
 {
-    thread_id creator = b->t->events[e].thread;
-    struct ft_thread_create record = FT_GET(thread_create, b->t->events[e].record);
-    thread_id t = thread_add(b, b->t->events[e].process, creator, 0, b->t->events[e].ns);
+    thread_id creator = event_about(b, e)->thread;
+    struct ft_thread_create record = FT_GET(thread_create, event_about(b, e)->record);
+    thread_id t = thread_add(b, event_about(b, e)->process, creator, 0, b->t->events[e].ns);
     struct thread *thread = &b->t->threads[t];
     thread->create = e;
     thread->created_at = record.origin.stack ? record.origin.stack : NONE;
     thread->start_routine = record.start;
     b->threads[t].mask = b->threads[creator].mask;
     b->threads[t].image = b->threads[creator].image;
-    b->t->events[e].child = t;
+    event_about(b, e)->child = t;
     return t;
 }
 
@@ -170,7 +170,7 @@ void threads_create(struct build *b, const struct item *it)
     event_id e = event_add(b, it, EVENT_THREAD_CREATE);
     struct task *task = task_find(b, it->ref);
     bool spoke = task && task->spoke;
-    b->threads[b->t->events[e].thread].create =
+    b->threads[event_about(b, e)->thread].create =
         e;                              /* even if it failed: glibc may have made it and found fault */
     if (record.error && !spoke) return; /* failed; or not returned, and nobody ever started */
     thread_id t = thread_announced(b, e);
@@ -198,7 +198,7 @@ static void name_early(struct build *b, thread_id t, uint64_t pthread)
 {
     uint32_t *named = map_get(&b->early_names, b->t->threads[t].process, pthread);
     if (!named || *named == NONE) return;
-    struct event *e = &b->t->events[*named];
+    struct event_about *e = event_about(b, *named);
     struct ft_thread_name record = FT_GET(thread_name, e->record);
     e->child = t;
     b->t->threads[t].name = build_text(b, record.name, strnlen(record.name, sizeof record.name));
@@ -214,8 +214,8 @@ void threads_start(struct build *b, const struct item *it)
         if (t != NONE) task_is(b, it->record->task, t, b->threads[t].image);
     }
     event_id e = event_add(b, it, EVENT_THREAD_START);
-    thread_id t = b->t->events[e].thread;
-    process_id p = b->t->events[e].process;
+    thread_id t = event_about(b, e)->thread;
+    process_id p = event_about(b, e)->process;
     if (!known && !b->t->processes[p].pid && record.pid) process_pid(b, p, record.pid);
     b->t->threads[t].start = it->ns;
     b->threads[t].started = true;
@@ -237,7 +237,7 @@ void threads_finish(struct build *b, const struct item *it)
 {
     struct ft_thread_end record = FT_GET(thread_end, it->record);
     event_id e = event_add(b, it, EVENT_THREAD_END);
-    thread_id t = b->t->events[e].thread;
+    thread_id t = event_about(b, e)->thread;
     thread_end(b, t, it->ns, end_of(record.how));
     b->t->threads[t].cpu_ns = record.cpu_ns <= INT64_MAX ? (int64_t)record.cpu_ns : -1;
 }
@@ -249,18 +249,18 @@ void threads_op(struct build *b, const struct item *it)
                            : record.api == FT_THREAD_OP_cancel ? EVENT_THREAD_CANCEL
                                                                : EVENT_THREAD_JOIN;
     event_id e = event_add(b, it, type);
-    b->t->events[e].child = thread_by_pthread(b, b->t->events[e].process, record.pthread);
+    event_about(b, e)->child = thread_by_pthread(b, event_about(b, e)->process, record.pthread);
 }
 
 void threads_name(struct build *b, const struct item *it)
 {
     struct ft_thread_name record = FT_GET(thread_name, it->record);
     event_id e = event_add(b, it, EVENT_THREAD_NAME);
-    thread_id target = thread_by_pthread(b, b->t->events[e].process, record.pthread);
+    thread_id target = thread_by_pthread(b, event_about(b, e)->process, record.pthread);
     if (target != NONE && !b->threads[target].alive) target = NONE; /* its pthread_t is somebody else's now */
-    b->t->events[e].child = target;
+    event_about(b, e)->child = target;
     if (target == NONE) /* named by its creator before it began */
-        build_map_put(b, &b->early_names, b->t->events[e].process, record.pthread, e);
+        build_map_put(b, &b->early_names, event_about(b, e)->process, record.pthread, e);
     else
         b->t->threads[target].name = build_text(b, record.name, strnlen(record.name, sizeof record.name));
 }

@@ -240,8 +240,8 @@ enum event_type {
 };
 
 /*
- * An event is small and says where its record is; the record is decoded when
- * looked at (FT_GET). `child` is what the type is about: FORK its child
+ * An event says where its record is; the record is decoded when looked at
+ * (FT_GET). `child` is what the type is about: FORK its child
  * process, THREAD_CREATE its thread, WAIT the reaped process, JOIN/DETACH/
  * CANCEL/NAME the target thread, KILL the target process (timeline_kill_thread:
  * or thread), LOCK_WAIT the owner thread where known (timeline_owner_alive:
@@ -268,11 +268,32 @@ struct event {
     uint16_t image; /* generation in the process */
     uint8_t type;   /* enum event_type */
     uint8_t flags;  /* EVENT_* below */
+    event_id id;
+    ft_place place; /* of the record, or of an entry in it; 0: only a pointer names it */
 };
 enum {
     EVENT_INFERRED = 1,
     EVENT_UNFINISHED = 2, /* a wait that never ended, a call that never returned */
     EVENT_KERNEL = 4      /* the library did not see it */
+};
+
+/*
+ * What is kept of an event, of which there may be many millions: 16 bytes, and
+ * what it has in common with others that are alike (SIGMASK, WRITE and TEARDOWN;
+ * each of the others has its own). timeline_event puts both together.
+ */
+struct event_kept {
+    int64_t ns;
+    ft_place place; /* of its record; 0: `about` has it */
+    uint32_t about; /* index of abouts */
+};
+struct event_about {
+    const struct ft_head *record;
+    process_id process;
+    thread_id thread;
+    uint32_t child;
+    uint16_t image;
+    uint8_t type, flags;
 };
 
 /* A trace in which forktrace-ebpf wrote: to the end, or it still does, or was killed. */
@@ -306,8 +327,9 @@ struct timeline {
     size_t process_count;
     struct thread *threads;
     size_t thread_count;
-    struct event *events; /* by time */
+    struct event_kept *events; /* by time */
     size_t event_count;
+    struct event_about *abouts;
     struct global *globals; /* diverged ones first, then by module and name */
     size_t global_count;
     struct copy *copies;
@@ -352,8 +374,24 @@ struct timeline *timeline_build(struct ft_reader *reader, timeline_alive *alive,
                                 const struct timeline_files *files);
 void timeline_free(struct timeline *t);
 
-/* A whole event. */
-static inline struct event timeline_event(const struct timeline *t, event_id i) { return t->events[i]; }
+/* All of an event. */
+static inline struct event timeline_event(const struct timeline *t, event_id i)
+{
+    const struct event_kept *kept = &t->events[i];
+    const struct event_about *about = &t->abouts[kept->about];
+    return (struct event){.ns = kept->ns,
+                          .record = kept->place ? ft_reader_at(t->reader, kept->place) : about->record,
+                          .process = about->process,
+                          .thread = about->thread,
+                          .child = about->child,
+                          .image = about->image,
+                          .type = about->type,
+                          .flags = about->flags,
+                          .id = i,
+                          .place = kept->place};
+}
+/* The same, for as long as the block it is asked for in: not to be returned, nor to leave a loop. */
+#define EVENT_AT(t, i) ((const struct event[]){timeline_event(t, i)})
 
 /* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number.
  */
@@ -394,10 +432,7 @@ const event_id *timeline_rare_events(const struct timeline *t, size_t *count);
 const event_id *timeline_installs_of(const struct timeline *t, process_id process, size_t *count);
 /* The KILLs aimed at a process, not at a thread of it, and the SIGNALs it took that none of the run sent. */
 const event_id *timeline_signals_to(const struct timeline *t, process_id target, size_t *count);
-/*
- * LOCK_WAIT: ns waited (so far, if it never ended); EXIT; GREENLET_RUN; else 0. The event is one of the
- * timeline's own, not a copy of it.
- */
+/* LOCK_WAIT: ns waited (so far, if it never ended); EXIT; GREENLET_RUN; else 0. */
 int64_t timeline_duration(const struct timeline *t, const struct event *e);
 /* The return address of the call, 0 unknown. */
 uint64_t timeline_site(const struct event *e);

@@ -32,7 +32,7 @@ static event_id wait_event(struct build *b, const struct item *it, uint32_t owne
     event_id e = b->threads[thread].wait;
     if (e != NONE && b->t->events[e].ns == it->ns) return e;
     e = event_add(b, it, EVENT_LOCK_WAIT);
-    struct event *event = &b->t->events[e];
+    struct event_about *event = event_about(b, e);
     b->threads[thread].wait = e;
     event->flags &= EVENT_KERNEL;
     *event_more(b, e) = (uint64_t)-1;
@@ -44,10 +44,10 @@ void waits_wait(struct build *b, const struct item *it)
 {
     struct ft_wait record = FT_GET(wait, it->record);
     event_id e = wait_event(b, it, record.owner_tid);
-    struct event *event = &b->t->events[e];
+    struct event_about *event = event_about(b, e);
     uint64_t *known = event_more(b, e);
     int64_t end = ft_reader_ns(b->t->reader, record.head.time) - b->t->origin;
-    int64_t duration = end > event->ns ? end - event->ns : 0;
+    int64_t begin = b->t->events[e].ns, duration = end > begin ? end - begin : 0;
     if ((event->flags & EVENT_UNFINISHED) || duration < (int64_t)*known) return;
     *known = (uint64_t)duration;
     event->record = it->record;
@@ -56,7 +56,7 @@ void waits_wait(struct build *b, const struct item *it)
 void waits_slot(struct build *b, const struct item *it)
 {
     event_id e = wait_event(b, it, FT_GET(wait_slot, it->record).owner_tid);
-    struct event *event = &b->t->events[e];
+    struct event_about *event = event_about(b, e);
     event->flags |= EVENT_UNFINISHED;
     event->record = it->record;
 }
@@ -66,7 +66,7 @@ void waits_held(struct build *b, const struct item *it)
     struct ft_held record = FT_GET(held, it->record);
     event_id e = event_add(b, it, EVENT_LOCK_HELD);
     struct task *holder = task_find(b, record.holder);
-    if (holder) b->t->events[e].child = holder->thread;
+    if (holder) event_about(b, e)->child = holder->thread;
 }
 
 /* Until when this wait is known to have lasted; its process's end if it never ended. */

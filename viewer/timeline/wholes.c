@@ -161,8 +161,8 @@ void wholes_finish(struct build *b)
     collect(&w);
     find_concerned(&w);
     for (event_id i = 0; i < t->event_count; i++)
-        if (t->events[i].type == EVENT_WRITE && t->globals[t->events[i].child].c)
-            hold_against(&w, &t->events[i]);
+        if (EVENT_AT(t, i)->type == EVENT_WRITE && t->globals[EVENT_AT(t, i)->child].c)
+            hold_against(&w, EVENT_AT(t, i));
     uint64_t objects = find_unexplained(&w);
     for (size_t i = 0; i < w.count; i++) {
         if (!(objects >> w.looks[i].object & 1)) continue;

@@ -48,12 +48,6 @@ static bool decode_trap(const struct build *b, const struct ft_head *record, str
     return w->size && w->offset < w->defined->record.size;
 }
 
-/* Which entry of a page an event is, and which entry before it tells of the locks held: 1 + its index; 0:
- * none. */
-#define ENTRY(write, locks) ((uint64_t)(locks) << 32 | (write))
-#define ENTRY_WRITE(e)      ((uint32_t)(e))
-#define ENTRY_LOCKS(e)      ((e) >> 32)
-
 static bool decode_event(const struct build *b, const struct event *e, struct write *w)
 {
     if (!e->record) return false;
@@ -64,7 +58,7 @@ static bool decode_event(const struct build *b, const struct event *e, struct wr
         struct ft_c_write r = FT_GET(c_write, e->record);
         return decode(b, family, r.site, r.value, r.offset, false, w);
     }
-    size_t length, index = ENTRY_WRITE(event_more_of(b->t, e));
+    size_t length, index = ft_place_entry(e->place);
     const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
     if (index >= length / sizeof *entry) return false;
     return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[index].stamp), entry[index].value, 0, true, w);
@@ -83,15 +77,11 @@ static global_id piece(struct build *b, const struct write *w)
     return watched_part(b, d, build_text(b, name, strlen(name)));
 }
 
-static void add_write(struct build *b, const struct item *it, const struct write *w, uint64_t entry)
+static void add_write(struct build *b, const struct item *it, const struct write *w)
 {
     global_id global = w->defined->global != NONE ? w->defined->global : piece(b, w);
-    event_id e = event_add(b, it, EVENT_WRITE);
-    struct event *event = &b->t->events[e];
-    event->child = global;
-    if (entry) *event_more(b, e) = entry;
-    event->flags &= (uint8_t)~EVENT_UNFINISHED;
-    if (w->site->flags & (FT_C_BY_KERNEL | FT_C_BY_UPROBE)) event->flags |= EVENT_KERNEL;
+    unsigned flags = w->site->flags & (FT_C_BY_KERNEL | FT_C_BY_UPROBE) ? EVENT_KERNEL : 0;
+    const struct event_about *event = event_about(b, event_add_alike(b, it, EVENT_WRITE, global, flags));
     copy_id id = globals_copy(b, global, event->process, event->image);
     struct copy *copy = &b->t->copies[id];
     copy->writes++;
@@ -112,7 +102,7 @@ void watched_write(struct build *b, const struct item *it)
 {
     struct ft_c_write r = FT_GET(c_write, it->record);
     struct write w;
-    if (decode(b, family_of_item(b, it), r.site, r.value, r.offset, false, &w)) add_write(b, it, &w, 0);
+    if (decode(b, family_of_item(b, it), r.site, r.value, r.offset, false, &w)) add_write(b, it, &w);
 }
 
 void watched_writes(struct build *b, const struct item *it)
@@ -120,14 +110,12 @@ void watched_writes(struct build *b, const struct item *it)
     size_t length;
     struct write w;
     const struct ft_c_entry *entry = ft_tail(it->record, offsetof(struct ft_c_writes, entry), &length);
-    uint32_t i = it->entry, locks = it->entry;
+    uint32_t i = it->entry;
     if (i >= length / sizeof *entry) return;
     if (!decode(b, family_of_item(b, it), (uint16_t)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value, 0, true,
                 &w))
         return;
-    if (!(FT_FIELD(c_writes, it->record, flags) & FT_C_LOCKS)) locks = 0;
-    while (locks && FT_C_STAMP_SITE(entry[locks - 1].stamp) != FT_C_HELD) locks--;
-    add_write(b, it, &w, ENTRY(i, locks));
+    add_write(b, it, &w);
 }
 
 void watched_trap(struct build *b, const struct item *it)
@@ -141,7 +129,7 @@ void watched_trap(struct build *b, const struct item *it)
         b->sites[b->site_count++] = site;
     }
     struct write w;
-    if (decode_trap(b, it->record, &w)) add_write(b, it, &w, 0);
+    if (decode_trap(b, it->record, &w)) add_write(b, it, &w);
 }
 struct value watched_written(const struct timeline *t, const struct event *e)
 {
@@ -180,6 +168,16 @@ const char *timeline_engine(const struct timeline *t, const struct event *e)
     return e->type == EVENT_WRITE && decode_event(build_of(t), e, &w) ? engine(w.site) : NULL;
 }
 
+/* The last entry before a write that tells of the locks held. */
+static uint64_t held_at(const struct event *e)
+{
+    size_t length, at = ft_place_entry(e->place);
+    const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
+    if (at > length / sizeof *entry) return 0;
+    while (at && FT_C_STAMP_SITE(entry[at - 1].stamp) != FT_C_HELD) at--;
+    return at ? entry[at - 1].value : 0;
+}
+
 bool timeline_held(const struct timeline *t, const struct event *e, uint16_t signs[3])
 {
     uint64_t held = 0;
@@ -193,11 +191,8 @@ bool timeline_held(const struct timeline *t, const struct event *e, uint16_t sig
         known = r.flags & FT_C_WITH_LOCKS;
         held = r.held;
     } else if (e->record && e->record->type == FT_C_WRITES) {
-        size_t length, room, locks = ENTRY_LOCKS(event_more_of(t, e));
-        const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
-        const uint64_t *flags = ft_tail(e->record, sizeof(struct ft_head), &room);
-        known = room >= sizeof *flags && *flags & FT_C_LOCKS;
-        if (locks && locks <= length / sizeof *entry) held = entry[locks - 1].value;
+        known = FT_FIELD(c_writes, e->record, flags) & FT_C_LOCKS;
+        if (known) held = held_at(e);
     }
     for (int i = 0; i < 3; i++) signs[i] = (uint16_t)(held >> 16 * i);
     return known;

@@ -85,7 +85,7 @@ const char *thread_label(const struct timeline *t, thread_id thread, char *buffe
     if (thread >= t->thread_count || t->threads[thread].is_main) return text;
     const struct thread *it = &t->threads[thread];
     struct python_function at = it->python;
-    if (it->create < t->event_count) names_python_caller(t, &t->events[it->create], &at);
+    if (it->create < t->event_count) names_python_caller(t, EVENT_AT(t, it->create), &at);
     if (!at.file || !*at.file) return text == name ? (snprintf(buffer, size, "%s", name), buffer) : text;
     snprintf(place, sizeof place, "%s:%u", base_name(at.file), at.line);
     snprintf(buffer, size, "%s (%s)", text, place);
@@ -166,7 +166,7 @@ static void created_facts(struct facts *f, thread_id by, process_id parent, even
         facts_add_thread(f, "created by", by);
     else
         facts_add_process(f, "parent", parent);
-    if (event < f->timeline->event_count) facts_add_stack(f, &f->timeline->events[event]);
+    if (event < f->timeline->event_count) facts_add_stack(f, EVENT_AT(f->timeline, event));
 }
 
 static void image_facts(struct facts *f, const struct process *p)
@@ -248,7 +248,7 @@ static void greenlet_facts(struct facts *f, thread_id greenlet)
                   "parent and child. Python's threading does not list it here");
     }
     time_fact(f, "first seen", g->start, "");
-    if (g->create < f->timeline->event_count) facts_add_stack(f, &f->timeline->events[g->create]);
+    if (g->create < f->timeline->event_count) facts_add_stack(f, EVENT_AT(f->timeline, g->create));
     if (g->end != NEVER) time_fact(f, g->how == THREAD_RETURNED ? "gone by" : "ended", g->end, "");
     for (size_t i = 0; timeline_greenlet_frame(f->timeline, greenlet, i, &frame); i++)
         facts_add_python(f, i ? "" : "last seen in", frame);
@@ -286,11 +286,11 @@ void facts_ghost(struct facts *f, process_id process, uint32_t ghost)
     facts_add_thread(f, "runs on in", g->thread);
     if (g->fork < f->timeline->event_count) {
         time_fact(f, "lost at", f->timeline->events[g->fork].ns, "");
-        facts_add_stack(f, &f->timeline->events[g->fork]);
+        facts_add_stack(f, EVENT_AT(f->timeline, g->fork));
     }
     if (g->thread < f->timeline->thread_count &&
         f->timeline->threads[g->thread].create < f->timeline->event_count) {
-        const struct event *e = &f->timeline->events[f->timeline->threads[g->thread].create];
+        const struct event *e = EVENT_AT(f->timeline, f->timeline->threads[g->thread].create);
         time_fact(f, "created", e->ns, "");
         facts_add_stack(f, e);
     }

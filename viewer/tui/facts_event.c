@@ -84,7 +84,7 @@ static size_t append(char *buffer, size_t size, size_t used, const char *before,
 
 void fact_event_line(const struct timeline *t, event_id event, char *buffer, size_t size)
 {
-    const struct event *e = &t->events[event];
+    const struct event *e = EVENT_AT(t, event);
     char name[200];
     size_t n = append(buffer, size, 0, "", event_type_name(e->type));
     if (fact_process_about(t, e) != NONE)
@@ -141,7 +141,7 @@ void facts_add_stack(struct facts *f, const struct event *e)
 
 void facts_event(struct facts *f, event_id event)
 {
-    const struct event *e = &f->timeline->events[event];
+    const struct event *e = EVENT_AT(f->timeline, event);
     if (fact_process_about(f->timeline, e) != NONE) {
         facts_add_process(f, of[e->type].key, e->child);
         if (e->type == EVENT_FORK) lost_facts(f, event, e->child);

@@ -28,7 +28,7 @@ static void handler_history(struct facts *f, const struct event *e)
     const struct timeline *t = f->timeline;
     char time[40], caller[NAMES_TEXT], text[NAMES_TEXT], what[NAMES_TEXT + 40];
     for (int i = 0; i < HISTORY_MOST && e->child < t->event_count; i++) {
-        const struct event *was = &t->events[e->child];
+        const struct event *was = EVENT_AT(t, e->child);
         if (!was->record || was->type != EVENT_SIGACTION || was->ns > e->ns) return; /* a damaged file */
         uint64_t handler = FT_GET(sigaction, was->record).new_handler;
         struct python_function python = timeline_python_handler(t, was);
@@ -79,7 +79,7 @@ void fact_of_kill(struct facts *f, const struct event *e)
     event_id taken = timeline_taken(f->timeline, e);
     char text[TEXT_SHORT];
     if (taken == NONE) return;
-    const struct event *by = &f->timeline->events[taken];
+    const struct event *by = EVENT_AT(f->timeline, taken);
     facts_add_thread(f, "taken by", by->thread);
     facts_add(f, "after", STYLE_NORMAL, "%s", text_duration(text, by->ns > e->ns ? by->ns - e->ns : 0));
 }
@@ -88,7 +88,7 @@ void fact_of_signal(struct facts *f, const struct event *e)
 {
     struct sender s = timeline_sender(f->timeline, e);
     const struct process *p = &f->timeline->processes[e->process];
-    event_id i = (event_id)(e - f->timeline->events);
+    event_id i = e->id;
     char text[NAMES_TEXT];
     facts_add(f, "signal", STYLE_SIGNAL, "%s", text_signal(text, s.signal));
     if (p->killed_by == i)

@@ -105,7 +105,7 @@ static bool term_holds(const struct verdicts *v, size_t k, process_id p, thread_
     case THREAD: is = lane; break;
     case KIND:
         if (event == NONE) return false; /* a lane is of no kind */
-        is = v->kind[k][v->t->events[event].type];
+        is = v->kind[k][EVENT_AT(v->t, event)->type];
         break;
     default:
         is = process || lane;
@@ -162,7 +162,7 @@ static void choose(struct filter *f, const struct verdicts *v, const bool *famil
 {
     const struct timeline *t = v->t;
     for (event_id i = 0; i < t->event_count; i++) {
-        const struct event *e = &t->events[i];
+        const struct event *e = EVENT_AT(t, i);
         if (family && e->process < t->process_count && !family[e->process]) continue;
         if (!all_hold(v, e->process, e->thread, i)) continue;
         f->event[i] = true;

@@ -53,7 +53,7 @@ static bool sort_events(struct index *ix, const struct filter *filter, const thr
     const struct timeline *t = ix->timeline;
     uint32_t *first = ix->first;
     for (event_id i = 0; i < t->event_count; i++) {
-        thread_id lane = lane_of(t, lanes, &t->events[i]);
+        thread_id lane = lane_of(t, lanes, EVENT_AT(t, i));
         if (lane != NONE && filter_event(filter, i)) first[lane + 1]++;
     }
     for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
@@ -61,9 +61,9 @@ static bool sort_events(struct index *ix, const struct filter *filter, const thr
     ix->strength = large_array(first[t->thread_count] + 1);
     if (!ix->events || !ix->strength) return false;
     for (event_id i = 0; i < t->event_count; i++) {
-        thread_id lane = lane_of(t, lanes, &t->events[i]);
+        thread_id lane = lane_of(t, lanes, EVENT_AT(t, i));
         if (lane == NONE || !filter_event(filter, i)) continue;
-        ix->strength[first[lane]] = mark_of(&t->events[i])->strength;
+        ix->strength[first[lane]] = mark_of(EVENT_AT(t, i))->strength;
         ix->events[first[lane]++] = i;
     }
     for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1]; /* each start had become its end */
@@ -78,13 +78,13 @@ static bool sort_waits(struct index *ix, const struct filter *filter, const thre
     size_t count;
     const event_id *waits = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
     for (size_t i = 0; i < count; i++) {
-        thread_id lane = lane_of(t, lanes, &t->events[waits[i]]);
+        thread_id lane = lane_of(t, lanes, EVENT_AT(t, waits[i]));
         if (lane != NONE && filter_event(filter, waits[i])) first[lane + 1]++;
     }
     for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
     ix->waits = malloc((count + 1) * sizeof *ix->waits);
     for (size_t i = 0; ix->waits && i < count; i++) {
-        thread_id lane = lane_of(t, lanes, &t->events[waits[i]]);
+        thread_id lane = lane_of(t, lanes, EVENT_AT(t, waits[i]));
         if (lane != NONE && filter_event(filter, waits[i])) ix->waits[first[lane]++] = waits[i];
     }
     for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1];

@@ -120,7 +120,7 @@ static void follow(struct tui *tui)
         to_writer(tui, &t->copies[row->copy]);
         return;
     }
-    const struct event *e = tui->event < t->event_count ? &t->events[tui->event] : NULL;
+    const struct event *e = tui->event < t->event_count ? EVENT_AT(t, tui->event) : NULL;
     if (e && (e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN) &&
         to_copy(tui, e))
         return;
@@ -160,7 +160,7 @@ static void to_child(struct tui *tui)
     for (int around = 0; around < 2; around++) {
         uint32_t i = index_at(&tui->index, lane, around ? 0 : tui->now);
         for (; i < tui->index.first[lane + 1]; i++) {
-            const struct event *e = &t->events[tui->index.events[i]];
+            const struct event *e = EVENT_AT(t, tui->index.events[i]);
             bool process = e->type == EVENT_FORK && e->child < t->process_count;
             if (!process && (e->type != EVENT_THREAD_CREATE || e->child >= t->thread_count)) continue;
             if (process)

@@ -58,7 +58,7 @@ void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event)
 
 uint32_t row_of_event(const struct tui *tui, event_id event)
 {
-    const struct event *e = &tui->timeline->events[event];
+    const struct event *e = EVENT_AT(tui->timeline, event);
     if (e->thread < tui->rows.thread_count) return tui->rows.of_thread[e->thread];
     return e->process < tui->rows.process_count ? tui->rows.of_process[e->process] : 0;
 }
@@ -86,7 +86,7 @@ void move_reveal(struct tui *tui, process_id p, thread_id thread, bool itself)
 
 void move_to_event(struct tui *tui, event_id event)
 {
-    const struct event *e = &tui->timeline->events[event];
+    const struct event *e = EVENT_AT(tui->timeline, event);
     bool main = e->thread < tui->timeline->thread_count && tui->timeline->threads[e->thread].is_main;
     move_reveal(tui, e->process, e->thread, !main);
     move_to(tui, row_of_event(tui, event), e->ns, event);

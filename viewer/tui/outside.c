@@ -46,25 +46,25 @@ static void copy_details(struct tui *tui)
 
 /* --- the editor ------------------------------------------------------------------------------- */
 
-static bool line_of_event(const struct timeline *t, event_id event, const struct event **e, const char **file,
+static bool line_of_event(const struct timeline *t, event_id event, struct event *e, const char **file,
                           int *line)
 {
     struct python_function at;
     const uint64_t *pcs;
     if (event >= t->event_count) return false;
-    *e = &t->events[event];
-    if (names_python_caller(t, *e, &at)) {
+    *e = timeline_event(t, event);
+    if (names_python_caller(t, e, &at)) {
         *file = at.file, *line = (int)at.line;
         return *file && *line > 0;
     }
-    size_t count = timeline_stack(t, *e, &pcs);
+    size_t count = timeline_stack(t, e, &pcs);
     for (size_t i = 0; i < count; i++)
-        if (names_line(t, (*e)->process, (*e)->ns, pcs[i], file, line)) return *line > 0;
+        if (names_line(t, e->process, e->ns, pcs[i], file, line)) return *line > 0;
     return false;
 }
 
 /* The line the selected thing is about: a finding's evidence, an event, a lane's creation. */
-static bool line_of(const struct tui *tui, const struct event **e, const char **file, int *line)
+static bool line_of(const struct tui *tui, struct event *e, const char **file, int *line)
 {
     const struct timeline *t = tui->timeline;
     const struct row *row = &tui->rows.row[tui->row];
@@ -78,7 +78,7 @@ static bool line_of(const struct tui *tui, const struct event **e, const char **
 
 static void edit(struct tui *tui)
 {
-    const struct event *e = NULL;
+    struct event e;
     const char *file = NULL;
     struct stat stat_of;
     int line = 0;
@@ -87,7 +87,7 @@ static void edit(struct tui *tui)
         return;
     }
     char *path = tui->request.edit;
-    if (!source_path(tui->timeline, e, file, path, sizeof tui->request.edit) || stat(path, &stat_of) ||
+    if (!source_path(tui->timeline, &e, file, path, sizeof tui->request.edit) || stat(path, &stat_of) ||
         !S_ISREG(stat_of.st_mode)) {
         tui_say(tui, "%.90s is not on this machine", file);
         return;

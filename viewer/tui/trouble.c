@@ -20,7 +20,7 @@ static bool endless(const struct event *e)
 
 static bool loses_threads(const struct timeline *t, event_id event)
 {
-    process_id child = fact_process_about(t, &t->events[event]);
+    process_id child = fact_process_about(t, EVENT_AT(t, event));
     if (child == NONE) return false;
     const struct process *p = &t->processes[child];
     for (size_t g = 0; g < p->ghost_count; g++)
@@ -30,7 +30,7 @@ static bool loses_threads(const struct timeline *t, event_id event)
 
 static const char *what_is_wrong(const struct timeline *t, event_id event)
 {
-    const struct event *e = &t->events[event];
+    const struct event *e = EVENT_AT(t, event);
     switch (e->type) {
     case EVENT_FORK: return loses_threads(t, event) ? "threads lost at this fork" : NULL;
     case EVENT_EXEC_FAILED: return "exec failed";
@@ -107,7 +107,7 @@ bool trouble_find(struct tui *tui)
     size_t count;
     const event_id *events = timeline_rare_events(t, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct event *e = &t->events[events[i]];
+        const struct event *e = EVENT_AT(t, events[i]);
         const char *what = what_is_wrong(t, events[i]);
         if (what && !add(tui, (struct trouble){e->ns, events[i], e->process, e->thread, what})) return false;
     }
@@ -133,7 +133,7 @@ static void go_to_finding(struct tui *tui, const struct finding *x)
     for (size_t i = 0; i < x->evidence.count; i++) {
         event_id event = x->evidence.list[i];
         if (event >= t->event_count) continue;
-        if (best == NONE || mark_of(&t->events[event])->strength > mark_of(&t->events[best])->strength)
+        if (best == NONE || mark_of(EVENT_AT(t, event))->strength > mark_of(EVENT_AT(t, best))->strength)
             best = event;
     }
     if (best != NONE)

@@ -42,7 +42,7 @@ static void each(struct values *v, void (*put)(struct values *v, copy_id copy, u
     const struct timeline *t = v->timeline;
     size_t count = has_writes(t) ? t->event_count : 0;
     for (event_id i = 0; i < count; i++) {
-        copy_id c = timeline_copy_written(t, &t->events[i]);
+        copy_id c = timeline_copy_written(t, EVENT_AT(t, i));
         if (c != NONE && watched(t, c)) put(v, c, i);
     }
     for (copy_id c = 0; c < t->copy_count; c++) {
@@ -161,7 +161,7 @@ struct point values_point(const struct values *v, copy_id id, uint32_t i)
         return (struct point){child->born, child->at_birth, NONE, POINT_FORK,
                               unseen && copy->written > child->born};
     }
-    const struct event *e = &t->events[ref];
+    const struct event *e = EVENT_AT(t, ref);
     return (struct point){e->ns, timeline_written(t, e), ref,
                           e->type == EVENT_TEARDOWN ? POINT_CLEARED : POINT_WRITE, false};
 }

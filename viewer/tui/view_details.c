@@ -21,7 +21,7 @@ static void lane_facts(struct facts *f, const struct row *row)
 static void event_facts(struct tui *tui, struct facts *f)
 {
     char line[300], time[40], among[60] = "";
-    const struct event *e = &tui->timeline->events[tui->event];
+    const struct event *e = EVENT_AT(tui->timeline, tui->event);
     thread_id lane = lane_of_row(tui, tui->row);
     int column = window_column(&tui->window, e->ns);
     if (lane != NONE && column >= 0) {

@@ -107,7 +107,7 @@ void findings_facts(const struct tui *tui, struct facts *f)
         fact_event_line(t, event, line, sizeof line);
         facts_add(f, i ? "" : "evidence", STYLE_NORMAL, "%s  %s, in %s",
                   time_text(t->events[event].ns, 1000, time, sizeof time), line,
-                  process_name(t, t->events[event].process));
+                  process_name(t, EVENT_AT(t, event)->process));
     }
     if (x->evidence.count > EVIDENCE_SHOWN)
         facts_add(f, "", STYLE_DIM, "and %zu more events", x->evidence.count - EVIDENCE_SHOWN);

@@ -113,7 +113,7 @@ static void draw_waits(struct pane *p, size_t i)
     for (int c = p->lanes.width - 1; lane != NONE && c >= 0; c--) {
         event_id wait = index_wait_before(&p->tui->index, lane, window_time(p->w, c + 1));
         if (wait == NONE) return;
-        const struct event *e = &p->t->events[wait];
+        const struct event *e = EVENT_AT(p->t, wait);
         int64_t lasted = timeline_duration(p->t, e), end = e->ns + (lasted > 0 ? lasted : 0);
         int first = lane_x(p, e->ns), last = lane_x(p, end);
         if (first < p->lanes.x) first = p->lanes.x;
@@ -140,7 +140,7 @@ static void label_waits(struct pane *p, size_t i)
     for (int c = p->lanes.width - 1; lane != NONE && c >= 0; c--) {
         event_id wait = index_wait_before(&p->tui->index, lane, window_time(p->w, c + 1));
         if (wait == NONE) return;
-        const struct event *e = &p->t->events[wait];
+        const struct event *e = EVENT_AT(p->t, wait);
         char text[80], time[TEXT_SHORT];
         unsigned kind = wait_facts_of(e).kind;
         bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
@@ -176,7 +176,7 @@ static void draw_marks(struct pane *p, size_t i)
         if (i == p->tui->row && chosen != NONE && index_of(ix, lane, chosen) >= at &&
             index_of(ix, lane, chosen) < next)
             best = chosen;
-        const struct event *e = &p->t->events[best];
+        const struct event *e = EVENT_AT(p->t, best);
         const struct mark *mark = mark_of(e);
         int x = p->lanes.x + column;
         bool corner = best != chosen && grid_at(p->g, x, y)->lines & LINE_UP &&
@@ -291,13 +291,13 @@ static void draw_births(struct pane *p)
 static void draw_relation(struct pane *p)
 {
     if (p->tui->event >= p->t->event_count) return;
-    const struct event *e = &p->t->events[p->tui->event];
+    const struct event *e = EVENT_AT(p->t, p->tui->event);
     if (e->type == EVENT_FORK || e->type == EVENT_THREAD_CREATE) return; /* has its line of birth */
     const struct rows *rows = &p->tui->rows;
     process_id process = fact_process_about(p->t, e);
     thread_id thread = fact_thread_about(p->t, e);
     event_id taken = timeline_taken(p->t, e); /* a process is sent it, one of its threads takes it */
-    if (taken != NONE) process = NONE, thread = p->t->events[taken].thread;
+    if (taken != NONE) process = NONE, thread = EVENT_AT(p->t, taken)->thread;
     size_t to = process != NONE  ? rows->of_process[process]
                 : thread != NONE ? rows->of_thread[thread]
                                  : p->tui->row;
