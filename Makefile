@@ -148,13 +148,8 @@ witness: all $(FIXTURES) ## the fixtures again with the kernel as a second witne
 	$(Q)/usr/bin/python3 tests/fixtures/run.py --ebpf --build $(B) ebpf: tree.c fork clone.c daemon.c exec_in spawn.c \
 	    static_child system.c thread_crowd threads.c unseen.c vfork.c signals.c reaping.c setuid.c chroot py_subprocess pipeline "ebpf python"
 
-bench: all $(BENCHES) $(FIXTURES) $(B)/tests/frames ## cost, next to the peers installed here
-	$(Q)/usr/bin/python3 tests/bench/bench.py --build $(B)
-	$(Q)/usr/bin/python3 tests/bench/kernel.py --build $(B)
-	$(Q)/usr/bin/python3 tests/bench/python_globals.py --build $(B)
-	$(Q)/usr/bin/python3 tests/bench/view.py --build $(B)
-	$(Q)/usr/bin/python3 tests/bench/hw_watch.py --build $(B)
-	$(Q)/usr/bin/python3 tests/bench/c_globals.py --build $(B)
+bench: all $(BENCHES) $(FIXTURES) $(B)/tests/frames ## cost, next to the peers installed here: a quarter of an hour on a quiet machine (BENCH=--quick: does it work?)
+	$(Q)/usr/bin/python3 tests/bench/all.py --build $(B) $(BENCH)
 
 # One program of all unit tests, with every object of the viewer but its main(), and the writer.
 UNIT_OBJ := $(patsubst %,$(B)/view/%.o,$(wildcard tests/unit/*.c) $(WRITER)) $(filter-out $(B)/view/viewer/main.c.o,$(VIEW_OBJ))

@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 """bench.py: what recording costs, next to the untraced run and next to the peers that are installed.
 
-    bench.py [--build build] [--pairs 21] [--peer-pairs 5] [--only NAME,...] [--no-peers]
+    bench.py [--build build] [--pairs 21] [--peer-pairs 5] [--seconds 20] [--only NAME,...] [--no-peers]
 
 A pair is one run without and one with a tool, back to back, in changing order; a figure is the median over the pairs of
-their ratio, with the quartiles. Times are what the program says its own calls took: the start of a tool is not
-counted, which favours the peers. Bytes are the tool's whole output, by event. Single-threaded storms are pinned to one
-core. Tables go to stdout and to BUILD/bench.md. Nothing here passes or fails: a loaded machine is no bug.
+their ratio, with the quartiles. There are so many pairs, or as many as --seconds of a row allow, but three at least if
+so many are asked for. Times are what the program says its own calls took: the start of a tool is not counted, which
+favours the peers. Bytes are the tool's whole output, by event. Single-threaded storms are pinned to one core. Nothing
+here passes or fails: a loaded machine is no bug.
 """
 import argparse
 import os
-import platform
 import re
 import resource
 import shutil
@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 
 
@@ -50,7 +51,7 @@ def works(build):
     yield Work("tree", [tree, "timed"], (540 + 250 + 26) // 5, False, "≤ 1.20", calls="fork+pthread_create+signal",
                syscalls="fork,vfork,clone,clone3,rt_sigaction", probe=task, unit="fork, thread or handler")
     for kind in ("mutex", "mutex+thread", "sem_wait", "rdlock"):
-        yield Work(f"free {kind}", [lock], 0, True, "≤ +3 ns" if kind.startswith("mutex") else "none", per_call=True,
+        yield Work(f"free {kind}", [lock, kind.removesuffix("+thread")], 0, True, "≤ +3 ns" if kind.startswith("mutex") else "none", per_call=True,
                    line=re.escape(kind))
     for kind in ("read", "write", "recv", "close", "rand", "localtime_r"):
         yield Work(f"call {kind}", [os.path.join(build, "tests/bench/calls"), kind], 0, True, "≤ +5 ns", per_call=True,
@@ -65,8 +66,9 @@ class Tool:
     def __init__(self, name):
         self.name = name
 
-    def available(self):
-        return shutil.which(self.installed or self.name)
+    def missing(self):
+        """Why it cannot be run here, or None."""
+        return None if shutil.which(self.installed or self.name) else "not installed here"
 
     def prefix(self, work, out):
         raise NotImplementedError
@@ -86,8 +88,8 @@ class Preload(Tool):
         super().__init__(name)
         self.library = library
 
-    def available(self):
-        return os.path.exists(self.library)
+    def missing(self):
+        return None if os.path.exists(self.library) else "not built"
 
     def prefix(self, work, out):
         return []
@@ -158,8 +160,8 @@ class Uftrace(Tool):
 
 
 class Bpftrace(Tool):
-    def available(self):
-        return super().available() and os.geteuid() == 0
+    def missing(self):
+        return super().missing() or (None if os.geteuid() == 0 else "needs root")
 
     def prefix(self, work, out):
         program = work.probe + ' { printf("%d %d %lu\\n", pid, tid, nsecs); }'
@@ -226,19 +228,23 @@ class Run:
 ALL = os.sched_getaffinity(0)
 
 
-def pairs(work, argv, tool, count):
-    done = []
+def pairs(work, argv, tool, count, seconds):
+    done, began = [], time.monotonic()
     for i in range(count):
+        if i >= 3 and time.monotonic() - began > seconds:
+            break
         order = (None, tool) if i % 2 else (tool, None)
         runs = {id(which): Run(work, argv, which) for which in order}
         done.append((runs[id(None)], runs[id(tool)]))
+        if runs[id(tool)].status == "hangs":
+            break  # it would each time
     return done
 
 
 def figure(work, done):
     good = [(a, b) for a, b in done if a.good and b.good]
     if not good:
-        return "crashes", ""
+        return "hangs" if any(b.status == "hangs" for _, b in done) else "crashes"
     if work.per_call:
         values, form = [(b.ns / b.count) - (a.ns / a.count) for a, b in good], "{:+.0f} ns" if work.events else "{:+.1f} ns"
     else:
@@ -247,11 +253,11 @@ def figure(work, done):
     text = form.format(middle) + f" ({form.format(low)} … {form.format(high)})"
     if len(good) < len(done):
         text += f", {len(done) - len(good)} of {len(done)} crashed"
-    return text, middle
+    return text
 
 
 def row(work, tool, done):
-    text, _ = figure(work, done)
+    text = figure(work, done)
     good = [b for _, b in done if b.good]
     size = lost = ""
     if good and work.events and tool.recorded(work, "/nonexistent") is not None:
@@ -267,7 +273,7 @@ def row(work, tool, done):
         if max(events) > expected:
             lost += f"; {max(events)} of {expected:.0f} told"
     faults = f"{statistics.median(b.faults - a.faults for a, b in done):+.0f}" if isinstance(tool, Preload) else ""
-    return f"| {tool.name} | {text} | {size} | {lost} | {faults} |"
+    return f"| {tool.name} | {text} | {len(done)} | {size} | {lost} | {faults} |"
 
 
 def table(options, work, tools):
@@ -277,15 +283,18 @@ def table(options, work, tools):
     each = statistics.median(b.ns / b.count for b in base)
     out = [f"## {work.name}", "", f"`{' '.join([os.path.basename(work.argv[0]), *work.argv[1:]])}`, untraced "
            f"{each / 1000:.3f} µs each; target {work.target}", "",
-           f"| tool | {'cost a call' if work.per_call else 'ratio'}, median (quartiles) | bytes a {work.unit} | lost | page faults |",
-           "|---|---|---|---|---|"]
+           f"| tool | {'cost a call' if work.per_call else 'ratio'}, median (quartiles) | pairs | bytes a {work.unit} | lost | page faults |",
+           "|---|---|---|---|---|---|"]
     for tool in tools:
         peer = not isinstance(tool, Preload)
-        if not tool.available() or (peer and (options.no_peers or not work.events)):
+        if peer and (options.no_peers or not work.events):
             continue
-        argv = work.few if work.few and tool.slow else work.argv
-        done = pairs(work, argv, tool, options.peer_pairs if peer else options.pairs)
-        out.append(row(work, tool, done))
+        if tool.missing():
+            out.append(f"| {tool.name} | {tool.missing()} | | | | |")
+        else:
+            argv = work.few if work.few and tool.slow else work.argv
+            done = pairs(work, argv, tool, options.pairs if isinstance(tool, Ours) else options.peer_pairs, options.seconds)
+            out.append(row(work, tool, done))
         print(f"  {work.name}: {out[-1]}", file=sys.stderr, flush=True)
     return out + [""]
 
@@ -295,6 +304,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--pairs", type=int, default=21)
     parser.add_argument("--peer-pairs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--only", default="")
     parser.add_argument("--no-peers", action="store_true")
     options = parser.parse_args()
@@ -303,14 +313,9 @@ def main():
     tools = [Ours(options.build), Preload("an empty .so", empty), Uftrace("uftrace"), Strace("strace"),
              PerfTrace("perf trace"), Bpftrace("bpftrace"), Ltrace("ltrace")]
     wanted = [w for w in options.only.split(",") if w]
-    text = [f"# forktrace bench: {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}", ""]
     for work in works(options.build):
         if not wanted or any(w in work.name for w in wanted):
-            text += table(options, work, tools)
-    result = "\n".join(text)
-    with open(os.path.join(options.build, "bench.md"), "w", encoding="utf-8") as f:
-        f.write(result + "\n")
-    print(result)
+            print("\n".join(table(options, work, tools)), flush=True)
 
 
 if __name__ == "__main__":

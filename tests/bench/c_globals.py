@@ -6,10 +6,10 @@ end of a forked process that those nobody watched are compared.
 
 Each round runs the program bare, with forktrace, and under each peer that is installed, one after the other; of each the
 least is told (a busy machine only ever adds), of forktrace's stores also the CPU time, by the clock of the process, in
-the program and in the kernel. Peers that stop the program at each store get fewer of them. Start: CPU and wall time of
-a program that only says its version, with a global of it watched, above the same with nothing watched. Ends: CPU time
-and page faults of a child, above those without comparison; of debuggers, how long the process stands still. Tables go to
-stdout and to BUILD/bench_c_globals.md. Nothing here passes or fails: a loaded machine is no bug.
+the program and in the kernel; of the peers how many times ours that is. Peers that stop the program at each store get
+fewer of them. Start: CPU and wall time of a program that only says its version, with a global of it watched, above the
+same with nothing watched. Ends: CPU time and page faults of a child, above those without comparison; of debuggers, how
+long the process stands still. Nothing here passes or fails: a loaded machine is no bug.
 """
 import argparse
 import os
@@ -44,6 +44,9 @@ def store_instruction(program):
     return None
 
 
+OURS = "**forktrace -w hot**"
+
+
 class Way:
     """A way to run the program; `few`: how many stores it gets of those the others do."""
 
@@ -59,7 +62,11 @@ class Way:
         command = [word.replace("OUT", out).replace("COMMAND", f"{program} {count} {threads}") for word in self.prefix]
         if not any("COMMAND" in word for word in self.prefix):
             command += [program, str(count), str(threads)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        except subprocess.TimeoutExpired:
+            self.why = "took longer than 120 s"
+            return
         found = re.search(r"store ([\d.]+) user ([\d.]+) system ([\d.]+)", done.stdout)
         if not found:
             self.why = f"failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}"
@@ -74,7 +81,7 @@ def ways(build, program, peers):
     ours = {"LD_PRELOAD": library, "FORKTRACE_OUT": "OUT/t.ftrace"}
     yield Way("bare", "")
     yield Way("forktrace, nothing watched", "", environment=ours)
-    yield Way("**forktrace -w hot**", "value, line, time, thread; exact", environment={**ours, "FORKTRACE_WATCH": "hot"})
+    yield Way(OURS, "value, line, time, thread; exact", environment={**ours, "FORKTRACE_WATCH": "hot"})
     yield Way("forktrace -w hw:hot", "the same, whoever stores", environment={**ours, "FORKTRACE_WATCH": "hw:hot"}, few=0.003)
     if not peers:
         return
@@ -108,14 +115,17 @@ def stores(options, program, threads):
             with tempfile.TemporaryDirectory(prefix="forktrace-bench-") as out:
                 way.run(program, options.stores, threads, out)
     bare = all_ways[0].least
-    yield f"| {threads} thread{'s' * (threads > 1)}, ns a store | added, CPU | in the program | in the kernel | added, by the clock | what it tells |"
-    yield "|---|---|---|---|---|---|"
+    ours = next((w.least["cpu"] - bare["cpu"] for w in all_ways if w.name == OURS and not w.why), 0)
+    yield f"## a watched store, {threads} thread{'s' * (threads > 1)}: ns\n"
+    yield "| way | added, CPU | × ours | in the program | in the kernel | added, by the clock | what it tells |"
+    yield "|---|---|---|---|---|---|---|"
     for way in all_ways:
         if way.why:
-            yield f"| {way.name} | – | | | | {way.why} |"
+            yield f"| {way.name} | – | | | | | {way.why} |"
         else:
             added = {what: way.least[what] - (bare[what] if way is not all_ways[0] else 0) for what in way.least}
-            yield (f"| {way.name} | {added['cpu']:.1f} | {added['user']:.1f} | {added['system']:.1f} | {added['clock']:.1f} | {way.says} |")
+            times = f"{added['cpu'] / ours:.0f}" if ours > 0 and way.few < 1 else ""
+            yield (f"| {way.name} | {added['cpu']:.1f} | {times} | {added['user']:.1f} | {added['system']:.1f} | {added['clock']:.1f} | {way.says} |")
     yield ""
 
 
@@ -137,6 +147,7 @@ def start(argv, program, environment):
 
 
 def starts(options):
+    yield "## start of a program with a watch\n"
     yield "| start of | size | watched | added, by the clock | added, CPU | target |"
     yield "|---|---|---|---|---|---|"
     for name, argv, watch, target in STARTS:
@@ -174,9 +185,9 @@ def child(program, globals_, library=None, mode=None):
 
 
 def stopped(program, globals_, argv):
-    """How long a debugger takes to read the same from one child, in us; None: it is not here, or may not."""
+    """How long a debugger takes to read the same from one child, in us; or why that is not known."""
     if not shutil.which(argv[0]):
-        return None
+        return "not installed here"
     with tempfile.TemporaryDirectory(prefix="forktrace-bench-") as out:
         with subprocess.Popen([program, str(globals_), "1", out], stdout=subprocess.DEVNULL) as running:
             while not os.path.exists(out + "/pid"):
@@ -189,11 +200,12 @@ def stopped(program, globals_, argv):
             with open(out + "/go", "w", encoding="ascii"):
                 pass
             running.wait()
-        return 1e6 * took if not done.returncode else None
+        return "fails" if done.returncode else f"{1e6 * took:.0f}"
 
 
 def ends(options):
     program, library = os.path.join(options.build, "tests/bench/discovery"), os.path.join(options.build, "libforktrace.so")
+    yield "## comparing at the end of a child\n"
     yield "| end of a child whose parent wrote so many globals, us | CPU of a bare child | **added by comparing** | page faults | gdb -batch | gcore |"
     yield "|---|---|---|---|---|---|"
     for globals_ in (10, 1000, 50000):
@@ -202,10 +214,12 @@ def ends(options):
             for name, arguments in (("bare", ()), ("off", (library, "off")), ("ends", (library, "ends"))):
                 seen = child(program, globals_, *arguments)
                 least[name] = [min(pair) for pair in zip(seen, least.get(name, seen))]
-        peers = [stopped(program, globals_, argv) if not options.no_peers else None
-                 for argv in (["gdb", "-batch", "-nx", "-p", "PID", "-ex", "set max-value-size unlimited", "-ex", "set print elements 0", "-ex", f"output *(long(*)[{globals_}])&v0"], ["gcore", "-o", "OUT/core", "PID"])]
+        peers = [stopped(program, globals_, argv) if not options.no_peers else "–" for argv in (
+            ["gdb", "-batch", "-nx", "-p", "PID", "-ex", "set max-value-size unlimited", "-ex", "set print elements 0", "-ex",
+             f"output *(long(*)[{globals_}])&v0"],
+            ["gcore", "-o", "OUT/core", "PID"])]
         yield (f"| {globals_} | {least['bare'][0]} | {least['ends'][0] - least['off'][0]} | {least['ends'][1] - least['off'][1]} | "
-               + " | ".join("–" if p is None else f"{p:.0f}" for p in peers) + " |")
+               + " | ".join(peers) + " |")
     yield ""
 
 
@@ -222,18 +236,11 @@ def main():
         print("c_globals.py: stores are patched on x86-64 only: nothing to measure here")
         return 0
     program = os.path.join(options.build, "tests/bench/stores")
-    with open(os.path.join(options.build, "bench_c_globals.md"), "w", encoding="utf-8") as file:
-        tables = []
-        if options.only in (None, "stores"):
-            tables += [stores(options, program, 1), stores(options, program, 2)]
-        if options.only in (None, "starts"):
-            tables.append(starts(options))
-        if options.only in (None, "ends"):
-            tables.append(ends(options))
-        for table in tables:
+    tables = {"stores": (stores(options, program, 1), stores(options, program, 2)), "starts": (starts(options),), "ends": (ends(options),)}
+    for name, some in tables.items():
+        for table in some if options.only in (None, name) else ():
             for line in table:
                 print(line, flush=True)
-                print(line, file=file)
     return 0
 
 

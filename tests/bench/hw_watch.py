@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 
 WRITES = 20000
+OURS, PERF = "**forktrace -w hw:** (SIGTRAP, with value)", "perf record -e mem: (no value)"
 
 
 def address(program):
@@ -24,7 +25,10 @@ def address(program):
 
 
 def run(argv, place):
-    done = subprocess.run(argv, cwd=place, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(argv, cwd=place, capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
     found = re.search(r"write ([0-9.]+)", done.stdout)
     return float(found[1]) if found else None
 
@@ -47,17 +51,18 @@ def main():
     with tempfile.TemporaryDirectory() as place:
         trace = os.path.join(place, "t.ftrace")
         tools = {
-            "untraced": [dynamic, str(WRITES), "0"],
-            "hw: (SIGTRAP, with value)": [forktrace, "record", "-o", trace, "-w", "hw:watched", "--", dynamic, str(WRITES), "0"],
+            "untraced": ([dynamic, str(WRITES), "0"], None),
+            OURS: ([forktrace, "record", "-o", trace, "-w", "hw:watched", "--", dynamic, str(WRITES), "0"], None),
+            "**forktrace --ebpf** (BPF, with value)":
+                ([forktrace, "record", "--ebpf", "-o", trace, "-w", "watched", "--", static, str(WRITES), "1"],
+                 "needs root" if os.geteuid() else None if os.path.exists(forktrace + "-ebpf") else "not built"),
+            PERF: (["perf", "record", "-q", "-c", "1", "-o", os.path.join(place, "perf.data"), "-e", f"mem:{where}/8:wu",
+                    dynamic, str(WRITES), "0"], None if shutil.which("perf") else "not installed here"),
         }
-        if shutil.which("perf"):
-            tools["perf record -e mem: (no value)"] = ["perf", "record", "-q", "-c", "1", "-o", os.path.join(place, "perf.data"),
-                                                       "-e", f"mem:{where}/8:wu", dynamic, str(WRITES), "0"]
-        if not os.geteuid() and os.path.exists(os.path.join(build, "forktrace-ebpf")):
-            tools["--ebpf (BPF, with value)"] = [forktrace, "record", "--ebpf", "-o", trace, "-w", "watched", "--", static,
-                                                 str(WRITES), "1"]
         for _ in range(options.runs):
-            for name, argv in tools.items():
+            for name, (argv, missing) in tools.items():
+                if missing:
+                    continue
                 if os.path.exists(trace):
                     os.unlink(trace)
                 ns = run(argv, place)
@@ -65,14 +70,15 @@ def main():
                     best[name] = min(ns, best.get(name, ns))
                 if os.path.exists(trace):
                     counts[name] = min(writes_in(forktrace, trace), counts.get(name, WRITES))
-    print(f"{'a store to a watched global':34} {'ns':>8}   recorded")
-    for name, ns in best.items():
-        said = f"{counts[name]} of {WRITES}" if name in counts else ""
-        print(f"{name:34} {ns:8.0f}   {said}")
-    perf = best.get("perf record -e mem: (no value)")
-    for name in list(best) if perf else []:
-        if "with value" in name:
-            print(f"{name}: {best[name] / perf:.2f} of perf's")
+    print("## a store that the processor watches\n\n| a store to a watched global | ns | × perf's | recorded |\n|---|---|---|---|")
+    for name, (_, missing) in tools.items():
+        if name not in best:
+            print(f"| {name} | {missing or 'fails'} | | |")
+            continue
+        times = f"{best[name] / best[PERF]:.2f}" if PERF in best and name != "untraced" else ""
+        recorded = f"{counts[name]} of {WRITES}" if name in counts else ""
+        print(f"| {name} | {best[name]:.0f} | {times} | {recorded} |")
+    print()
 
 
 if __name__ == "__main__":

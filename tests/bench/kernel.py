@@ -12,7 +12,6 @@ or fails: a loaded machine is no bug.
 """
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -34,8 +33,11 @@ class Ebpf(bench.Ours):
         super().__init__(build)
         self.name, self.forktrace = "**forktrace --ebpf**", os.path.join(build, "forktrace")
 
-    def available(self):
-        return subprocess.run([self.forktrace + "-ebpf", "--check"], capture_output=True, check=False).returncode == 0
+    def missing(self):
+        if not os.path.exists(self.forktrace + "-ebpf"):
+            return "not built"
+        works = subprocess.run([self.forktrace + "-ebpf", "--check"], capture_output=True, check=False).returncode == 0
+        return None if works else "cannot work here: forktrace-ebpf --check says why"
 
     def prefix(self, work, out):
         return [self.forktrace, "record", "--ebpf", "-o", out + "/t.ftrace", "--"]
@@ -121,7 +123,6 @@ def table(work, tools, count):
             adds += f"; over the library {least - us(library, min):.1f}, of CPU {us(good, min, 'cpu_ns') - us(library, min, 'cpu_ns'):.1f}"
         yield (f"| {tool.name if tool else 'untraced'} | {least:.1f} | {us(good, statistics.median):.1f} | {least / bare:.2f} | "
                f"{us(good, min, 'cpu_ns'):.1f} | {us(good, statistics.median, 'cpu_ns'):.1f} | {adds} |")
-    yield ""
 
 
 def long_run(build, tool, count):
@@ -146,14 +147,18 @@ def main():
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     ebpf = Ebpf(build)
-    if not ebpf.available():
-        print("forktrace-ebpf cannot work here: build/forktrace-ebpf --check says why")
+    if ebpf.missing():
+        print(f"forktrace-ebpf: {ebpf.missing()}")
         return
-    tools = [None] + [t for t in (bench.Ours(build), ebpf, Bpftrace("bpftrace"), Strace("strace")) if t.available()]
-    print(f"# the kernel as a second witness: {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}\n")
+    everyone = bench.Ours(build), ebpf, Bpftrace("bpftrace"), Strace("strace")
+    tools = [None] + [t for t in everyone if not t.missing()]
     for work in storm(build, "fork", 500), storm(build, "thread", 1000):
         for line in table(work, tools, options.rounds):
             print(line, flush=True)
+        for tool in everyone:
+            if tool.missing():
+                print(f"| {tool.name} | {tool.missing()} | | | | | |")
+        print()
     for line in long_run(build, ebpf, options.long):
         print(line, flush=True)
 

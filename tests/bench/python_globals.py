@@ -133,6 +133,13 @@ def run(tool, python):
 ALL = os.sched_getaffinity(0)
 
 
+def missing(tool):
+    """Why a peer cannot be run here, or None."""
+    if tool in (bpftrace, uftrace) and not shutil.which(tool.__name__):
+        return "not installed here"
+    return "needs root" if tool is bpftrace and os.geteuid() else None
+
+
 def pairs(tool, python, count):
     done = []
     for n in range(count):
@@ -159,10 +166,12 @@ def table(python, options):
            else plain, "", "| tool | added to `i += 1`, median (quartiles) | | ratio |", "|---|---|---|---|"]
     rows = [(SUMMARY, forktrace(options.build, False), BUDGETS["summary"]), (WATCHED, forktrace(options.build, True), BUDGETS["watched"])]
     if not options.no_peers:
-        rows += [("bpftrace, a uprobe that counts", bpftrace, None)] if shutil.which("bpftrace") and os.geteuid() == 0 else []
-        rows += [("uftrace -P", uftrace, None)] if shutil.which("uftrace") else []
+        rows += [("bpftrace, a uprobe that counts", bpftrace, None), ("uftrace -P", uftrace, None)]
     others = []
     for name, tool, budget in rows:
+        if why := missing(tool):
+            out.append(f"| {name} | {why} | | |")
+            continue
         done = pairs(tool, python, options.pairs if budget else 3)
         if isinstance(done, str):
             out.append(f"| {name} | {done} | | |")
@@ -196,10 +205,8 @@ def main():
     if options.measure:
         return measure(options.measure)
     options.build = os.path.abspath(options.build)
-    text = "\n".join(line for python in options.python or pythons() for line in table(python, options))
-    with open(os.path.join(options.build, "bench.md"), "a", encoding="utf-8") as f:
-        f.write(text + "\n")
-    print(text)
+    for python in options.python or pythons():
+        print("\n".join(table(python, options)), flush=True)
     return None
 
 
