@@ -9,11 +9,13 @@
 
 #include <dlfcn.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "blocks.h"
 #include "fork.h"
 #include "origin.h"
 #include "readable.h"
+#include "trace/syscall.h"
 
 #define RANGES    64
 #define PAGES_MAX (BLOCKS_MOST / (FT_PAGE / FT_C_BLOCK_SIZE)) /* of all ranges: 4 MiB */
@@ -134,12 +136,23 @@ static void add_later(const struct link_map *map)
     add_segments(map->l_addr, (const void *)((const char *)elf + elf->e_phoff), elf->e_phnum, elf);
 }
 
+/*
+ * The process that looks: another thread of it, or a handler of the same one, does not. Not a flag: a child
+ * that another thread forks meanwhile would find it set for ever.
+ */
+static bool begin(uint32_t *busy)
+{
+    uint32_t pid = (uint32_t)ft_syscall(SYS_getpid), looks = __atomic_load_n(busy, __ATOMIC_RELAXED);
+    return looks != pid &&
+           __atomic_compare_exchange_n(busy, &looks, pid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 void ranges_newcomers(void)
 {
-    static uint32_t busy; /* a handler of the same thread, or another thread */
+    static uint32_t busy;
     uint32_t number = fork_count();
     if (number & (number - 1) || !origin_unwinds() || _r_debug.r_state != RT_CONSISTENT) return;
-    if (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQ_REL)) return;
+    if (!begin(&busy)) return;
     const struct link_map *map = ranges_last->l_next;
     for (unsigned i = 0; i < LOADED && map && readable(map) && readable(&map->l_next); i++, map = map->l_next)
         if (readable(map->l_name)) add_later(map);
