@@ -10,7 +10,7 @@ static bool from_python(uint64_t site)
     return python.layout && site - python.start < python.end - python.start;
 }
 
-ft_ref python_stack_from(uint64_t site) { return from_python(site) ? python_stack() : 0; }
+ft_ref python_stack_at(uint64_t site) { return from_python(site) ? python_stack() : 0; }
 
 static void *key(const char *name) { return python.PyUnicode_InternFromString(name); }
 
@@ -83,7 +83,7 @@ void python_thread(ft_ref thread, uint64_t site, void *argument)
  * _signal.signal() stores the callable only after its sigaction(): it is still
  * an argument of Lib/signal.py's wrapper, the second local of its frame.
  */
-ft_ref python_handler(uint64_t site)
+ft_ref python_handler_at(uint64_t site)
 {
     if (!from_python(site) || !py_here()) return 0;
     const void *state = py_thread_state();

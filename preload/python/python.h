@@ -36,14 +36,16 @@ static inline ft_ref python_stack(void) { return python_found ? python_stack_wal
 
 /* The same if `site` is in the interpreter, else 0: for cheap calls, most of which do not come from Python.
  */
-ft_ref python_stack_from(uint64_t site);
+ft_ref python_stack_at(uint64_t site);
+static inline ft_ref python_stack_from(uint64_t site) { return python_found ? python_stack_at(site) : 0; }
 
 /* pthread_create(start, argument) called from `site`: if that is CPython starting a thread, write
  * FT_PY_THREAD. */
 void python_thread(ft_ref thread, uint64_t site, void *argument);
 
 /* A handler was installed from `site`: if by signal.signal(), the FT_PY_FUNCTION it names; else 0. */
-ft_ref python_handler(uint64_t site);
+ft_ref python_handler_at(uint64_t site);
+static inline ft_ref python_handler(uint64_t site) { return python_found ? python_handler_at(site) : 0; }
 
 /*
  * Before a fork: what the globals are now, for the child starts with that. `in_python`: the call has a Python
