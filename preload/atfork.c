@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/object.h"
 #include "preload/origin.h"
 #include "preload/self.h"
 
@@ -114,7 +115,7 @@ HOOK(int, __register_atfork, (handler * prepare, handler *parent, handler *child
     int error = REAL(__register_atfork)(given[PREPARE], given[PARENT], given[CHILD], object);
     for (int phase = 0; phase < PHASES && !ours && !error; phase++) {
         if (!real[phase]) continue;
-        origin_object((uint64_t)(uintptr_t)real[phase]);
+        object_describe((uint64_t)(uintptr_t)real[phase]);
         struct ft_atfork *record = begin(real[phase], FT_ATFORK_registered);
         if (!record) continue;
         record->which = phase_of[phase];

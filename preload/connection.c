@@ -19,6 +19,8 @@ uint32_t connection_of_fd[CONNECTION_FDS] SPARSE;
 static uint32_t descriptors; /* the highest that ever was a connection, + 1 */
 static uint32_t *last_id;    /* two of them, even and odd: in the shared memory, too */
 
+size_t connection_room(void) { return (CONNECTED + ACCEPTED + 1) * sizeof *connections; }
+
 void connection_init(void *memory)
 {
     connections = memory;

@@ -82,7 +82,8 @@ static inline void connection_leave(struct connection *c, enum ft_fd_direction d
     if (c->inside[direction] == self.task) c->inside[direction] = 0;
 }
 
-/* Constructor only: `memory` for CONNECTED + ACCEPTED of them, shared by all that are forked from here. */
+/* Constructor only: in memory that all processes forked from this image share, zeroed. */
+size_t connection_room(void);
 void connection_init(void *memory);
 
 #endif

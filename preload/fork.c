@@ -19,6 +19,7 @@
 #include "origin.h"
 #include "python/python.h"
 #include "pending.h"
+#include "stacks.h"
 #include "thread.h"
 #include "watch/watch.h"
 
@@ -83,7 +84,7 @@ static void prepare(void)
     inventory_at_fork(self.task, self.child);
     pending_at_fork(self.child);
     call.threads = thread_known() > 1;
-    origin_before_fork();
+    stacks_before_fork();
     python_at_fork(self.child, call.record->origin.py_stack);
     if (call.record->origin.py_stack) python_greenlets_at_fork(self.child);
     watch_at_fork(self.child);

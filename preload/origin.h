@@ -5,8 +5,7 @@
  * finds unwind tables through _dl_find_object (glibc 2.35), which takes no lock
  * and allocates nothing, so it is safe after fork in a multithreaded process.
  * (libunwind and dl_iterate_phdr take the loader's lock and hung there.)
- * A stack seen before at the same call site and stack pointer is recognised by
- * re-reading its return address slots instead of unwinding again.
+ * A stack seen before is recognised instead of unwound again (stacks.h).
  */
 #ifndef ORIGIN_H
 #define ORIGIN_H
@@ -22,18 +21,8 @@ bool origin_unwinds(void);
 /* The whole stack, from `site` outwards. */
 struct ft_origin origin_full(uint64_t site);
 
-/* In the parent: spares the child a page fault at its first origin_full. */
-void origin_before_fork(void);
-
 /* Write an FT_SITE with the full stack the first time this call site is seen in this address space. */
 void origin_first(uint64_t site);
-
-/* Make sure the object this address lies in (a handler, a lock, a start routine) is described in the trace.
- */
-void origin_object(uint64_t address);
-
-/* The same for one that is being loaded: only while the loader tells us of it (preload/watch/). */
-void origin_loading(uint64_t start, uint64_t end);
 
 /*
  * Beyond code of the greenlet package there is nothing to unwind: it switches stacks there, and what lies

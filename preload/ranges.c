@@ -13,6 +13,7 @@
 
 #include "blocks.h"
 #include "fork.h"
+#include "object.h"
 #include "origin.h"
 #include "readable.h"
 #include "trace/syscall.h"
@@ -83,7 +84,7 @@ static void add_range(uintptr_t start, uintptr_t end, const ElfW(Ehdr) * header)
     ranges[range_count] = (struct range){start, end, range_pages * (FT_PAGE / FT_C_BLOCK_SIZE), header,
                                          header ? header->e_shoff : 0};
     range_pages += (uint32_t)((end - start) / FT_PAGE);
-    origin_object(start); /* here, and no child has to */
+    object_describe(start); /* here, and no child has to */
     __atomic_store_n(&range_count, range_count + 1, __ATOMIC_RELEASE);
 }
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unwind.h>
 
+#include "object.h"
 #include "origin.h"
 
 #define GAP_NS 2000000u /* CPython 3.11 is back in its 5 ms wait for the GIL after some microseconds */
@@ -183,8 +184,8 @@ __attribute__((noinline)) void waiting_begin(enum ft_wait_kind kind, enum ft_tim
     }
     wait->now.owner_tid = owner_tid;
     wait->now.origin = origin_full(site);
-    origin_object((uint64_t)(uintptr_t)address);
-    if (kind == FT_WAIT_cond) origin_object(second);
+    object_describe((uint64_t)(uintptr_t)address);
+    if (kind == FT_WAIT_cond) object_describe(second);
     in_order();
     wait->frame = (uint64_t)(uintptr_t)__builtin_frame_address(0);
     show(wait, task);

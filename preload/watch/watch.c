@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "preload/origin.h"
+#include "preload/object.h"
 #include "preload/readable.h"
 #include "preload/watch/ask.h"
 #include "preload/watch/hardware.h"
@@ -127,7 +127,7 @@ static void describe_sites(const struct plan_answer *plan, const ft_ref *globals
 {
     const struct plan_site *s = plan_at(plan, plan->sites);
     const struct plan_code *code = plan_at(plan, plan->codes);
-    for (uint32_t i = 0; i < plan->code_count; i++) origin_loading(code[i].start, code[i].end);
+    for (uint32_t i = 0; i < plan->code_count; i++) object_loading(code[i].start, code[i].end);
     for (uint32_t done = 0; done < plan->site_count; done += SITES_EACH) {
         uint32_t count = plan->site_count - done < SITES_EACH ? plan->site_count - done : SITES_EACH;
         struct ft_c_sites *record =
