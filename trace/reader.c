@@ -257,9 +257,17 @@ void ft_get(const struct ft_head *record, void *structure, size_t size)
 
 const void *ft_tail(const struct ft_head *record, size_t fixed, size_t *length)
 {
+    looked_at(record);
     size_t have = __atomic_load_n(&record->size, __ATOMIC_RELAXED);
     *length = have > fixed ? have - fixed : 0;
     return *length ? (const char *)record + fixed : NULL;
+}
+
+bool ft_reader_is_in_place(const struct ft_reader *r, const struct ft_head *record)
+{
+    const struct ft_reading *in = r->private;
+    uintptr_t start = (uintptr_t)in->map, at = (uintptr_t)record;
+    return start && at >= start && at < start + in->map_size;
 }
 
 static bool in_place(const struct ft_page *page, const struct ft_head *record)

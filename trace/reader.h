@@ -72,8 +72,11 @@ bool ft_reader_mend(const void *address);
 /* What has been read of a file in place need not stay in memory: it comes back when it is looked at. */
 void ft_reader_forget(const struct ft_reader *r);
 
+/* Whether a record that was handed out lies in such a file. */
+bool ft_reader_is_in_place(const struct ft_reader *r, const struct ft_head *record);
+
 /*
- * The same, but a page that is looked at in place is given as a whole, with
+ * As ft_reader_each, but a page that is looked at in place is given as a whole, with
  * what is known of it: it need not be touched for that. Its records, which are
  * those ft_reader_each would have visited, are had by ft_page_next.
  */

@@ -50,6 +50,11 @@ static void look(const struct timeline *t)
         sink += (uint64_t)timeline_disposition(t, e->process, 1 + (int)(i % 64), e->ns).handler;
         sink += timeline_alone(t, e) + timeline_bound_before(t, e);
         if (e->type == EVENT_SIGACTION && e->child != NONE && e->child >= t->event_count) abort();
+        bool exact;
+        uint16_t held[3];
+        copy_id copy = timeline_copy_written(t, (event_id)i);
+        if (copy != NONE && copy >= t->copy_count) abort();
+        sink += timeline_written(t, e).bits + timeline_store(t, e, &exact) + timeline_held(t, e, held);
         thread_id awaited = NONE;
         for (int k = 0; k < 8 && (awaited = timeline_awaited(t, e, awaited)) != NONE; k++)
             if (awaited >= t->thread_count) abort();

@@ -31,7 +31,7 @@ static bool store_fields(cJSON *object, const struct timeline *t, const struct e
 void event_write_fields(cJSON *object, const struct timeline *t, const struct event *e)
 {
     char text[512];
-    copy_id copy = timeline_copy_written(t, e);
+    copy_id copy = timeline_copy_written(t, e->id);
     struct value value = timeline_written(t, e);
     if (copy == NONE)
         value_format(value, text, sizeof text);
@@ -64,7 +64,7 @@ void event_change_fields(cJSON *object, const struct timeline *t, const struct e
     char text[256];
     struct value old = timeline_changed_from(t, e);
     json_id(object, "global", 'g', e->child);
-    json_id(object, "copy", 'c', timeline_copy_written(t, e));
+    json_id(object, "copy", 'c', timeline_copy_written(t, e->id));
     value_format(old, text, sizeof text);
     json_string(object, "old", t->globals[e->child].c && !old.known ? NULL : text);
     value_format(timeline_written(t, e), text, sizeof text);

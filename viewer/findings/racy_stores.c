@@ -114,16 +114,20 @@ static void write_of(const struct timeline *t, struct row *r, event_id i)
     r->ring[r->writes++ % RING] = i;
 }
 
-static bool is_store(const struct timeline *t, const struct event *e)
+/* The copy of a C global that was written, or NONE. */
+static copy_id stored(const struct timeline *t, event_id i)
 {
-    return e->type == EVENT_WRITE && e->child < t->global_count && t->globals[e->child].c;
+    const struct event_about *e = timeline_about(t, i);
+    bool store = e->type == EVENT_WRITE && e->child < t->global_count && t->globals[e->child].c;
+    return store ? timeline_copy_written(t, i) : NONE;
 }
 
 static struct row *look(const struct timeline *t)
 {
     struct row *rows = calloc(t->copy_count + 1, sizeof *rows);
-    for (event_id i = 0; rows && i < t->event_count; i++) {
-        copy_id copy = is_store(t, EVENT_AT(t, i)) ? timeline_copy_written(t, EVENT_AT(t, i)) : NONE;
+    size_t count = timeline_writes(t) ? t->event_count : 0;
+    for (event_id i = 0; rows && i < count; i++) {
+        copy_id copy = stored(t, i);
         if (copy != NONE) write_of(t, &rows[copy], i);
     }
     return rows;
@@ -163,7 +167,7 @@ static bool without_gap(const struct timeline *t, copy_id copy, uint64_t first, 
     uint64_t different = 0;
     *highest = 0;
     for (event_id i = 0; good && i < t->event_count; i++) {
-        if (!is_store(t, EVENT_AT(t, i)) || timeline_copy_written(t, EVENT_AT(t, i)) != copy) continue;
+        if (stored(t, i) != copy) continue;
         uint64_t above = timeline_written(t, EVENT_AT(t, i)).bits - first;
         good = above && above <= writes;
         if (!good) break;

@@ -118,12 +118,10 @@ static bool look(const struct timeline *t, struct rows *rows)
         rows->row[c].first = (int64_t)v.bits;
         rows->row[c].setter = NONE;
     }
-    size_t count;
-    const event_id *events = timeline_events_of_type(t, EVENT_WRITE, &count);
-    for (size_t k = 0; k < count; k++) {
-        event_id i = events[k];
-        const struct event *e = EVENT_AT(t, i);
-        if (e->child == NONE) continue;
+    size_t count = timeline_writes(t) ? t->event_count : 0;
+    for (event_id i = 0; i < count; i++) {
+        const struct event_about *e = timeline_about(t, i);
+        if (e->type != EVENT_WRITE || e->child == NONE || t->globals[e->child].c) continue;
         copy_id copy = timeline_copy(t, e->child, e->process);
         if (copy != NONE) write_of(t, rows, copy, i);
     }

@@ -189,9 +189,12 @@ struct build {
     struct event_index by_process, by_type, common[COMMON_TYPES], installs, signals;
     event_id *rare; /* the events that are not of a common type, as they were added */
     size_t rare_count, event_room, about_count;
-    struct map by_about; /* what is in it -> index of timeline.abouts that events of a common type share */
-    size_t in_order;     /* events after these were added late */
-    uint64_t *more;      /* what few events have besides, by event_id: see event_more */
+    struct map by_about; /* what is in it -> index of timeline.abouts that many events share */
+    uint32_t *alike;     /* those indexes */
+    size_t alike_count;
+    size_t copied; /* bytes of records */
+    size_t in_order; /* events after these were added late */
+    uint64_t *more;  /* what few events have besides, by event_id: see event_more */
     size_t more_room;
     uint32_t family_count;
     uint64_t ghost_count;
@@ -278,9 +281,12 @@ void task_is(struct build *b, ft_ref ref, thread_id thread, unsigned image);
 
 /* events.c */
 event_id event_add(struct build *b, const struct item *it, enum event_type type);
-/* One of many that are alike but for their time and record (SIGMASK, WRITE, TEARDOWN): it stays as it is. */
+/*
+ * One of many that are alike but for their time and record (SIGMASK, WRITE, TEARDOWN): it stays as it is.
+ * `site`: of the stores of a C global; else NONE. NONE: the file contradicts itself, and it is left out.
+ */
 event_id event_add_alike(struct build *b, const struct item *it, enum event_type type, uint32_t child,
-                         unsigned flags);
+                         unsigned flags, uint32_t site);
 /* Until the next event; those that are alike share it. */
 struct event_about *event_about(const struct build *b, event_id e);
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type);

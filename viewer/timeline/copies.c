@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "build.h"
 
@@ -151,34 +152,88 @@ void copies_arrange(struct build *b)
     }
 }
 
+/* --- writers ---------------------------------------------------------------------------------- */
+
+/* Of the writes that are alike. */
+struct tally {
+    uint32_t about;
+    uint64_t writes;
+    event_id first, last;
+};
+
+static int by_first(const void *x, const void *y)
+{
+    const struct tally *a = x, *b = y;
+    return a->first < b->first ? -1 : a->first > b->first;
+}
+
+static int by_last(const void *x, const void *y)
+{
+    const struct tally *a = x, *b = y;
+    return a->last < b->last ? -1 : a->last > b->last;
+}
+
+/* Those that wrote a copy we know; their number. */
+static size_t tally_writes(struct build *b, struct tally *tallies)
+{
+    struct timeline *t = b->t;
+    uint32_t *index = build_map(b, NULL, 0, (b->about_count + 1) * sizeof *index); /* of an about, less 1 */
+    size_t count = 0;
+    for (size_t i = 0; i < b->alike_count; i++)
+        if (t->abouts[b->alike[i]].type != EVENT_SIGMASK && t->abouts[b->alike[i]].copy != NONE)
+            tallies[count] = (struct tally){.about = b->alike[i]}, index[b->alike[i]] = (uint32_t)++count;
+    for (event_id i = 0; count && i < t->event_count; i++) {
+        uint32_t at = t->events[i].place ? index[t->events[i].about] : 0;
+        if (!at) continue;
+        struct tally *tally = &tallies[at - 1];
+        if (!tally->writes++) tally->first = i;
+        tally->last = i;
+    }
+    munmap(index, (b->about_count + 1) * sizeof *index);
+    return count;
+}
+
+static struct writer *writer_of(struct build *b, copy_id id, thread_id thread)
+{
+    struct copy *copy = &b->t->copies[id];
+    uint32_t *known = map_get(&b->by_writer, id, thread);
+    if (known) return &copy->writers[*known];
+    build_map_put(b, &b->by_writer, id, thread, (uint32_t)copy->writer_count);
+    copy->writers = build_grow(b, copy->writers, copy->writer_count, sizeof *copy->writers);
+    copy->writers[copy->writer_count] = (struct writer){.thread = thread};
+    return &copy->writers[copy->writer_count++];
+}
+
+/* Where it wrote last. */
+static void set_place(struct build *b, struct writer *w, event_id last)
+{
+    bool exact;
+    struct ft_py_write record;
+    const struct event *e = EVENT_AT(b->t, last);
+    w->pc = timeline_store(b->t, e, &exact);
+    if (w->pc || !timeline_python_write(b->t, e, &record)) return;
+    w->file = build_string_once(b, record.file);
+    w->line = record.line;
+}
+
 /* Who wrote a watched global how often, in each process; and a shutdown that a copy without a slot saw. */
 void copies_count_writers(struct build *b)
 {
     struct timeline *t = b->t;
-    for (size_t i = 0; t->copy_count && i < t->event_count; i++) {
-        const struct event *e = EVENT_AT(t, i);
-        copy_id id = e->type == EVENT_CHANGE ? NONE : timeline_copy_written(t, e);
-        if (id == NONE) continue;
-        struct copy *copy = &t->copies[id];
-        if (e->type == EVENT_TEARDOWN) {
-            copy->torn_down = true;
-            continue;
-        }
-        uint32_t *known = map_get(&b->by_writer, id, e->thread);
-        size_t index = known ? *known : copy->writer_count;
-        if (!known) {
-            build_map_put(b, &b->by_writer, id, e->thread, (uint32_t)index);
-            copy->writers = build_grow(b, copy->writers, index, sizeof *copy->writers);
-            copy->writers[copy->writer_count++] = (struct writer){.thread = e->thread};
-        }
-        struct writer *w = &copy->writers[index];
-        bool exact;
-        w->writes++;
-        w->pc = timeline_store(t, e, &exact);
-        if (w->pc) continue;
-        struct ft_py_write record;
-        if (!timeline_python_write(t, e, &record)) continue;
-        w->file = build_string_once(b, record.file);
-        w->line = record.line;
+    struct tally *tallies = build_alloc(b, (b->alike_count + 1) * sizeof *tallies);
+    size_t count = tally_writes(b, tallies);
+    qsort(tallies, count, sizeof *tallies, by_first);
+    for (size_t i = 0; i < count; i++) {
+        const struct event_about *about = &t->abouts[tallies[i].about];
+        if (about->type == EVENT_TEARDOWN)
+            t->copies[about->copy].torn_down = true;
+        else
+            writer_of(b, about->copy, about->thread)->writes += tallies[i].writes;
+    }
+    qsort(tallies, count, sizeof *tallies, by_last);
+    for (size_t i = 0; i < count; i++) {
+        const struct event_about *about = &t->abouts[tallies[i].about];
+        if (about->type == EVENT_WRITE)
+            set_place(b, writer_of(b, about->copy, about->thread), tallies[i].last);
     }
 }

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "order.h"
@@ -47,16 +48,18 @@ static uint32_t add_about(struct build *b, const struct event_about *about)
     return (uint32_t)b->about_count++;
 }
 
-/* What many have in common. */
+/* What many have in common. A thread is of one process. */
 static uint32_t shared_about(struct build *b, const struct event_about *about)
 {
-    uint64_t who = (uint64_t)about->process << 32 | about->thread;
+    uint64_t who = (uint64_t)about->site << 32 | about->thread;
     uint64_t what =
         (uint64_t)about->child << 32 | (uint32_t)about->image << 16 | about->type << 8 | about->flags;
     uint32_t *known = map_get(&b->by_about, who, what);
     if (known) return *known;
     uint32_t added = add_about(b, about);
     build_map_put(b, &b->by_about, who, what, added);
+    b->alike = build_grow(b, b->alike, b->alike_count, sizeof *b->alike);
+    b->alike[b->alike_count++] = added;
     return added;
 }
 
@@ -75,25 +78,44 @@ static struct event_about about_item(struct build *b, const struct item *it, enu
     };
 }
 
+/*
+ * Rules ask for the records of rare events one by one, and of a file in place each of them would bring back
+ * its page, and its neighbours: some are copied.
+ */
+#define COPIED ((size_t)16 << 20) /* bytes, at most */
+
+static const struct ft_head *at_hand(struct build *b, const struct ft_head *record)
+{
+    size_t size = record->size;
+    if (size > COPIED - b->copied || size < sizeof *record || !ft_reader_is_in_place(b->t->reader, record))
+        return record;
+    b->copied += size;
+    return memcpy(build_alloc(b, size), record, size);
+}
+
 event_id event_add(struct build *b, const struct item *it, enum event_type type)
 {
     struct event_about about = about_item(b, it, type);
-    about.record = it->record;
+    about.record = at_hand(b, it->record);
     return append(b, it->ns, type, 0, add_about(b, &about));
 }
 
 event_id event_add_alike(struct build *b, const struct item *it, enum event_type type, uint32_t child,
-                         unsigned flags)
+                         unsigned flags, uint32_t site)
 {
     bool entry = it->record->type == FT_C_WRITES || it->record->type == FT_PY_WRITES;
     ft_place place = entry ? ft_reader_place_entry(b->t->reader, it->record, it->ref, it->entry)
                            : ft_reader_place(b->t->reader, it->record, it->ref);
+    if (!place) {
+        b->left_out++;
+        return NONE;
+    }
     struct event_about about = about_item(b, it, type);
+    about.site = site, about.copy = NONE;
     about.child = child;
     if (type != EVENT_SIGMASK) about.flags &= (uint8_t)~EVENT_UNFINISHED; /* there is no end of a write */
     about.flags |= (uint8_t)flags;
-    if (!place) about.record = it->record;
-    return append(b, it->ns, type, place, place ? shared_about(b, &about) : add_about(b, &about));
+    return append(b, it->ns, type, place, shared_about(b, &about));
 }
 
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type)
@@ -292,7 +314,7 @@ void events_finish(struct build *b)
 void events_free(struct build *b)
 {
     if (b->t->events) munmap(b->t->events, b->event_room * sizeof *b->t->events);
-    free(b->rare), free(b->t->abouts);
+    free(b->rare), free(b->alike), free(b->t->abouts);
     map_free(&b->by_about);
     if (b->more) munmap(b->more, b->more_room * sizeof *b->more);
 }

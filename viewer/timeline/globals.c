@@ -87,11 +87,29 @@ static void outlive(struct build *b, global_id global)
     }
 }
 
+static copy_id copy_of(const struct timeline *t, const struct event_about *e)
+{
+    if (e->child >= t->global_count) return NONE;
+    uint32_t *known =
+        map_get(&build_of(t)->by_copy, e->child, globals_owner(t, e->child, e->process, e->image));
+    return known ? *known : NONE;
+}
+
+/* Those that wrote are alike if they wrote the same copy. */
+static void find_written(struct build *b)
+{
+    for (size_t i = 0; i < b->alike_count; i++) {
+        struct event_about *about = &b->t->abouts[b->alike[i]];
+        if (about->type != EVENT_SIGMASK) about->copy = copy_of(b->t, about);
+    }
+}
+
 void globals_finish(struct build *b)
 {
     struct timeline *t = b->t;
     wholes_finish(b);
     copies_inherit(b);
+    find_written(b);
     samples_finish(b);
     for (copy_id c = 0; c < t->copy_count; c++) {
         struct copy *copy = &t->copies[c];
@@ -109,6 +127,7 @@ void globals_finish(struct build *b)
     }
     discovered_finish(b);
     copies_arrange(b);
+    find_written(b);
     copies_count_writers(b);
 }
 
@@ -121,13 +140,11 @@ copy_id timeline_copy(const struct timeline *t, global_id global, process_id pro
     return known ? *known : NONE;
 }
 
-copy_id timeline_copy_written(const struct timeline *t, const struct event *e)
+copy_id timeline_copy_written(const struct timeline *t, event_id e)
 {
-    bool about = e->type == EVENT_WRITE || e->type == EVENT_CHANGE || e->type == EVENT_TEARDOWN;
-    if (!about || e->child >= t->global_count) return NONE;
-    uint32_t *known =
-        map_get(&build_of(t)->by_copy, e->child, globals_owner(t, e->child, e->process, e->image));
-    return known ? *known : NONE;
+    const struct event_about *about = timeline_about(t, e);
+    if (t->events[e].place) return about->type == EVENT_SIGMASK ? NONE : about->copy;
+    return about->type == EVENT_CHANGE ? copy_of(t, about) : NONE;
 }
 
 struct value timeline_written(const struct timeline *t, const struct event *e)

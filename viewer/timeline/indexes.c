@@ -126,6 +126,8 @@ const event_id *timeline_events_of_type(const struct timeline *t, enum event_typ
     return event_is_common(type) ? common_of(t, type, count_of) : of(&build_of(t)->by_type, type, count_of);
 }
 
+size_t timeline_writes(const struct timeline *t) { return build_of(t)->common[1].keys; }
+
 const event_id *timeline_rare_events(const struct timeline *t, size_t *count_of)
 {
     *count_of = build_of(t)->rare_count;

@@ -123,7 +123,7 @@ void globals_write(struct build *b, const struct item *it)
     if (!python_write(b->t, it->record, it->entry, &w)) return;
     global_id global = global_of(b, w.module, w.name);
     b->t->globals[global].watched = true;
-    event_add_alike(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE, global, 0);
+    event_add_alike(b, it, w.flags & FT_PY_TEARDOWN ? EVENT_TEARDOWN : EVENT_WRITE, global, 0, NONE);
 }
 
 bool timeline_python_write(const struct timeline *t, const struct event *e, struct ft_py_write *write)

@@ -126,10 +126,9 @@ static void add_change(struct build *b, const struct look *look)
 static size_t hold_against_writes(const struct timeline *t, struct look *looks, size_t count, int64_t late)
 {
     for (event_id i = 0; count && i < t->event_count; i++) {
-        const struct event *e = EVENT_AT(t, i);
-        if (e->type != EVENT_WRITE || !t->globals[e->child].c) continue;
-        copy_id copy = timeline_copy_written(t, e);
-        if (copy != NONE) hold_one(t, looks, count, copy, e, late);
+        const struct event_about *about = timeline_about(t, i);
+        if (about->type != EVENT_WRITE || !t->globals[about->child].c) continue;
+        if (about->copy != NONE) hold_one(t, looks, count, about->copy, EVENT_AT(t, i), late);
     }
     size_t left = 0;
     for (size_t i = 0; i < count; i++)

@@ -96,8 +96,8 @@ void signals_exec(struct build *b, process_id p, uint64_t ignored)
 
 void signals_sigmask(struct build *b, const struct item *it)
 {
-    event_id e = event_add_alike(b, it, EVENT_SIGMASK, NONE, 0);
-    b->threads[event_about(b, e)->thread].mask = FT_FIELD(sigmask, it->record, new_mask);
+    event_id e = event_add_alike(b, it, EVENT_SIGMASK, NONE, 0, NONE);
+    if (e != NONE) b->threads[event_about(b, e)->thread].mask = FT_FIELD(sigmask, it->record, new_mask);
 }
 
 /* --- sent ------------------------------------------------------------------------------------- */

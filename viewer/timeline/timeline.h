@@ -21,7 +21,7 @@
 #define NONE  UINT32_MAX
 #define NEVER INT64_MIN
 
-typedef uint32_t process_id, thread_id, event_id, object_id, stack_id;
+typedef uint32_t process_id, thread_id, event_id, object_id, stack_id, global_id, copy_id;
 
 enum origin {
     ORIGIN_ROOT,
@@ -162,8 +162,6 @@ struct value {
         *text; /* text, bytes, long_int, object, type, sized: the words; enumeration: "NAME=..."; else NULL */
 };
 
-typedef uint32_t global_id, copy_id;
-
 /* A thread's share of the writes of a copy. */
 struct writer {
     thread_id thread;
@@ -269,6 +267,7 @@ struct event {
     uint8_t type;   /* enum event_type */
     uint8_t flags;  /* EVENT_* below */
     event_id id;
+    uint32_t about; /* index of abouts */
     ft_place place; /* of the record, or of an entry in it; 0: only a pointer names it */
 };
 enum {
@@ -288,7 +287,13 @@ struct event_kept {
     uint32_t about; /* index of abouts */
 };
 struct event_about {
-    const struct ft_head *record;
+    union {
+        const struct ft_head *record; /* of one of its own kind */
+        struct {
+            uint32_t site; /* of a store to a C global; else NONE */
+            copy_id copy;  /* what was written */
+        };
+    };
     process_id process;
     thread_id thread;
     uint32_t child;
@@ -388,9 +393,15 @@ static inline struct event timeline_event(const struct timeline *t, event_id i)
                           .type = about->type,
                           .flags = about->flags,
                           .id = i,
+                          .about = kept->about,
                           .place = kept->place};
 }
-/* The same, for as long as the block it is asked for in: not to be returned, nor to leave a loop. */
+/* Without a look at its record. */
+static inline const struct event_about *timeline_about(const struct timeline *t, event_id i)
+{
+    return &t->abouts[t->events[i].about];
+}
+/* All of it, for as long as the block it is asked for in: not to be returned, nor to leave a loop. */
 #define EVENT_AT(t, i) ((const struct event[]){timeline_event(t, i)})
 
 /* The frames of a stack, innermost first (the call site alone if there was no stack). Returns their number.
@@ -426,6 +437,8 @@ thread_id timeline_next_thread(const struct timeline *t, process_id process, thr
 const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count);
 /* Those of a type, of all processes. (These two take a look at all events when they are first asked.) */
 const event_id *timeline_events_of_type(const struct timeline *t, enum event_type type, size_t *count);
+/* How many WRITEs there are. */
+size_t timeline_writes(const struct timeline *t);
 /* All but SIGMASK and WRITE, by time: what may be looked through whole, however large the run. */
 const event_id *timeline_rare_events(const struct timeline *t, size_t *count);
 /* The SIGACTIONs of a process. */
@@ -483,7 +496,7 @@ copy_id timeline_copy(const struct timeline *t, global_id global, process_id pro
  * or an ancestor; NONE: no global is known to be. */
 copy_id timeline_lock(const struct timeline *t, process_id process, uint64_t address);
 /* WRITE, CHANGE, TEARDOWN: the copy it is about, or NONE. */
-copy_id timeline_copy_written(const struct timeline *t, const struct event *e);
+copy_id timeline_copy_written(const struct timeline *t, event_id e);
 /* "app.i", "counter", "libfoo.so:state"; returns what snprintf does. */
 int global_format(const struct global *g, char *buffer, size_t size);
 /* A value as a person would write it; returns what snprintf does. */

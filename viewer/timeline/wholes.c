@@ -128,16 +128,16 @@ static size_t first_look(const struct wholes *w, uint32_t object, uint64_t owner
     return low;
 }
 
-static void hold_against(struct wholes *w, const struct event *e)
+static void hold_against(struct wholes *w, const struct event_about *e, int64_t ns)
 {
     uint64_t objects = w->concerned[e->child];
     if (!objects) return;
     uint64_t owner = globals_owner(w->b->t, e->child, e->process, e->image);
     for (; objects; objects &= objects - 1) {
         uint32_t object = (uint32_t)__builtin_ctzll(objects);
-        size_t i = first_look(w, object, owner, e->ns), end = i + NEAR;
+        size_t i = first_look(w, object, owner, ns), end = i + NEAR;
         for (; i < w->count && i < end && w->looks[i].object == object && w->looks[i].owner == owner &&
-               w->looks[i].from <= e->ns;
+               w->looks[i].from <= ns;
              i++)
             w->looks[i].whole->told.explained = true;
     }
@@ -161,8 +161,8 @@ void wholes_finish(struct build *b)
     collect(&w);
     find_concerned(&w);
     for (event_id i = 0; i < t->event_count; i++)
-        if (EVENT_AT(t, i)->type == EVENT_WRITE && t->globals[EVENT_AT(t, i)->child].c)
-            hold_against(&w, EVENT_AT(t, i));
+        if (timeline_about(t, i)->type == EVENT_WRITE && t->globals[timeline_about(t, i)->child].c)
+            hold_against(&w, timeline_about(t, i), t->events[i].ns);
     uint64_t objects = find_unexplained(&w);
     for (size_t i = 0; i < w.count; i++) {
         if (!(objects >> w.looks[i].object & 1)) continue;

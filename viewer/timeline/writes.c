@@ -14,54 +14,63 @@ struct write {
     uint64_t value, offset, size;
 };
 
-/* What an id and a word of value mean. */
-static bool decode(const struct build *b, uint32_t family, uint16_t id, uint64_t value, uint64_t offset,
+/* What a store of this site wrote, by a word of value. False: it is not known, or makes no sense. */
+static bool decode(const struct build *b, const struct ft_c_site *site, uint64_t value, uint64_t offset,
                    bool packed, struct write *w)
 {
-    uint32_t *index = map_get(&b->by_site_id, family, id);
-    if (!index) return false;
-    w->site = &b->sites[*index];
-    uint32_t *defined = map_get(&b->by_definition, w->site->global, 0);
+    uint32_t *defined = map_get(&b->by_definition, site->global, 0);
     if (!defined) return false;
+    w->site = site;
     w->defined = &b->defined[*defined];
     w->value = value;
     w->offset = offset;
     w->size = w->defined->record.size;
-    if (!(w->site->flags & FT_C_OFFSET)) return true;
-    w->size = w->site->size ? w->site->size : 1;
+    if (!(site->flags & FT_C_OFFSET)) return true;
+    w->size = site->size ? site->size : 1;
     if (packed) w->offset = value >> 32, w->value = value & UINT32_MAX;
     return w->offset < w->defined->record.size;
 }
 
 /* A trap names its instruction: that is a site as well, whose id nobody gave. */
-static bool decode_trap(const struct build *b, const struct ft_head *record, struct write *w)
+static bool decode_trap(const struct build *b, const struct ft_c_site *site, const struct ft_c_trap *r,
+                        struct write *w)
 {
-    struct ft_c_trap r = FT_GET(c_trap, record);
-    uint32_t *defined = map_get(&b->by_definition, r.global, 0);
-    uint32_t *site = map_get(&b->by_trap, (uint64_t)r.global << 32 | r.flags, r.after);
-    if (!defined || !site) return false;
-    w->site = &b->sites[*site];
+    uint32_t *defined = map_get(&b->by_definition, r->global, 0);
+    if (!defined) return false;
+    w->site = site;
     w->defined = &b->defined[*defined];
-    w->value = r.value;
-    w->offset = w->defined->record.size > 8 ? r.offset : 0;
-    w->size = w->defined->record.size > 8 ? r.size : w->defined->record.size;
+    w->value = r->value;
+    w->offset = w->defined->record.size > 8 ? r->offset : 0;
+    w->size = w->defined->record.size > 8 ? r->size : w->defined->record.size;
     return w->size && w->offset < w->defined->record.size;
 }
 
-static bool decode_event(const struct build *b, const struct event *e, struct write *w)
+static bool decode_entry(const struct build *b, const struct ft_c_site *site, const struct ft_head *record,
+                         uint32_t index, struct write *w)
 {
-    if (!e->record) return false;
-    if (e->record->type == FT_C_TRAP) return decode_trap(b, e->record, w);
-    if (e->record->type != FT_C_WRITE && e->record->type != FT_C_WRITES) return false;
-    uint32_t family = build_family(b, e->process, e->image);
-    if (e->record->type == FT_C_WRITE) {
-        struct ft_c_write r = FT_GET(c_write, e->record);
-        return decode(b, family, r.site, r.value, r.offset, false, w);
+    size_t length;
+    const struct ft_c_entry *entry = ft_tail(record, offsetof(struct ft_c_writes, entry), &length);
+    return index < length / sizeof *entry && decode(b, site, entry[index].value, 0, true, w);
+}
+
+static bool decode_record(const struct build *b, const struct ft_c_site *site, const struct ft_head *record,
+                          uint32_t entry, struct write *w)
+{
+    if (record->type == FT_C_WRITES) return decode_entry(b, site, record, entry, w);
+    if (record->type == FT_C_TRAP) {
+        struct ft_c_trap trap = FT_GET(c_trap, record);
+        return decode_trap(b, site, &trap, w);
     }
-    size_t length, index = ft_place_entry(e->place);
-    const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
-    if (index >= length / sizeof *entry) return false;
-    return decode(b, family, (uint16_t)FT_C_STAMP_SITE(entry[index].stamp), entry[index].value, 0, true, w);
+    struct ft_c_write r = FT_GET(c_write, record);
+    return decode(b, site, r.value, r.offset, false, w);
+}
+
+/* NULL: it is no store to a C global. */
+static const struct ft_c_site *site_of(const struct timeline *t, const struct event *e)
+{
+    const struct event_about *about = &t->abouts[e->about];
+    return e->type == EVENT_WRITE && e->place && about->site != NONE ? &build_of(t)->sites[about->site]
+                                                                     : NULL;
 }
 
 /* "table[3]", "table+12/4" of what is written piece by piece. */
@@ -77,72 +86,76 @@ static global_id piece(struct build *b, const struct write *w)
     return watched_part(b, d, build_text(b, name, strlen(name)));
 }
 
-static void add_write(struct build *b, const struct item *it, const struct write *w)
+static void add_write(struct build *b, const struct item *it, uint32_t site)
 {
-    global_id global = w->defined->global != NONE ? w->defined->global : piece(b, w);
-    unsigned flags = w->site->flags & (FT_C_BY_KERNEL | FT_C_BY_UPROBE) ? EVENT_KERNEL : 0;
-    const struct event_about *event = event_about(b, event_add_alike(b, it, EVENT_WRITE, global, flags));
-    copy_id id = globals_copy(b, global, event->process, event->image);
-    struct copy *copy = &b->t->copies[id];
+    struct write w;
+    if (!decode_record(b, &b->sites[site], it->record, it->entry, &w)) return;
+    global_id global = w.defined->global != NONE ? w.defined->global : piece(b, &w);
+    unsigned flags = w.site->flags & (FT_C_BY_KERNEL | FT_C_BY_UPROBE) ? EVENT_KERNEL : 0;
+    event_id e = event_add_alike(b, it, EVENT_WRITE, global, flags, site);
+    if (e == NONE) return;
+    struct event_about *about = event_about(b, e);
+    if (about->copy == NONE) about->copy = globals_copy(b, global, about->process, about->image);
+    struct copy *copy = &b->t->copies[about->copy];
     copy->writes++;
     if (copy->written != NEVER && copy->written > it->ns) return;
     copy->written = it->ns;
-    copy->last = watched_value(b, w->defined, w->offset, w->size, w->value);
-    copy->writer = event->thread;
-    copy->pc = w->site->pc;
+    copy->last = watched_value(b, w.defined, w.offset, w.size, w.value);
+    copy->writer = about->thread;
+    copy->pc = w.site->pc;
 }
 
-static uint32_t family_of_item(struct build *b, const struct item *it)
+static void add_write_by(struct build *b, const struct item *it, uint16_t id)
 {
     const struct task *task = task_of(b, it);
-    return build_family(b, b->t->threads[task->thread].process, task->image);
+    uint32_t family = build_family(b, b->t->threads[task->thread].process, task->image);
+    uint32_t *site = map_get(&b->by_site_id, family, id);
+    if (site) add_write(b, it, *site);
 }
 
 void watched_write(struct build *b, const struct item *it)
 {
-    struct ft_c_write r = FT_GET(c_write, it->record);
-    struct write w;
-    if (decode(b, family_of_item(b, it), r.site, r.value, r.offset, false, &w)) add_write(b, it, &w);
+    add_write_by(b, it, FT_FIELD(c_write, it->record, site));
 }
 
 void watched_writes(struct build *b, const struct item *it)
 {
     size_t length;
-    struct write w;
     const struct ft_c_entry *entry = ft_tail(it->record, offsetof(struct ft_c_writes, entry), &length);
-    uint32_t i = it->entry;
-    if (i >= length / sizeof *entry) return;
-    if (!decode(b, family_of_item(b, it), (uint16_t)FT_C_STAMP_SITE(entry[i].stamp), entry[i].value, 0, true,
-                &w))
-        return;
-    add_write(b, it, &w);
+    if (it->entry < length / sizeof *entry)
+        add_write_by(b, it, (uint16_t)FT_C_STAMP_SITE(entry[it->entry].stamp));
 }
 
 void watched_trap(struct build *b, const struct item *it)
 {
     struct ft_c_trap r = FT_GET(c_trap, it->record);
     uint64_t kind = (uint64_t)r.global << 32 | r.flags;
-    if (!map_get(&b->by_trap, kind, r.after)) {
-        struct ft_c_site site = {.pc = r.after, .global = r.global, .flags = (uint8_t)r.flags};
-        b->sites = build_grow(b, b->sites, b->site_count, sizeof site);
-        build_map_put(b, &b->by_trap, kind, r.after, (uint32_t)b->site_count);
-        b->sites[b->site_count++] = site;
+    uint32_t *known = map_get(&b->by_trap, kind, r.after);
+    uint32_t site = known ? *known : (uint32_t)b->site_count;
+    if (!known) {
+        b->sites = build_grow(b, b->sites, b->site_count, sizeof *b->sites);
+        build_map_put(b, &b->by_trap, kind, r.after, site);
+        b->sites[b->site_count++] =
+            (struct ft_c_site){.pc = r.after, .global = r.global, .flags = (uint8_t)r.flags};
     }
-    struct write w;
-    if (decode_trap(b, it->record, &w)) add_write(b, it, &w);
+    add_write(b, it, site);
 }
+
+/* --- questions -------------------------------------------------------------------------------- */
+
 struct value watched_written(const struct timeline *t, const struct event *e)
 {
     struct build *b = build_of(t);
+    const struct ft_c_site *site = site_of(t, e);
     struct write w;
-    if (!decode_event(b, e, &w)) return (struct value){0};
+    if (!site || !decode_record(b, site, e->record, ft_place_entry(e->place), &w)) return (struct value){0};
     return watched_value(b, w.defined, w.offset, w.size, w.value);
 }
 
 const uint64_t *watched_store(const struct timeline *t, const struct event *e)
 {
-    struct write w;
-    return decode_event(build_of(t), e, &w) && w.site->pc ? &w.site->pc : NULL;
+    const struct ft_c_site *site = site_of(t, e);
+    return site && site->pc ? &site->pc : NULL;
 }
 
 /* By which means a site's writes are seen. */
@@ -155,17 +168,15 @@ static const char *engine(const struct ft_c_site *site)
 
 uint64_t timeline_store(const struct timeline *t, const struct event *e, bool *exact)
 {
-    struct write w;
-    *exact = true;
-    if (e->type != EVENT_WRITE || !decode_event(build_of(t), e, &w)) return 0;
-    *exact = !(w.site->flags & FT_C_READ_BACK);
-    return w.site->pc;
+    const struct ft_c_site *site = site_of(t, e);
+    *exact = !site || !(site->flags & FT_C_READ_BACK);
+    return site ? site->pc : 0;
 }
 
 const char *timeline_engine(const struct timeline *t, const struct event *e)
 {
-    struct write w;
-    return e->type == EVENT_WRITE && decode_event(build_of(t), e, &w) ? engine(w.site) : NULL;
+    const struct ft_c_site *site = site_of(t, e);
+    return site ? engine(site) : NULL;
 }
 
 /* The last entry before a write that tells of the locks held. */
@@ -200,6 +211,6 @@ bool timeline_held(const struct timeline *t, const struct event *e, uint16_t sig
 
 unsigned timeline_store_flags(const struct timeline *t, const struct event *e)
 {
-    struct write w;
-    return e->type == EVENT_WRITE && decode_event(build_of(t), e, &w) ? w.site->flags : 0;
+    const struct ft_c_site *site = site_of(t, e);
+    return site ? site->flags : 0;
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "mark.h"
+#include "trace/parallel.h"
 
 const struct mark marks[EVENT_TYPE_COUNT] = {
 #define X(type, strength, ch, plain, style, legend) \
@@ -43,32 +44,89 @@ static thread_id *lanes_of(const struct timeline *t)
     return lane;
 }
 
-static thread_id lane_of(const struct timeline *t, const thread_id *lanes, const struct event *e)
+static thread_id lane_of(const struct timeline *t, const thread_id *lanes, const struct event_about *e)
 {
     return e->thread < t->thread_count ? lanes[e->thread] : index_lane(t, e->thread, e->process);
 }
 
+/*
+ * A counting sort in PARTS, as many events each, so that two processors can do it: each part counts those of
+ * every lane, and then knows where in the lane's room its own go.
+ */
+#define PARTS 2u
+#define WORTH (1u << 20) /* events: fewer are sorted before a thread has begun */
+struct sort {
+    struct index *ix;
+    const struct filter *filter;
+    const thread_id *lanes;
+    uint32_t *at[PARTS]; /* by lane: how many; then where the next one goes */
+};
+
+static thread_id lane_of_event(const struct sort *s, event_id i)
+{
+    const struct timeline *t = s->ix->timeline;
+    return filter_event(s->filter, i) ? lane_of(t, s->lanes, timeline_about(t, i)) : NONE;
+}
+
+static event_id begin_of(const struct sort *s, size_t part)
+{
+    return (event_id)(s->ix->timeline->event_count * part / PARTS);
+}
+
+static void count_lanes(void *context, size_t part, size_t to)
+{
+    const struct sort *s = context;
+    for (; part < to; part++)
+        for (event_id i = begin_of(s, part); i < begin_of(s, part + 1); i++) {
+            thread_id lane = lane_of_event(s, i);
+            if (lane != NONE) s->at[part][lane]++;
+        }
+}
+
+static void fill_lanes(void *context, size_t part, size_t to)
+{
+    const struct sort *s = context;
+    for (; part < to; part++)
+        for (event_id i = begin_of(s, part); i < begin_of(s, part + 1); i++) {
+            thread_id lane = lane_of_event(s, i);
+            if (lane == NONE) continue;
+            uint32_t at = s->at[part][lane]++;
+            s->ix->strength[at] = mark_of_type(timeline_about(s->ix->timeline, i)->type)->strength;
+            s->ix->events[at] = i;
+        }
+}
+
+static uint32_t place_lanes(const struct sort *s)
+{
+    uint32_t place = 0;
+    for (size_t l = 0; l < s->ix->timeline->thread_count; l++) {
+        s->ix->first[l] = place;
+        for (size_t part = 0; part < PARTS; part++) {
+            uint32_t count = s->at[part][l];
+            s->at[part][l] = place;
+            place += count;
+        }
+    }
+    return s->ix->first[s->ix->timeline->thread_count] = place;
+}
+
 static bool sort_events(struct index *ix, const struct filter *filter, const thread_id *lanes)
 {
-    const struct timeline *t = ix->timeline;
-    uint32_t *first = ix->first;
-    for (event_id i = 0; i < t->event_count; i++) {
-        thread_id lane = lane_of(t, lanes, EVENT_AT(t, i));
-        if (lane != NONE && filter_event(filter, i)) first[lane + 1]++;
+    size_t count = ix->timeline->thread_count + 1;
+    size_t piece = ix->timeline->event_count < WORTH ? PARTS : 1;
+    struct sort s = {.ix = ix, .filter = filter, .lanes = lanes};
+    uint32_t *at = s.at[0] = calloc(PARTS * count, sizeof *at);
+    for (size_t part = 1; at && part < PARTS; part++) s.at[part] = at + part * count;
+    if (at) {
+        ft_parallel(PARTS, piece, count_lanes, &s);
+        uint32_t all = place_lanes(&s);
+        ix->events = large_array((all + 1) * sizeof *ix->events);
+        ix->strength = large_array(all + 1);
     }
-    for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
-    ix->events = large_array((first[t->thread_count] + 1) * sizeof *ix->events);
-    ix->strength = large_array(first[t->thread_count] + 1);
-    if (!ix->events || !ix->strength) return false;
-    for (event_id i = 0; i < t->event_count; i++) {
-        thread_id lane = lane_of(t, lanes, EVENT_AT(t, i));
-        if (lane == NONE || !filter_event(filter, i)) continue;
-        ix->strength[first[lane]] = mark_of(EVENT_AT(t, i))->strength;
-        ix->events[first[lane]++] = i;
-    }
-    for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1]; /* each start had become its end */
-    first[0] = 0;
-    return true;
+    bool room = ix->events && ix->strength;
+    if (room) ft_parallel(PARTS, piece, fill_lanes, &s);
+    free(at);
+    return room;
 }
 
 static bool sort_waits(struct index *ix, const struct filter *filter, const thread_id *lanes)
@@ -78,13 +136,13 @@ static bool sort_waits(struct index *ix, const struct filter *filter, const thre
     size_t count;
     const event_id *waits = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
     for (size_t i = 0; i < count; i++) {
-        thread_id lane = lane_of(t, lanes, EVENT_AT(t, waits[i]));
+        thread_id lane = lane_of(t, lanes, timeline_about(t, waits[i]));
         if (lane != NONE && filter_event(filter, waits[i])) first[lane + 1]++;
     }
     for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
     ix->waits = malloc((count + 1) * sizeof *ix->waits);
     for (size_t i = 0; ix->waits && i < count; i++) {
-        thread_id lane = lane_of(t, lanes, EVENT_AT(t, waits[i]));
+        thread_id lane = lane_of(t, lanes, timeline_about(t, waits[i]));
         if (lane != NONE && filter_event(filter, waits[i])) ix->waits[first[lane]++] = waits[i];
     }
     for (size_t l = t->thread_count; l > 0; l--) first[l] = first[l - 1];

@@ -98,7 +98,7 @@ static void to_writer(struct tui *tui, const struct copy *copy)
 /* From a write to the value it wrote. */
 static bool to_copy(struct tui *tui, const struct event *e)
 {
-    copy_id copy = timeline_copy_written(tui->timeline, e);
+    copy_id copy = timeline_copy_written(tui->timeline, e->id);
     uint32_t row = copy == NONE ? NONE : row_of_copy(tui, copy);
     if (row == NONE) return false;
     place_keep(tui);

@@ -55,9 +55,10 @@ struct mark {
 };
 extern const struct mark marks[EVENT_TYPE_COUNT];
 
-static inline const struct mark *mark_of(const struct event *e)
+static inline const struct mark *mark_of_type(unsigned type)
 {
-    return &marks[e->type < EVENT_TYPE_COUNT ? e->type : EVENT_NOTE];
+    return &marks[type < EVENT_TYPE_COUNT ? type : EVENT_NOTE];
 }
+static inline const struct mark *mark_of(const struct event *e) { return mark_of_type(e->type); }
 
 #endif

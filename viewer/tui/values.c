@@ -29,11 +29,9 @@ static int by_time(const void *x, const void *y, void *context)
 
 static bool has_writes(const struct timeline *t)
 {
-    static const enum event_type types[] = {EVENT_WRITE, EVENT_CHANGE, EVENT_TEARDOWN};
-    size_t all = 0, count;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        timeline_events_of_type(t, types[i], &count), all += count;
-    return all;
+    size_t changes, cleared;
+    timeline_events_of_type(t, EVENT_CHANGE, &changes), timeline_events_of_type(t, EVENT_TEARDOWN, &cleared);
+    return timeline_writes(t) || changes || cleared;
 }
 
 /* Each point is given to `put` in a fixed order: writes, then children, then the last. */
@@ -42,7 +40,7 @@ static void each(struct values *v, void (*put)(struct values *v, copy_id copy, u
     const struct timeline *t = v->timeline;
     size_t count = has_writes(t) ? t->event_count : 0;
     for (event_id i = 0; i < count; i++) {
-        copy_id c = timeline_copy_written(t, EVENT_AT(t, i));
+        copy_id c = timeline_copy_written(t, i);
         if (c != NONE && watched(t, c)) put(v, c, i);
     }
     for (copy_id c = 0; c < t->copy_count; c++) {
