@@ -45,7 +45,7 @@ static const struct command {
      "  --format FORMAT            text (default), json, sarif (2.1.0), junit\n" PARTIAL_OPTION COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
      "[--ascii] [--script KEYS --size COLSxROWS] [--dump|--svg] [--partial] FILE",
-     "  --ascii                    no line drawing characters\n"
+     "  --ascii                    no line drawing characters (always so on the Linux console)\n"
      "  --script KEYS              press these keys (<Enter>, <Tab>, <Down>, ...), print the last screen and leave\n"
      "  --size COLSxROWS           of the screen for --script and --dump (default 80x24)\n"
      "  --dump                     print the first screen and leave\n"

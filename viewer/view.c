@@ -150,7 +150,7 @@ static void grant(struct tui *tui)
     static bool mouse;
     struct request *r = &tui->request;
     if (r->mouse != mouse) terminal_mouse(mouse = r->mouse);
-    if (r->copy) terminal_copy(r->copy);
+    if (r->copy && terminal_copy(r->copy)) tui_say(tui, "copied to tmux's buffer and the clipboard");
     free(r->copy);
     r->copy = NULL;
     if (!r->line) return;
@@ -199,7 +199,10 @@ static int interact(struct tui *tui, struct loaded *l)
         grant(tui);
         if (event == TERMINAL_RESIZED) resize(tui);
         if (event == TERMINAL_AGAIN) resize(tui), anew = true;
-        if (event == TERMINAL_ENDED) break;
+        if (event == TERMINAL_ENDED && ended_by == SIGINT && (tui->prompt || tui_busy(tui)))
+            tui_key(tui, K_ESC); /* ^C ends what one is at */
+        else if (event == TERMINAL_ENDED)
+            break;
         if (event != TERMINAL_KEY && event != TERMINAL_MOUSE)
             tui_go_on(tui, GO_ON_MS); /* what the key said, first */
         if (!tui->live || now_ms() < due) continue;
@@ -222,7 +225,9 @@ static int run_screen(struct loaded *l)
 {
     struct tui tui;
     setlocale(LC_CTYPE, "");
-    bool ascii = options.ascii || strcmp(nl_langinfo(CODESET), "UTF-8");
+    const char *term = getenv("TERM");
+    bool console = term && !strcmp(term, "linux"); /* its fonts have 256 or 512 characters: few of ours */
+    bool ascii = options.ascii || console || strcmp(nl_langinfo(CODESET), "UTF-8");
     if (!tui_open(&tui, l->timeline, name_of(l->path), 80, 24, ascii)) return no_memory(l->path);
     if (!terminal_open(*text_ink(INK_BOLD) != 0)) {
         tui_close(&tui);

@@ -184,6 +184,12 @@ Test(tui_window, times_are_read_and_written)
     cr_expect_eq(time_parse("20ms"), 20000000);
     cr_expect_eq(time_parse("300 us"), 300000);
     cr_expect_eq(time_parse("7"), 7000000000);
+    cr_expect_eq(time_parse("2.5min"), 150000000000);
+    cr_expect_eq(time_parse("1 h"), 3600000000000);
+    cr_expect_eq(time_parse("2619641000ns"), 2619641000);
+    cr_expect_eq(time_parse("+0.616618"), 616618000);
+    cr_expect_eq(time_parse("1e30"), -1);
+    cr_expect_eq(time_parse("inf"), -1);
     cr_expect_eq(time_parse("soon"), -1);
     cr_expect_eq(time_parse("-1s"), -1);
     cr_expect_eq(time_parse("nan"), -1);

@@ -6,7 +6,7 @@ struct place place_here(const struct tui *tui)
 {
     const struct row *row = &tui->rows.row[tui->row];
     global_id global = row->kind == ROW_COPY ? tui->timeline->copies[row->copy].global : NONE;
-    return (struct place){tui->now, tui->event, row->kind, row->process, row->thread, global, tui->window};
+    return (struct place){tui->now, tui->event, row->kind, row->process, row->thread, global, finding_key(tui), tui->window};
 }
 
 uint32_t place_row(const struct tui *tui, const struct place *place)
@@ -34,7 +34,9 @@ void place_keep(struct tui *tui)
 static void place_go(struct tui *tui, int by)
 {
     if (by < 0 ? tui->place == 0 : tui->place + 1 >= tui->place_count) {
-        tui_say(tui, by < 0 ? "this is where you started" : "nothing further");
+        tui_say(tui, by > 0                               ? "nothing further"
+                     : tui->verdict < finding_count(tui) ? "this is where you started; N tells the finding again"
+                                                         : "this is where you started");
         return;
     }
     tui->places[tui->place] = place_here(tui);
@@ -49,6 +51,7 @@ static void place_go(struct tui *tui, int by)
     if (tui->window.idle != idle) window_leave_out(&tui->window, idle, tui->end, place.now);
     move_zoom(tui, 1, 1); /* whether this is the whole run */
     move_to(tui, place_row(tui, &place), place.now, place.event);
+    finding_tell(tui, place.finding);
 }
 
 void jump_to_event(struct tui *tui, event_id event)
@@ -177,8 +180,8 @@ bool jump_act(struct tui *tui, enum action action)
 {
     switch (action) {
     case ACTION_FOLLOW: follow(tui); break;
-    case ACTION_CREATOR: to_creator(tui); break;
-    case ACTION_CHILD: to_child(tui); break;
+    case ACTION_CREATOR: to_creator(tui), tui->on_finding = false; break;
+    case ACTION_CHILD: to_child(tui), tui->on_finding = false; break;
     case ACTION_BACK: place_go(tui, -1); break;
     case ACTION_FORWARD: place_go(tui, 1); break;
     default: return false;

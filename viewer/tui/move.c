@@ -47,6 +47,7 @@ void move_select(struct tui *tui)
 
 void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event)
 {
+    if (ns > tui->end) ns = tui->end;
     tui->row = row;
     tui->now = ns;
     tui->scroll = 0;

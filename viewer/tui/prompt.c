@@ -3,6 +3,9 @@
 
 #include "tui.h"
 
+#define CTRL_U 21
+#define CTRL_W 23
+
 void prompt_open(struct tui *tui, enum prompt_kind kind)
 {
     tui->prompt = kind;
@@ -28,6 +31,14 @@ static void erase(struct tui *tui)
     if (!used) tui->prompt = PROMPT_NONE;
     while (used && (tui->typed[--used] & 0xc0) == 0x80) {
     }
+    tui->typed[used] = 0;
+}
+
+static void erase_word(struct tui *tui)
+{
+    size_t used = strlen(tui->typed);
+    while (used && tui->typed[used - 1] == ' ') used--;
+    while (used && tui->typed[used - 1] != ' ') used--;
     tui->typed[used] = 0;
 }
 
@@ -69,9 +80,10 @@ static void accept(struct tui *tui, enum prompt_kind kind)
     }
     int64_t ns = time_parse(tui->typed);
     if (ns < 0) {
-        tui_say(tui, "not a time: %s (write 1.5s, 20ms, 300us)", tui->typed);
+        tui_say(tui, "not a time: %s (write 1.5s, 20ms, 300us, 2min)", tui->typed);
         return;
     }
+    if (ns > tui->end) tui_say(tui, "the run has no such time: this is its end");
     place_keep(tui);
     tui->on_finding = false;
     move_to(tui, (uint32_t)tui->row, ns, NONE);
@@ -87,15 +99,34 @@ void prompt_key(struct tui *tui, char32_t key)
         recall(tui, key == K_UP ? 1 : -1);
     else if (key == K_BACKSPACE)
         erase(tui);
+    else if (key == CTRL_W)
+        erase_word(tui);
+    else if (key == CTRL_U)
+        *tui->typed = 0;
     else
         type(tui, key);
 }
 
+static const char *next_character(const char *text)
+{
+    if (*text) text++;
+    while ((*text & 0xc0) == 0x80) text++;
+    return text;
+}
+
 void prompt_draw(struct tui *tui, struct area a)
 {
-    static const char *const asks[PROMPT_COUNT] = {"", " search: ", " go to time: ", " filter: "};
-    const char *ask = asks[tui->prompt];
-    int x = a.x + grid_text(&tui->grid, a.x, a.y, a.width, STYLE_KEY, ask);
-    x += grid_text(&tui->grid, x, a.y, a.x + a.width - x, STYLE_NORMAL, tui->typed);
+    static const struct {
+        const char *ask, *hint;
+    } kinds[PROMPT_COUNT] = {{"", ""},
+                             {" search: ", "a word or regular expression; . next  , previous"},
+                             {" go to time: ", "1.5s  20ms  300us  2min"},
+                             {" filter: ", "word  p:process  t:thread  k:kind  !not"}};
+    const char *typed = tui->typed, *hint = kinds[tui->prompt].hint;
+    int x = a.x + grid_text(&tui->grid, a.x, a.y, a.width, STYLE_KEY, kinds[tui->prompt].ask), end = a.x + a.width;
+    while (grid_width(&tui->grid, typed, 1000) > end - x - 1) typed = next_character(typed); /* the end is shown */
+    x += grid_text(&tui->grid, x, a.y, end - x, STYLE_NORMAL, typed);
     grid_light(&tui->grid, (struct area){x, a.y, 1, 1}, LIT_CURSOR);
+    int wide = grid_width(&tui->grid, hint, 100);
+    if (x + wide + 4 <= end) grid_text(&tui->grid, end - wide - 1, a.y, wide, STYLE_DIM, hint);
 }

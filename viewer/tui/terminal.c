@@ -9,18 +9,16 @@
 #include "terminal.h"
 
 #include <curses.h>
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "key.h"
+#include "programs.h"
 #include "trace/reader.h"
 
 static bool opened;
@@ -264,7 +262,8 @@ enum terminal_event terminal_wait(int timeout_ms, char32_t *key, int *signal)
     struct timespec time = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
     int ready = ppoll(&in, 1, timeout_ms < 0 ? NULL : &time, &waiting_mask);
     *signal = ended_by;
-    if (ended_by) return TERMINAL_ENDED;
+    ended_by = 0;
+    if (*signal) return TERMINAL_ENDED;
     if (stopped) stop();
     if (continued) {
         continued = 0;
@@ -302,8 +301,9 @@ bool terminal_click(int *x, int *y, enum click *click)
     return true;
 }
 
-void terminal_copy(const char *text)
+bool terminal_copy(const char *text)
 {
+    if (program_tmux_copy(text, &outside_mask)) return true;
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t length = strlen(text);
     if (length > 70000) length = 70000; /* terminals drop longer ones */
@@ -320,36 +320,14 @@ void terminal_copy(const char *text)
     }
     fputs("\a", stdout);
     fflush(stdout);
+    return false;
 }
 
 bool terminal_run(const char *command, unsigned line, const char *path)
 {
-    char words[300], number[16], *arguments[16], *rest;
-    size_t count = 0;
-    pid_t pid;
-    int status = 0;
-    snprintf(words, sizeof words, "%s", command);
-    snprintf(number, sizeof number, "+%u", line);
-    for (char *word = strtok_r(words, " ", &rest); word && count < 12; word = strtok_r(NULL, " ", &rest))
-        arguments[count++] = word;
-    if (!count) return false;
-    arguments[count++] = number;
-    arguments[count++] = (char *)(uintptr_t)path;
-    arguments[count] = NULL;
     endwin();
-    posix_spawnattr_t how; /* with the mask and handlers we were started with */
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGINT), sigaddset(&defaults, SIGQUIT), sigaddset(&defaults, SIGTSTP);
-    posix_spawnattr_init(&how);
-    posix_spawnattr_setsigmask(&how, &outside_mask);
-    posix_spawnattr_setsigdefault(&how, &defaults);
-    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int error = posix_spawnp(&pid, arguments[0], NULL, &how, arguments, environ);
-    posix_spawnattr_destroy(&how);
-    while (!error && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    bool ran = program_edit(command, line, path, &outside_mask);
     continued = 1; /* draw anew */
     ended_by = ended_by == SIGINT ? 0 : ended_by;
-    return !error && !(WIFEXITED(status) && WEXITSTATUS(status) == 127);
+    return ran;
 }

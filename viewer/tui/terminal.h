@@ -38,10 +38,10 @@ enum terminal_event terminal_wait(int timeout_ms, char32_t *key, int *signal);
 bool terminal_click(int *x, int *y, enum click *click);
 /* Take the mouse, or leave it to the terminal. */
 void terminal_mouse(bool take);
-/* Text into the clipboard of whoever sits there: OSC 52, which a terminal may ignore. */
-void terminal_copy(const char *text);
-/* Give the terminal to `command` (split at blanks) with +line and path, wait for it, take it back. False: it
- * did not run. */
+/* Text into the clipboard of whoever sits there: true: by tmux, which has it in a buffer too; else by OSC 52,
+ * which a terminal may ignore. */
+bool terminal_copy(const char *text);
+/* Give the terminal to `command` (program_edit), wait for it, take it back. False: it did not run. */
 bool terminal_run(const char *command, unsigned line, const char *path);
 
 #endif

@@ -125,6 +125,25 @@ bool trouble_find(struct tui *tui)
 
 size_t finding_count(const struct tui *tui) { return tui->findings ? tui->findings->count : 0; }
 
+static uint64_t key_of(const struct finding *x)
+{
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    for (const char *p = x->fingerprint; *p; p++) hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+    return hash | 1;
+}
+
+uint64_t finding_key(const struct tui *tui)
+{
+    return tui->on_finding ? key_of(tui->findings->list[tui->verdict]) : 0;
+}
+
+void finding_tell(struct tui *tui, uint64_t key)
+{
+    tui->on_finding = false;
+    for (size_t i = 0; key && i < finding_count(tui); i++)
+        if (key_of(tui->findings->list[i]) == key) tui->verdict = i, tui->on_finding = true;
+}
+
 /* Its strongest evidence, as on the lanes: a fork before the creation of what it loses. There may be none. */
 static void go_to_finding(struct tui *tui, const struct finding *x)
 {
@@ -152,20 +171,23 @@ void verdict_go(struct tui *tui, size_t i)
         return;
     }
     const struct trouble *t = &tui->troubles[i - findings];
-    if (t->event != NONE)
+    if (t->event != NONE) {
         move_to_event(tui, t->event);
-    else
-        move_to(tui, tui->rows.of_process[t->process], t->ns, NONE);
+        return;
+    }
+    move_reveal(tui, t->process, NONE, false);
+    move_to(tui, tui->rows.of_process[t->process], t->ns, NONE);
 }
 
 /* From a finding to the moment it is about: the details then tell the event. */
 static bool leave_finding(struct tui *tui, enum action action)
 {
     bool moves = action < ACTION_SEARCH && action != ACTION_FINISH;
-    if (!tui->on_finding || !moves) return false;
+    bool jumps = action > ACTION_FOLLOW && action <= ACTION_FORWARD; /* jump.c remembers the finding first */
+    if (!tui->on_finding || !moves || jumps) return false;
+    if (action == ACTION_FOLLOW) place_keep(tui);
     tui->on_finding = false;
     if (action != ACTION_FOLLOW) return false;
-    place_keep(tui);
     go_to_finding(tui, tui->findings->list[tui->verdict]);
     return true;
 }

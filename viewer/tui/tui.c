@@ -13,6 +13,13 @@
 
 static int between(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
+/* Of the details below the lanes: a part of the screen, and what the lanes leave free (axis, map, rule). */
+static int details_lines(const struct tui *tui, int body)
+{
+    int part = between(body * 2 / 5, 4, 16), rows = tui->rows.count < 500 ? (int)tui->rows.count : 500;
+    return body - rows - 3 > part ? body - rows - 3 : part;
+}
+
 struct layout tui_layout(const struct tui *tui)
 {
     const struct grid *g = &tui->grid;
@@ -29,7 +36,7 @@ struct layout tui_layout(const struct tui *tui)
         l.details = (struct area){width - right, top, right, body};
         return l;
     }
-    int below = body < 8 ? 0 : between(between(body * 2 / 5, 4, 16) + 3 * tui->more, 3, body - 4);
+    int below = body < 8 ? 0 : between(details_lines(tui, body) + 3 * tui->more, 3, body - 4);
     l.lanes = (struct area){0, top, width, body - below};
     l.rule = (struct area){0, top + body - below, width, below > 0};
     l.details = (struct area){0, top + 1 + body - below, width, below ? below - 1 : 0};
@@ -259,7 +266,7 @@ static void draw_title(struct tui *tui, struct area a)
     for (unsigned reason = 0; t->reader && reason < FT_LOST_COUNT; reason++)
         count += ft_reader_lost(t->reader, (enum ft_lost)reason);
     snprintf(lost, sizeof lost, "%" PRIu64 " records lost", count);
-    const char *state = tui->live ? "LIVE" : t->complete ? "complete" : count ? lost : "incomplete";
+    const char *state = tui->live ? tui->following ? "LIVE" : "LIVE, End follows" : t->complete ? "complete" : count ? lost : "incomplete";
     int right = a.width - (int)strlen(state) - 1;
     int x = 1 + grid_text(g, 1, a.y, right - 2, STYLE_TITLE, tui->file);
     snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, tui->end), t->process_count,

@@ -44,6 +44,7 @@ struct place {
     process_id process;
     thread_id thread;
     global_id global; /* of a copy; else NONE */
+    uint64_t finding; /* that the details told (finding_key), or 0 */
     struct window window;
 };
 #define PLACES 64
@@ -224,6 +225,10 @@ void facts_moment(struct tui *tui, struct facts *f);
 bool trouble_find(struct tui *tui);
 /* How many findings there are. */
 size_t finding_count(const struct tui *tui);
+/* What is left of the finding the details tell when the findings are looked for anew; 0: they tell none. */
+uint64_t finding_key(const struct tui *tui);
+/* Tell it again, if it is still there; 0: tell none. */
+void finding_tell(struct tui *tui, uint64_t key);
 /* Show verdict i, and go where it is about. */
 void verdict_go(struct tui *tui, size_t i);
 bool trouble_act(struct tui *tui, enum action action);

@@ -117,9 +117,9 @@ int64_t window_tick(const struct window *w, int gap)
 }
 
 static const struct {
-    const char *name, *plain;
+    const char *name;
     int64_t ns;
-} units[] = {{"s", "s", 1000000000}, {"ms", "ms", 1000000}, {"µs", "us", 1000}, {"ns", "ns", 1}};
+} units[] = {{"s", 1000000000}, {"ms", 1000000}, {"µs", 1000}, {"ns", 1}};
 
 static const char *in_unit(int64_t ns, int u, int digits, char *buffer, size_t size)
 {
@@ -138,13 +138,16 @@ const char *time_text(int64_t ns, int64_t unit, char *buffer, size_t size)
 
 int64_t time_parse(const char *text)
 {
+    static const struct {
+        const char *name;
+        double ns;
+    } known[] = {{"", 1e9},  {"s", 1e9},  {"ms", 1e6}, {"us", 1e3},   {"µs", 1e3},  {"μs", 1e3}, /* two letters */
+                 {"ns", 1}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}};
     char *rest;
     double value = strtod(text, &rest);
-    if (rest == text || !(value >= 0) || value > 1e9) return -1;
+    if (rest == text || !(value >= 0)) return -1;
     while (*rest == ' ') rest++;
-    if (!*rest) return (int64_t)(value * 1e9);
-    for (int u = 0; u < 4; u++)
-        if (!strcmp(rest, units[u].name) || !strcmp(rest, units[u].plain))
-            return (int64_t)(value * (double)units[u].ns);
+    for (size_t u = 0; u < sizeof known / sizeof *known; u++)
+        if (!strcmp(rest, known[u].name)) return value * known[u].ns < 1e18 ? (int64_t)(value * known[u].ns) : -1;
     return -1;
 }
