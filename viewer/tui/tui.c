@@ -58,7 +58,8 @@ static bool remake(struct tui *tui)
     return rows_build(&tui->rows, tui->timeline) && trouble_find(tui);
 }
 
-/* Open on what the reader came for: the worst finding; else the first trouble; else the first fork. */
+/* Open on what the reader came for: the worst finding; else the first trouble, and of those an event or a
+ * kill before ends with a status, of which a shell script has many; else the first fork. */
 static void open_on_answer(struct tui *tui)
 {
     const struct timeline *t = tui->timeline;
@@ -67,8 +68,8 @@ static void open_on_answer(struct tui *tui)
         return;
     }
     for (size_t i = 0; i < tui->trouble_count; i++)
-        if (tui->troubles[i].event != NONE) {
-            move_to_event(tui, tui->troubles[i].event);
+        if (tui->troubles[i].event != NONE || t->processes[tui->troubles[i].process].how == END_SIGNAL) {
+            verdict_go(tui, i);
             return;
         }
     size_t forks;

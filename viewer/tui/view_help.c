@@ -56,6 +56,7 @@ static void lines(struct out *o)
     sign(o, U'┄', '.', STYLE_GHOST, "a ghost: a thread of the parent, lost at the fork (†)");
     sign(o, U'~', '~', STYLE_THREAD, "a greenlet: memory to a fork, which copies it");
     sign(o, U'░', '%', STYLE_WAIT, "waiting, as long as it lasts");
+    sign(o, U'▃', ':', STYLE_THREAD, "how many are folded away there: 1, 2, 4, ... 128 and more");
     sign(o, U'■', ']', STYLE_MARK, "the end");
     sign(o, U'✖', 'X', STYLE_TROUBLE, "killed by a signal");
     for (size_t i = 0; i < EVENT_TYPE_COUNT; i++)

@@ -1,6 +1,6 @@
 /*
- * view_lanes.c: the tree at the left, a lane over time for each of its rows at
- * the right, and the lines between them. What is drawn depends on rows and
+ * view_lanes.c: a lane over time for each row of the tree (view_tree.c), and
+ * the lines between them. What is drawn depends on rows and
  * columns; events are only looked up (index.h).
  */
 #include <stdlib.h>
@@ -17,67 +17,6 @@ static int row_y(const struct pane *p, size_t row) { return p->lanes.y + (int)(r
 static const struct row *row_at(const struct pane *p, size_t row)
 {
     return row < p->tui->rows.count ? &p->tui->rows.row[row] : NULL;
-}
-
-/* --- the tree --------------------------------------------------------------------------------- */
-
-static int draw_guides(struct pane *p, const struct row *row, int x, int y)
-{
-    unsigned from = row->depth > 8 ? row->depth - 8u : 0; /* deep trees show their last levels */
-    for (unsigned d = from; d < row->depth; d++, x += 2) {
-        bool own = d + 1 == row->depth;
-        unsigned lines = own ? LINE_UP | LINE_RIGHT | (row->last ? 0 : LINE_DOWN)
-                         : d + 1 < 64 && row->open >> (d + 1) & 1 ? LINE_UP | LINE_DOWN
-                                                                  : 0;
-        if (lines) grid_line(p->g, x, y, lines, STYLE_RULE, false);
-    }
-    return x;
-}
-
-static void draw_label(struct pane *p, size_t i)
-{
-    const struct row *row = row_at(p, i);
-    struct grid *g = p->g;
-    char text[300], number[16] = "";
-    int y = row_y(p, i), end = p->tree.x + p->tree.width - 1;
-    bool selected = i == p->tui->row;
-    const char *name = NULL;
-    if (selected) grid_put(g, p->tree.x, y, U'▌', '>', STYLE_TITLE);
-    int x = draw_guides(p, row, p->tree.x + 1, y);
-    enum style style = (enum style[]){STYLE_PROCESS, STYLE_THREAD,
-                                      STYLE_GHOST}[row->kind == ROW_COPY ? ROW_GHOST : row->kind];
-    if (row->kind == ROW_PROCESS) {
-        if (row->parent) grid_put(g, x, y, row->folded ? U'▸' : U'▾', row->folded ? '+' : '-', STYLE_NORMAL);
-        snprintf(number, sizeof number, "%u", p->t->processes[row->process].pid);
-        x += 2;
-    } else if (row->kind == ROW_THREAD) {
-        bool greenlet = p->t->threads[row->thread].kind == THREAD_GREENLET;
-        if (greenlet) {
-            grid_put(g, x, y, U'~', '~', STYLE_THREAD);
-            x += 2;
-        } else
-            snprintf(number, sizeof number, "%u", p->t->threads[row->thread].tid);
-    } else if (row->kind == ROW_GHOST) {
-        grid_put(g, x, y, U'†', '#', STYLE_GHOST);
-        x += 2;
-    } else {
-        draw_strip_label(p, row, x, y, end);
-        name = "";
-    }
-    if (!name && row->kind == ROW_PROCESS) name = process_name(p->t, row->process);
-    int digits = (int)strlen(number), room = end - x - (digits ? digits + 1 : 0);
-    if (room < 6) room = end - x, digits = 0;
-    if (row->kind == ROW_THREAD || row->kind == ROW_GHOST) { /* where it was created, if there is room */
-        name = thread_label(p->t, row->thread, text, sizeof text);
-        if (grid_width(g, name, room + 1) > room) name = thread_name(p->t, row->thread, text, sizeof text);
-    }
-    x += grid_text(g, x, y, room, style, name);
-    if (row->hidden) {
-        snprintf(text, sizeof text, " +%u", row->hidden);
-        grid_text(g, x, y, end - x - (digits ? digits + 1 : 0), STYLE_DIM, text);
-    }
-    if (digits) grid_text(g, end - digits, y, digits, STYLE_DIM, number);
-    if (selected) grid_light(g, (struct area){p->tree.x, y, p->tree.width, 1}, LIT_ROW);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
@@ -258,32 +197,41 @@ static size_t creator_row(const struct pane *p, const struct row *row)
     return parent < rows->process_count ? rows->of_process[parent] : NONE;
 }
 
-/* From the creator down to what it created; `reach[column]`: lines to rows below the screen start there
- * already. */
-static void draw_birth(struct pane *p, size_t i, int *reach)
+/* From a creator's line of the screen down to that of what it created; both may be just outside. */
+static void line_down(struct pane *p, int column, int y0, int y1)
 {
-    const struct row *row = row_at(p, i);
-    size_t from = creator_row(p, row);
-    int column = window_column(p->w, row_start(p->t, row));
-    if (from >= i || column < 0 || column >= p->w->columns) return;
     int x = p->lanes.x + column, top = p->lanes.y, bottom = top + p->lanes.height - 1;
-    int y0 = from < p->tui->top ? top - 1 : row_y(p, from),
-        y1 = i >= p->tui->top + p->tui->page ? bottom + 1 : row_y(p, i);
-    if (y1 < top || y0 > bottom) return;
-    if (y1 > bottom && reach[column] <= y0) return;
-    if (y1 > bottom) reach[column] = y0;
     if (y0 >= top) grid_line(p->g, x, y0, LINE_DOWN, STYLE_CONNECTOR, true);
     for (int y = y0 + 1; y < y1 && y <= bottom; y++)
         grid_line(p->g, x, y, LINE_UP | LINE_DOWN, STYLE_CONNECTOR, true);
     if (y1 <= bottom) grid_line(p->g, x, y1, LINE_UP, STYLE_CONNECTOR, true);
 }
 
+/*
+ * Lines that leave the screen at its bottom are one a column, the longest; too
+ * many of them would be a curtain before the lanes, so then there are none.
+ */
 static void draw_births(struct pane *p)
 {
+    int top = p->lanes.y, bottom = top + p->lanes.height - 1, leaving = 0;
     int *reach = malloc(((size_t)p->w->columns + 1) * sizeof *reach);
     if (!reach) return;
     for (int c = 0; c <= p->w->columns; c++) reach[c] = INT32_MAX;
-    for (size_t i = p->tui->top; i < p->tui->rows.count; i++) draw_birth(p, i, reach);
+    for (size_t i = p->tui->top; i < p->tui->rows.count; i++) {
+        const struct row *row = row_at(p, i);
+        size_t from = creator_row(p, row);
+        int column = window_column(p->w, row_start(p->t, row));
+        if (from >= i || column < 0 || column >= p->w->columns) continue;
+        int y0 = from < p->tui->top ? top - 1 : row_y(p, from);
+        if (i < p->tui->top + p->tui->page) {
+            line_down(p, column, y0, row_y(p, i));
+        } else if (y0 <= bottom) {
+            leaving += reach[column] == INT32_MAX;
+            if (y0 < reach[column]) reach[column] = y0;
+        }
+    }
+    for (int c = 0; c < p->w->columns && leaving <= p->w->columns / 6; c++)
+        if (reach[c] != INT32_MAX) line_down(p, c, reach[c], bottom + 1);
     free(reach);
 }
 
@@ -381,13 +329,14 @@ static void draw(struct tui *tui, struct area a)
     }
     move_settle(tui);
     size_t end = tui->top + tui->page < tui->rows.count ? tui->top + tui->page : tui->rows.count;
-    for (size_t i = tui->top; i < end; i++) draw_label(&p, i);
+    for (size_t i = tui->top; i < end; i++) draw_label(&p, i, row_y(&p, i));
     for (size_t i = tui->top; i < end; i++) draw_lane(&p, i);
     for (size_t i = tui->top; i < end; i++) draw_waits(&p, i);
     draw_births(&p);
     for (size_t i = tui->top; i < end; i++)
         if (tui->rows.row[i].kind == ROW_COPY) draw_strip(&p, &tui->rows.row[i], row_y(&p, i));
     for (size_t i = tui->top; i < end; i++) draw_marks(&p, i);
+    draw_crowds(&p);
     for (size_t i = tui->top; i < end; i++) draw_end(&p, i);
     for (size_t i = tui->top; i < end; i++) label_waits(&p, i), draw_ghost_words(&p, i);
     draw_relation(&p);
