@@ -55,6 +55,9 @@ uwsgi-filter-again       uwsgi.ftrace   80x24   -        &hup<Enter><Esc>&<Up>
 uwsgi-family             uwsgi.ftrace   80x24   -        jjjjo
 uwsgi-replay             uwsgi.ftrace   120x40  -        rllllllllllllll
 uwsgi-copied             uwsgi.ftrace   80x24   -        y
+uwsgi-time-late          uwsgi.ftrace   80x24   -        t400<Enter>
+uwsgi-back-to-finding    uwsgi.ftrace   80x24   -        n<Enter><Enter>bb
+uwsgi-prompts            uwsgi.ftrace   80x24   -        /wörd
 uwsgi-search-regex       uwsgi.ftrace   80x24   -        /^kill.*hup<Enter>
 uwsgi-handler-history    uwsgi.ftrace   120x50  -        /sigaction:<Space>sigint<Enter>...
 waits-80x24              waits.ftrace   80x24   -

@@ -20,7 +20,7 @@ class Screen:
         self.slave = slave
         size(slave, 80, 24)
         self.before = termios.tcgetattr(slave)
-        env = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", **more)
+        env = dict(os.environ, TERM=term, LC_ALL="C.UTF-8", **({"TMUX": ""} | more))
         self.child = subprocess.Popen([forktrace, "view", trace], stdin=slave, stdout=slave, stderr=slave, env=env,
                                       start_new_session=not group, process_group=0 if group else None)
         self.out = b""
@@ -167,6 +167,65 @@ def copies():
     equal(s.end(), 0)
 
 
+def copies_in_tmux():
+    """tmux drops a program's OSC 52 unless told otherwise: it is given the text itself."""
+    with tempfile.TemporaryDirectory() as where:
+        called, tmux = os.path.join(where, "called"), os.path.join(where, "tmux")
+        with open(tmux, "w") as f:
+            f.write(f'#!/bin/sh\n(echo "$@"; cat) > {called}\n')
+        os.chmod(tmux, 0o755)
+        s = Screen(TMUX="/tmp/socket,1,0", PATH=where + ":" + os.environ["PATH"])
+        s.expect("uwsgi master")
+        s.keys("y")
+        s.expect("copied to tmux")
+        s.keys("q")
+        equal(s.end(), 0)
+        with open(called) as f:
+            text = f.read()
+        if not text.startswith("load-buffer -w -\nthe thread `ticker`"):
+            raise AssertionError(f"{text!r} given to tmux")
+
+
+def interrupts_a_prompt():
+    """^C leaves what one is at; the second one leaves the viewer."""
+    s = Screen(group=True)
+    s.expect("uwsgi master")
+    s.keys("/nothing like it")
+    s.expect("search:")
+    s.read(seconds=0.3)
+    s.out = b""
+    os.kill(s.child.pid, signal.SIGINT)
+    s.expect("help")  # the bar is back
+    os.kill(s.child.pid, signal.SIGINT)
+    equal(s.end(), -signal.SIGINT)
+
+
+def prompt_is_resized():
+    s = Screen()
+    s.expect("uwsgi master")
+    s.keys("&p:worker")
+    s.expect("filter:")
+    for columns, rows in ((7, 2), (1, 1), (300, 100), (100, 20)):
+        size(s.slave, columns, rows)
+        os.kill(s.child.pid, signal.SIGWINCH)
+        s.read(seconds=0.2)
+    s.keys("\x17\r")  # ^W: the word goes; nothing is filtered
+    s.keys("&t:ticker\x15p:worker\r")  # ^U: all of it
+    s.expect("filter p:worker")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
+def linux_console():
+    s = Screen("linux")
+    s.expect("uwsgi master")
+    s.read(seconds=0.3)
+    if b"===" not in s.out or "━".encode() in s.out:
+        raise AssertionError("characters the console's font lacks")
+    s.keys("q")
+    equal(s.end(), 0)
+
+
 APP = """import os, threading, time
 threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
 if os.fork() == 0:
@@ -185,15 +244,19 @@ def edits():
                 f.write(text)
         os.chmod(editor, 0o755)
         subprocess.run([forktrace, "record", "-o", own, "--", "/usr/bin/python3", app], check=True)
-        s = Screen(trace=own, EDITOR=editor + " -x")
-        s.expect("Thread-1")
-        s.keys("e")
-        s.expect("editing")
-        s.keys("q")
-        equal(s.end(), 0)
-        with open(called) as f:
-            equal(f.read(), f"-x +2 {app}\n")
-        os.remove(called)
+        blank, code = os.path.join(where, "my editor"), os.path.join(where, "code")
+        os.symlink(editor, blank), os.symlink(editor, code)
+        for value, arguments in ((editor + " -x", f"-x +2 {app}"), (f"'{blank}' -c 'set nu'", f"-c set nu +2 {app}"),
+                                 (code + " -w", f"-w -g {app}:2")):
+            s = Screen(trace=own, EDITOR=value, VISUAL="")
+            s.expect("Thread-1")
+            s.keys("e")
+            s.expect("editing")
+            s.keys("q")
+            equal(s.end(), 0)
+            with open(called) as f:
+                equal(f.read(), arguments + "\n")
+            os.remove(called)
         os.remove(app)
         s = Screen(trace=own, EDITOR=editor)
         s.expect("Thread-1")
@@ -208,7 +271,7 @@ def replays():
     s = Screen()
     s.expect("uwsgi master")
     s.keys("r")
-    s.expect("replay runs")
+    s.expect("replay 1")
     s.keys("++++++")
     s.expect("paused", 10)  # it has reached the end
     s.keys("rq")
@@ -259,6 +322,10 @@ check("stops and goes on", stops_and_goes_on)
 check("suspends", suspends)
 check("mouse", mouse)
 check("copies", copies)
+check("copies in tmux", copies_in_tmux)
+check("interrupts a prompt", interrupts_a_prompt)
+check("a prompt is resized", prompt_is_resized)
+check("Linux console", linux_console)
 check("edits", edits)
 check("replays", replays)
 check("ends when the terminal goes", ends_when_the_terminal_goes)

@@ -64,7 +64,9 @@ process_id fact_process_about(const struct timeline *t, const struct event *e)
 
 thread_id fact_thread_about(const struct timeline *t, const struct event *e)
 {
-    return about(e) == ABOUT_THREAD && e->child < t->thread_count ? e->child : NONE;
+    if (about(e) != ABOUT_THREAD) return NONE;
+    if (e->child < t->thread_count) return e->child;
+    return e->type == EVENT_LOCK_WAIT ? timeline_awaited(t, e, NONE) : NONE;
 }
 
 static void record_facts(struct facts *f, const struct event *e)
@@ -82,6 +84,22 @@ static size_t append(char *buffer, size_t size, size_t used, const char *before,
     return n < 0 || (size_t)n >= size - used ? size - 1 : used + (size_t)n;
 }
 
+/* Whose line says the first two facts of its record, too. */
+static bool told_in_line(unsigned type)
+{
+    switch (type) {
+    case EVENT_SIGACTION:
+    case EVENT_KILL:
+    case EVENT_SIGNAL:
+    case EVENT_LOCK_WAIT:
+    case EVENT_EXEC:
+    case EVENT_EXEC_FAILED:
+    case EVENT_EXIT:
+    case EVENT_BIND: return true;
+    default: return false;
+    }
+}
+
 void fact_event_line(const struct timeline *t, event_id event, char *buffer, size_t size)
 {
     const struct event *e = EVENT_AT(t, event);
@@ -91,7 +109,7 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
         n = append(buffer, size, n, " → ", process_name(t, e->child));
     else if (fact_thread_about(t, e) != NONE)
         n = append(buffer, size, n, e->type == EVENT_SIGNAL ? " ← " : " → ",
-                   thread_name(t, e->child, name, sizeof name));
+                   thread_name(t, fact_thread_about(t, e), name, sizeof name));
     if ((e->type == EVENT_WRITE || e->type == EVENT_CHANGE) && e->child < t->global_count) {
         char value[100];
         value_format(timeline_written(t, e), value, sizeof value);
@@ -99,9 +117,7 @@ void fact_event_line(const struct timeline *t, event_id event, char *buffer, siz
         n = append(buffer, size, n, " ", name);
         n = append(buffer, size, n, " = ", value);
     }
-    if (e->type != EVENT_SIGACTION && e->type != EVENT_KILL && e->type != EVENT_SIGNAL &&
-        e->type != EVENT_LOCK_WAIT)
-        return;
+    if (!told_in_line(e->type)) return;
     struct facts f = {.timeline = t};
     record_facts(&f, e);
     for (size_t i = 0, said = 0; i < f.count && said < 2; i++)
@@ -139,6 +155,16 @@ void facts_add_stack(struct facts *f, const struct event *e)
     }
 }
 
+#define AWAITED 5
+
+/* Python's join() and shutdown wait in a semaphore, which has no owner. */
+static void awaited_facts(struct facts *f, const struct event *e)
+{
+    thread_id thread = NONE;
+    for (int i = 0; i < AWAITED && (thread = timeline_awaited(f->timeline, e, thread)) != NONE; i++)
+        facts_add_thread(f, i ? "or of" : "waits for", thread);
+}
+
 void facts_event(struct facts *f, event_id event)
 {
     const struct event *e = EVENT_AT(f->timeline, event);
@@ -149,6 +175,8 @@ void facts_event(struct facts *f, event_id event)
         if (e->type == EVENT_WAIT)
             facts_add(f, "ended", STYLE_NORMAL, "%s",
                       end_text(&f->timeline->processes[e->child], end, sizeof end));
+    } else if (e->type == EVENT_LOCK_WAIT && e->child >= f->timeline->thread_count) {
+        awaited_facts(f, e);
     } else if (fact_thread_about(f->timeline, e) != NONE) {
         facts_add_thread(f, of[e->type].key, e->child);
     }

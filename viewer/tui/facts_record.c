@@ -46,9 +46,9 @@ void fact_of_exec(struct facts *f, const struct event *e)
 
 void fact_of_exec_failed(struct facts *f, const struct event *e)
 {
-    struct ft_exec_failed r = FT_GET(exec_failed, e->record);
-    string_fact(f, "path", r.path);
-    fact_error(f, r.error);
+    bool call = e->record->type == FT_EXEC; /* as it was asked for; else only that it failed was recorded */
+    string_fact(f, "path", call ? FT_GET(exec, e->record).path : FT_GET(exec_failed, e->record).path);
+    fact_error(f, (int)e->child);
 }
 
 void fact_of_exit(struct facts *f, const struct event *e)
@@ -187,12 +187,14 @@ void fact_of_bind(struct facts *f, const struct event *e)
     struct ft_bind r = FT_GET(bind, e->record);
     size_t length = 0;
     const void *tail = ft_tail(e->record, sizeof(struct ft_bind), &length);
-    char text[300];
+    char text[300], number[16] = "";
     int port;
     text_sockaddr(tail, length, text, sizeof text, &port);
-    facts_add(f, "address", STYLE_NORMAL, "%s", text);
-    facts_add(f, "fd", STYLE_NORMAL, "%d", r.fd);
+    if (port >= 0) snprintf(number, sizeof number, ":%d", port);
+    bool bare = port >= 0 && strchr(text, ':'); /* IPv6 */
+    facts_add(f, "address", STYLE_NORMAL, "%s%s%s%s", bare ? "[" : "", text, bare ? "]" : "", number);
     fact_error(f, r.error);
+    facts_add(f, NULL, STYLE_DIM, "fd %d", r.fd);
 }
 
 void fact_of_session(struct facts *f, const struct event *e)

@@ -27,9 +27,10 @@ static void handler_history(struct facts *f, const struct event *e)
 {
     const struct timeline *t = f->timeline;
     char time[40], caller[NAMES_TEXT], text[NAMES_TEXT], what[NAMES_TEXT + 40];
-    for (int i = 0; i < HISTORY_MOST && e->child < t->event_count; i++) {
-        const struct event *was = EVENT_AT(t, e->child);
-        if (!was->record || was->type != EVENT_SIGACTION || was->ns > e->ns) return; /* a damaged file */
+    struct event later = *e;
+    for (int i = 0; i < HISTORY_MOST && later.child < t->event_count; i++) {
+        const struct event *was = EVENT_AT(t, later.child);
+        if (!was->record || was->type != EVENT_SIGACTION || was->ns > later.ns) return; /* a damaged file */
         uint64_t handler = FT_GET(sigaction, was->record).new_handler;
         struct python_function python = timeline_python_handler(t, was);
         struct named n = names_at(t, was->process, was->ns, handler);
@@ -41,9 +42,9 @@ static void handler_history(struct facts *f, const struct event *e)
         names_caller(caller, sizeof caller, t, was);
         facts_add(f, i ? "" : "before that", STYLE_NORMAL, "%s since %s%s%s%s%s", what,
                   time_text(was->ns, 1000, time, sizeof time), *caller ? ", by " : "", caller,
-                  was->process != e->process ? " in " : "",
-                  was->process != e->process ? process_name(t, was->process) : "");
-        e = was;
+                  was->process != later.process ? " in " : "",
+                  was->process != later.process ? process_name(t, was->process) : "");
+        later = *was;
     }
 }
 

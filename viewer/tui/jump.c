@@ -6,7 +6,8 @@ struct place place_here(const struct tui *tui)
 {
     const struct row *row = &tui->rows.row[tui->row];
     global_id global = row->kind == ROW_COPY ? tui->timeline->copies[row->copy].global : NONE;
-    return (struct place){tui->now, tui->event, row->kind, row->process, row->thread, global, finding_key(tui), tui->window};
+    return (struct place){tui->now,    tui->event, row->kind,        row->process,
+                          row->thread, global,     finding_key(tui), tui->window};
 }
 
 uint32_t place_row(const struct tui *tui, const struct place *place)
@@ -34,9 +35,10 @@ void place_keep(struct tui *tui)
 static void place_go(struct tui *tui, int by)
 {
     if (by < 0 ? tui->place == 0 : tui->place + 1 >= tui->place_count) {
-        tui_say(tui, by > 0                               ? "nothing further"
-                     : tui->verdict < finding_count(tui) ? "this is where you started; N tells the finding again"
-                                                         : "this is where you started");
+        tui_say(tui, by > 0 ? "nothing further"
+                     : tui->verdict < finding_count(tui)
+                         ? "this is where you started; N tells the finding again"
+                         : "this is where you started");
         return;
     }
     tui->places[tui->place] = place_here(tui);

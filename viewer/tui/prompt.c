@@ -123,8 +123,10 @@ void prompt_draw(struct tui *tui, struct area a)
                              {" go to time: ", "1.5s  20ms  300us  2min"},
                              {" filter: ", "word  p:process  t:thread  k:kind  !not"}};
     const char *typed = tui->typed, *hint = kinds[tui->prompt].hint;
-    int x = a.x + grid_text(&tui->grid, a.x, a.y, a.width, STYLE_KEY, kinds[tui->prompt].ask), end = a.x + a.width;
-    while (grid_width(&tui->grid, typed, 1000) > end - x - 1) typed = next_character(typed); /* the end is shown */
+    int x = a.x + grid_text(&tui->grid, a.x, a.y, a.width, STYLE_KEY, kinds[tui->prompt].ask),
+        end = a.x + a.width;
+    while (*typed && grid_width(&tui->grid, typed, 1000) > end - x - 1)
+        typed = next_character(typed); /* the end is shown */
     x += grid_text(&tui->grid, x, a.y, end - x, STYLE_NORMAL, typed);
     grid_light(&tui->grid, (struct area){x, a.y, 1, 1}, LIT_CURSOR);
     int wide = grid_width(&tui->grid, hint, 100);

@@ -21,9 +21,10 @@ static void say(struct tui *tui)
     char speed[16], line[120] = "", time[40];
     if (tui->event < tui->timeline->event_count)
         fact_event_line(tui->timeline, tui->event, line, sizeof line);
-    tui_say(tui, "replay %s%s× at %s: Space %s, +/- speed, h/l step, r ends it%s%s", tui->playing ? "" : "paused, ",
-            speed_text(tui, speed), time_text(tui->now, 1000000, time, sizeof time),
-            tui->playing ? "pauses" : "goes on", *line ? "   " : "", line);
+    tui_say(tui, "replay %s%s× at %s: Space %s, +/- speed, h/l step, r ends it%s%s",
+            tui->playing ? "" : "paused, ", speed_text(tui, speed),
+            time_text(tui->now, 1000000, time, sizeof time), tui->playing ? "pauses" : "goes on",
+            *line ? "   " : "", line);
 }
 
 /* The event of any lane that has a row, before or after where we are. */

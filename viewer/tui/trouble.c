@@ -28,12 +28,18 @@ static bool loses_threads(const struct timeline *t, event_id event)
     return false;
 }
 
+/* execvp() and shells try one directory of PATH after the other. */
+static bool another_worked(const struct timeline *t, const struct event *e)
+{
+    return e->process < t->process_count && e->image + 1u < t->processes[e->process].image_count;
+}
+
 static const char *what_is_wrong(const struct timeline *t, event_id event)
 {
     const struct event *e = EVENT_AT(t, event);
     switch (e->type) {
     case EVENT_FORK: return loses_threads(t, event) ? "threads lost at this fork" : NULL;
-    case EVENT_EXEC_FAILED: return "exec failed";
+    case EVENT_EXEC_FAILED: return another_worked(t, e) ? NULL : "exec failed";
     case EVENT_LOCK_WAIT: return endless(e) ? "this wait never ended" : NULL;
     default: return NULL;
     }

@@ -267,7 +267,10 @@ static void draw_title(struct tui *tui, struct area a)
     for (unsigned reason = 0; t->reader && reason < FT_LOST_COUNT; reason++)
         count += ft_reader_lost(t->reader, (enum ft_lost)reason);
     snprintf(lost, sizeof lost, "%" PRIu64 " records lost", count);
-    const char *state = tui->live ? tui->following ? "LIVE" : "LIVE, End follows" : t->complete ? "complete" : count ? lost : "incomplete";
+    const char *state = tui->live     ? tui->following ? "LIVE" : "LIVE, End follows"
+                        : t->complete ? "complete"
+                        : count       ? lost
+                                      : "incomplete";
     int right = a.width - (int)strlen(state) - 1;
     int x = 1 + grid_text(g, 1, a.y, right - 2, STYLE_TITLE, tui->file);
     snprintf(text, sizeof text, "  %s · %zu process%s", text_duration(time, tui->end), t->process_count,

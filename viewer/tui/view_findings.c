@@ -44,7 +44,8 @@ static void draw_none(struct tui *tui, struct area a)
                                 : "; but some records are lost: `forktrace report` says which");
     size_t used = strlen(text), troubles = tui->trouble_count;
     if (troubles)
-        snprintf(text + used, sizeof text - used, "; n: %zu moment%s of trouble", troubles, troubles == 1 ? "" : "s");
+        snprintf(text + used, sizeof text - used, "; n: %zu moment%s of trouble", troubles,
+                 troubles == 1 ? "" : "s");
     grid_text(&tui->grid, a.x + 1, a.y, a.width - 2, hidden || !t->complete ? STYLE_SIGNAL : STYLE_NORMAL,
               text);
 }

@@ -71,7 +71,26 @@ static void draw_waits(struct pane *p, size_t i)
     }
 }
 
-/* What was waited for, and how long, where the shading leaves room. */
+/* What was waited for, and how long: for whom if there is room. Returns the columns it takes. */
+static int wait_text(const struct pane *p, const struct event *e, bool endless, int room, char *text,
+                     size_t size)
+{
+    char time[TEXT_SHORT], name[200];
+    unsigned kind = wait_facts_of(e).kind;
+    const char *end = endless ? ", endless" : "";
+    text_duration(time, timeline_duration(p->t, e));
+    thread_id awaited =
+        e->type == EVENT_LOCK_WAIT && e->child == NONE ? timeline_awaited(p->t, e, NONE) : NONE;
+    if (awaited != NONE) {
+        snprintf(text, size, " for %.40s %s%s ", thread_name(p->t, awaited, name, sizeof name), time, end);
+        int wide = grid_width(p->g, text, 100);
+        if (wide <= room) return wide;
+    }
+    snprintf(text, size, " %s %s%s ", kind ? text_wait_kind(kind) : "wait", time, end);
+    return grid_width(p->g, text, 100);
+}
+
+/* In the waits themselves, where the shading leaves room. */
 static void label_waits(struct pane *p, size_t i)
 {
     thread_id lane = lane_of_row(p->tui, i);
@@ -80,18 +99,16 @@ static void label_waits(struct pane *p, size_t i)
         event_id wait = index_wait_before(&p->tui->index, lane, window_time(p->w, c + 1));
         if (wait == NONE) return;
         const struct event *e = EVENT_AT(p->t, wait);
-        char text[80], time[TEXT_SHORT];
+        char text[120];
         unsigned kind = wait_facts_of(e).kind;
         bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
                        timeline_timed(e) != FT_TIMED;
-        snprintf(text, sizeof text, " %s %s%s ", kind ? text_wait_kind(kind) : "wait",
-                 text_duration(time, timeline_duration(p->t, e)), endless ? ", endless" : "");
-        int wide = grid_width(p->g, text, 80), first = lane_x(p, e->ns),
-            x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
+        int first = lane_x(p, e->ns), x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
         int room = 0;
         for (const struct cell *cell;
              x + room < p->lanes.x + p->lanes.width && (cell = grid_at(p->g, x + room, y)); room++)
             if (cell->ch != (p->g->ascii ? U'%' : U'░')) break;
+        int wide = room > 8 ? wait_text(p, e, endless, room - 2, text, sizeof text) : room;
         if (room >= wide + 2) grid_text(p->g, x, y, wide, endless ? STYLE_TROUBLE : STYLE_WAIT, text);
         c = (first < p->lanes.x ? p->lanes.x : first) - p->lanes.x;
     }

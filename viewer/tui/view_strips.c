@@ -144,7 +144,8 @@ void draw_strip_label(struct pane *p, const struct row *row, int x, int y, int e
     if (room < 8) room = end - x, wide = 0;
     int used = snprintf(text, sizeof text, "%s", global->diverged ? p->g->ascii ? "!= " : "≠ " : "= ");
     global_format(global, text + used, sizeof text - (size_t)used);
-    if (grid_width(p->g, text, room + 1) > room) snprintf(text + used, sizeof text - (size_t)used, "%s", global->name);
+    if (grid_width(p->g, text, room + 1) > room)
+        snprintf(text + used, sizeof text - (size_t)used, "%s", global->name);
     grid_text(p->g, x, y, room, style, text);
     if (wide) grid_text(p->g, end - wide, y, wide, STYLE_DIM, value);
 }

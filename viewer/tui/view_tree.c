@@ -26,7 +26,8 @@ static const char *last_words(const char *name, int words)
     return at;
 }
 
-/* `uwsgi worker 12` and `server child 3` differ at their ends: where there is not room for all, those stay. */
+/* `uwsgi worker 12` and `server child 3` differ at their ends: where there is not room for all, those stay.
+ */
 static int draw_name(struct grid *g, int x, int y, int room, enum style style, const char *name)
 {
     const char *number = last_words(name, 1);

@@ -141,13 +141,15 @@ int64_t time_parse(const char *text)
     static const struct {
         const char *name;
         double ns;
-    } known[] = {{"", 1e9},  {"s", 1e9},  {"ms", 1e6}, {"us", 1e3},   {"µs", 1e3},  {"μs", 1e3}, /* two letters */
-                 {"ns", 1}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}};
+    } known[] = {{"", 1e9},   {"s", 1e9},  {"ms", 1e6},   {"us", 1e3},
+                 {"µs", 1e3}, {"μs", 1e3}, /* two letters */
+                 {"ns", 1},   {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}};
     char *rest;
     double value = strtod(text, &rest);
     if (rest == text || !(value >= 0)) return -1;
     while (*rest == ' ') rest++;
     for (size_t u = 0; u < sizeof known / sizeof *known; u++)
-        if (!strcmp(rest, known[u].name)) return value * known[u].ns < 1e18 ? (int64_t)(value * known[u].ns) : -1;
+        if (!strcmp(rest, known[u].name))
+            return value * known[u].ns < 1e18 ? (int64_t)(value * known[u].ns) : -1;
     return -1;
 }
