@@ -51,8 +51,8 @@ static int wrong_option(int letter, char **argv)
                          letter == ':' ? "it needs a value" : "no such option");
 }
 
-int command_reading(int argc, char **argv, const struct option *own, const char *letters,
-                    bool (*extra)(int letter, const char *value), struct reading *reading)
+static int read_options(int argc, char **argv, const struct option *own, const char *letters,
+                        bool (*extra)(int letter, const char *value), struct reading *reading)
 {
     struct option options[16] = {shared[0], shared[1]};
     for (size_t i = 2; own && own->name && i + 1 < sizeof options / sizeof *options; i++) options[i] = *own++;
@@ -70,8 +70,27 @@ int command_reading(int argc, char **argv, const struct option *own, const char 
         } else if (!extra(letter, optarg))
             return EXIT_UNUSABLE;
     }
+    return 0;
+}
+
+int command_reading(int argc, char **argv, const struct option *own, const char *letters,
+                    bool (*extra)(int letter, const char *value), struct reading *reading)
+{
+    int error = read_options(argc, argv, own, letters, extra, reading);
+    if (error) return error;
     if (optind + 1 != argc)
         return command_usage(argv[0], optind < argc ? "one FILE at a time" : "which FILE?");
     reading->file = argv[optind];
+    return 0;
+}
+
+int command_reading_two(int argc, char **argv, const struct option *own, const char *letters,
+                        bool (*extra)(int letter, const char *value), struct reading *reading)
+{
+    int error = read_options(argc, argv, own, letters, extra, reading);
+    if (error) return error;
+    if (optind + 2 != argc) return command_usage(argv[0], "which two traces? A and B");
+    reading->file = argv[optind];
+    reading->second = argv[optind + 1];
     return 0;
 }

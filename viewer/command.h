@@ -20,6 +20,7 @@ int report_main(int argc, char **argv);
 int view_main(int argc, char **argv);
 int export_main(int argc, char **argv);
 int check_main(int argc, char **argv);
+int diff_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int learn_main(int argc, char **argv);
 void check_help(FILE *out); /* the rules */
@@ -37,9 +38,13 @@ int command_usage(const char *command, const char *format, ...) __attribute__((f
 struct option;
 struct reading {
     const char *file;
+    const char *second; /* command_reading_two */
     bool partial;
 };
 int command_reading(int argc, char **argv, const struct option *own, const char *letters,
                     bool (*extra)(int letter, const char *value), struct reading *reading);
+/* The same for those that read two. */
+int command_reading_two(int argc, char **argv, const struct option *own, const char *letters,
+                        bool (*extra)(int letter, const char *value), struct reading *reading);
 
 #endif

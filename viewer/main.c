@@ -43,6 +43,9 @@ static const struct command {
      "                             A file .forktrace, here or above in this git repository, has one of these a line\n"
      "  --baseline OLD             only what is new since this trace\n"
      "  --format FORMAT            text (default), json, sarif (2.1.0), junit\n" PARTIAL_OPTION COLOR_OPTION},
+    {"diff", diff_main, "two runs side by side: exit status 0 the same, 1 not, 2 unusable",
+     "[--format FORMAT] [--partial] A B",
+     "  -f, --format FORMAT        text (default), json\n" PARTIAL_OPTION COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
      "[--ascii] [--script KEYS --size COLSxROWS] [--dump|--svg] [--partial] FILE",
      "  --ascii                    no line drawing characters (always so on the Linux console)\n"

@@ -21,7 +21,10 @@ void report_binds(FILE *out, const struct timeline *t);
 void report_kills(FILE *out, const struct timeline *t);
 void report_coverage(FILE *out, const struct loaded *l);
 
-/* What the sections share. */
+/* What the sections share. Columns of text that a person reads at ease; `text` in lines of so many, the
+ * following ones indented. */
+unsigned report_width(FILE *out);
+void report_wrapped(FILE *out, const char *text, unsigned indent, unsigned width);
 void report_heading(FILE *out, const char *text);
 /* Lines of a list before "and N more". */
 #define REPORT_MANY 40

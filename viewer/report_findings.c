@@ -10,8 +10,7 @@
 
 #define NOTES_SHOWN 5
 
-/* `text` in lines of at most `width` columns, the following ones indented. */
-static void wrapped(FILE *out, const char *text, unsigned indent, unsigned width)
+void report_wrapped(FILE *out, const char *text, unsigned indent, unsigned width)
 {
     unsigned column = indent;
     while (*text) {
@@ -36,7 +35,7 @@ static void wrapped(FILE *out, const char *text, unsigned indent, unsigned width
     fputc('\n', out);
 }
 
-static unsigned width_of(FILE *out)
+unsigned report_width(FILE *out)
 {
     unsigned width = tree_width(out);
     return width > 110 ? 110 : width < 40 ? 40 : width;
@@ -45,14 +44,14 @@ static unsigned width_of(FILE *out)
 void report_finding(FILE *out, const struct finding *x, bool brief)
 {
     static const enum ink inks[] = {INK_DIM, INK_GHOST, INK_BAD};
-    unsigned width = width_of(out);
+    unsigned width = report_width(out);
     fprintf(out, "%s%-7s%s ", text_ink(inks[x->severity]), severity_name(x->severity), text_ink(INK_PLAIN));
-    wrapped(out, x->title, 8, width);
+    report_wrapped(out, x->title, 8, width);
     if (!brief) {
         fprintf(out, "%8s", "");
-        wrapped(out, x->explanation, 8, width);
+        report_wrapped(out, x->explanation, 8, width);
         fprintf(out, "%8s%sfix:%s ", "", text_ink(INK_BOLD), text_ink(INK_PLAIN));
-        wrapped(out, x->fix, 13, width);
+        report_wrapped(out, x->fix, 13, width);
     }
     fprintf(out, "%8s%s%s%s\n", "", text_ink(INK_DIM), finding_rules[x->rule].name, text_ink(INK_PLAIN));
 }

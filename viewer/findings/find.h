@@ -100,6 +100,8 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
 /* Made by Python's own library for itself (multiprocessing, concurrent.futures, ...): no consumer misses it.
  */
 bool is_internal_thread(const struct timeline *t, thread_id thread);
+/* It had one short job, and did it: a resolver of libcurl, a request of a threaded server. */
+bool is_transient_thread(const struct timeline *t, thread_id thread);
 /* Its program calls it fork-safe: children can do without it. By its name, which has "fork-safe" in it: names
  * are what every language can give a thread, and 15 characters are all that pthread_setname_np takes. */
 bool is_fork_safe(const struct timeline *t, thread_id thread);

@@ -66,15 +66,6 @@ static bool is_job_in_c(const struct timeline *t, process_id p, thread_id lost)
            process_end_ns(t, child->parent) > child->end && !was_signalled(t, p);
 }
 
-/* It had one short job, which it did in the parent: a resolver of libcurl, a request of a threaded server. */
-static bool is_transient(const struct timeline *t, thread_id lost)
-{
-    const struct thread *th = &t->threads[lost];
-    bool by_itself = th->how == THREAD_RETURNED || th->how == THREAD_EXITED;
-    return by_itself && th->end != NEVER && th->end - th->start < 1000 * MS &&
-           process_end_ns(t, th->process) > th->end;
-}
-
 /*
  * logging's QueueListener, whose child hands its records to it: a thread that feeds a queue between processes
  * runs in it. (A queue.Queue has none: what is put into that in the child, stays there.)
@@ -92,7 +83,7 @@ static bool is_reached_by_queue(const struct timeline *t, process_id child, thre
 static bool is_harmless(const struct timeline *t, process_id child, thread_id lost)
 {
     return is_internal_thread(t, lost) || is_looked_after(t, lost) || is_fork_safe(t, lost) ||
-           is_job_in_c(t, child, lost) || is_transient(t, lost) || is_reached_by_queue(t, child, lost);
+           is_job_in_c(t, child, lost) || is_transient_thread(t, lost) || is_reached_by_queue(t, child, lost);
 }
 
 /* The global this thread went on writing while the child kept the old value; NONE. */

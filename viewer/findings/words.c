@@ -204,6 +204,14 @@ bool is_fork_safe(const struct timeline *t, thread_id thread)
            (th->name && strstr(th->name, "fork-safe"));
 }
 
+bool is_transient_thread(const struct timeline *t, thread_id thread)
+{
+    const struct thread *th = &t->threads[thread];
+    bool by_itself = th->how == THREAD_RETURNED || th->how == THREAD_EXITED;
+    return by_itself && th->end != NEVER && th->end - th->start < 1000 * MS &&
+           process_end_ns(t, th->process) > th->end;
+}
+
 static uint64_t hash(uint64_t h, const char *text)
 {
     for (; text && *text; text++) h = (h ^ (uint8_t)*text) * 0x100000001b3u;

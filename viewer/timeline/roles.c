@@ -228,6 +228,9 @@ void roles_assign(struct build *b)
     if (!kin) longjmp(b->no_memory, 1);
     for (process_id p = 0; p < t->process_count; p++) kin[p].first_worker = NONE;
     for (process_id p = 0; p < t->process_count; p++) find_worker(b, kin, p);
-    for (process_id p = 0; p < t->process_count; p++) t->processes[p].role = role_of(b, kin, p);
+    for (process_id p = 0; p < t->process_count; p++) {
+        t->processes[p].role = role_of(b, kin, p);
+        t->processes[p].program = kin[p].program;
+    }
     free(kin);
 }

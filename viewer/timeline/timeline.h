@@ -106,6 +106,7 @@ struct process {
     process_id reaped_by;
     event_id reap;
     const char *role; /* "uwsgi master", "uwsgi worker 1", ...; NULL */
+    const char *program; /* "uwsgi"; what an interpreter runs: "flask", "app.py"; NULL */
     struct image *images;
     size_t image_count;
     bool image_inherited; /* images[0] is its parent's: it was forked */

@@ -1,0 +1,34 @@
+/*
+ * processes.c: who is there, and how each ended. How many there are of a kind is
+ * compared as far as one or several: a server starts and ends workers in the
+ * order of its load.
+ */
+#include "diff.h"
+
+static void present(struct diff *d, int run, process_id p)
+{
+    const struct run *r = &d->runs[run];
+    const struct group *g = &r->groups[r->group_of[p]];
+    const char *state = g->joined ? "forked by it" : g->slots > 1 ? "several processes" : "one process";
+    mention(&d->mentions[run], SECTION_PROCESSES, p, d->parts[g->part].name, state);
+}
+
+/* Of what joined a part that is one process in the other run only an end by a signal can be compared: uWSGI's
+ * workers leave with statuses of their own, which mean something to their master. */
+static void end(struct diff *d, int run, process_id p)
+{
+    const struct run *r = &d->runs[run];
+    const struct process *process = &r->t->processes[p];
+    const struct group *g = &r->groups[r->group_of[p]];
+    char how[TEXT_SHORT];
+    struct mention *m =
+        mention(&d->mentions[run], SECTION_ENDS, p, d->parts[g->part].name, text_end(how, process));
+    m->counts = (process->how == END_EXIT && !g->joined) || process->how == END_SIGNAL;
+    if (process->how == END_RUNNING) m->unseen = "it still runs: how it ends is not known";
+    if (process->how == END_VANISHED) m->unseen = "nobody recorded its end (record --ebpf)";
+}
+
+void mention_processes(struct diff *d, int run)
+{
+    for (process_id p = 0; p < d->runs[run].t->process_count; p++) present(d, run, p), end(d, run, p);
+}
