@@ -139,9 +139,9 @@ static bool fact(struct diff *d, enum section section)
     for (size_t i = 0; i < d->fact_count; i++) {
         const struct fact *f = &d->facts[i];
         if (f->section != section || !f->counts) continue;
-        say(&d->answer, "They differ in `%s`: %s %s; %s %s.", f->subject, d->runs[0].label,
-            f->says[0] ? f->says[0] : "nothing of it", d->runs[1].label,
-            f->says[1] ? f->says[1] : "nothing of it");
+        const struct section_words *w = &section_words[section];
+        say(&d->answer, "%s `%s` is not the same. %s: %s. %s: %s.", w->one, f->subject, d->runs[0].label,
+            f->says[0] ? f->says[0] : w->absent, d->runs[1].label, f->says[1] ? f->says[1] : w->absent);
         return true;
     }
     return false;

@@ -129,6 +129,12 @@ static bool again(struct looked_at *l, uint32_t part, const char *state)
     return false;
 }
 
+/* Every server has handlers where another program has the default. */
+static bool is_servers_own(const struct diff *d, const struct mention *m, const struct about *other)
+{
+    return m->section == SECTION_SIGNALS && !d->same_program && !other->count;
+}
+
 /* What the other run mentions and this one does not. */
 static void missing(struct diff *d, struct fact *f, int run, const struct about *mine,
                     const struct about *its)
@@ -141,7 +147,7 @@ static void missing(struct diff *d, struct fact *f, int run, const struct about 
         uint32_t part = part_of(other, m->process);
         if (again(&looked, part, m->state) || has(r, mine, part, m->state)) continue;
         f->same = false;
-        if (!m->counts) continue;
+        if (!m->counts || is_servers_own(d, m, mine)) continue;
         if (!why_unseen(r, mine, m, part, reason)) {
             f->counts = true;
             continue;

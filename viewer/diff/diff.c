@@ -8,7 +8,7 @@
 
 /* clang-format off */
 const struct section_words section_words[SECTION_COUNT] = {
-#define X(id, name, heading, joiner) [SECTION_##id] = {name, heading, joiner},
+#define X(id, name, heading, one, joiner, absent) [SECTION_##id] = {name, heading, one, joiner, absent},
     DIFF_SECTIONS(X)
 #undef X
 };
@@ -31,12 +31,12 @@ static const char *program(const struct run *r)
 /* By the program where that tells them apart. */
 static void label(struct diff *d)
 {
-    bool same = !strcmp(program(&d->runs[0]), program(&d->runs[1]));
+    d->same_program = !strcmp(program(&d->runs[0]), program(&d->runs[1]));
     for (int run = 0; run < 2; run++) {
         struct run *r = &d->runs[run];
         char name[128];
         text_escape(name, sizeof name, program(r), strlen(program(r)));
-        if (same || !*name)
+        if (d->same_program || !*name)
             snprintf(r->label, sizeof r->label, "In %s", r->letter);
         else
             snprintf(r->label, sizeof r->label, "Under %s", name);

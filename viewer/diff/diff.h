@@ -16,27 +16,26 @@
 #include "viewer/findings/find.h"
 #include "viewer/load.h"
 
-/* In the order in which they are shown: id, JSON name, heading, what stands between a state and its
- * processes.
- */
+/* In the order in which they are shown: id, JSON name, heading, what one is called, what stands between a
+ * state and its processes, what it means when a run mentions nothing. */
 /* clang-format off */
 #define DIFF_SECTIONS(X) \
-    X(PROCESSES, "processes", "Processes", ": ") \
-    X(ENDS, "ends", "How they ended", ": ") \
-    X(THREADS, "threads", "Threads", " in ") \
-    X(GLOBALS, "globals", "Globals", " in ") \
-    X(SIGNALS, "signals", "Signal handlers, at the end", " in ") \
-    X(WAITS, "waits", "Waits for what another thread holds", " in ") \
-    X(ADDRESSES, "addresses", "Addresses bound", " by ")
+    X(PROCESSES, "processes", "Processes", "The process", ": ", "there is none") \
+    X(ENDS, "ends", "How they ended", "How it ended:", ": ", "there is none") \
+    X(THREADS, "threads", "Threads", "The thread", " in ", "there is none") \
+    X(GLOBALS, "globals", "Globals", "The global", " in ", "not written") \
+    X(SIGNALS, "signals", "Signal handlers, at the end", "The handler of", " in ", "default") \
+    X(WAITS, "waits", "Waits for what another thread holds", "The wait for", " in ", "not waited for") \
+    X(ADDRESSES, "addresses", "Addresses bound", "The address", " by ", "not bound")
 /* clang-format on */
 enum section {
-#define X(id, name, heading, joiner) SECTION_##id,
+#define X(id, name, heading, one, joiner, absent) SECTION_##id,
     DIFF_SECTIONS(X)
 #undef X
         SECTION_COUNT
 };
 extern const struct section_words {
-    const char *name, *heading, *joiner;
+    const char *name, *heading, *one, *joiner, *absent;
 } section_words[SECTION_COUNT];
 
 /* Processes of one name without its number: "uwsgi worker". */
@@ -112,6 +111,7 @@ struct diff {
     size_t fact_count;
     struct shared_finding *findings; /* worst first */
     size_t finding_count;
+    bool same_program;
     size_t differences; /* those that count */
     struct say answer;
     const char *fix; /* of the finding that the answer is about; NULL */

@@ -15,11 +15,16 @@ static const char *s(size_t n) { return n == 1 ? "" : "s"; }
 
 /* --- the two runs ------------------------------------------------------------------------------- */
 
-/* The command line, cut where the line ends. */
-static void command(FILE *out, const struct process *p, unsigned width)
+static const struct image *root_image(const struct run *r)
+{
+    const struct process *p = r->t->process_count ? &r->t->processes[0] : NULL;
+    return p && p->image_count ? &p->images[p->image_count - 1] : NULL;
+}
+
+/* The command line. */
+static void command(FILE *out, const struct image *i, unsigned width)
 {
     struct say line = {0};
-    const struct image *i = p->image_count ? &p->images[p->image_count - 1] : NULL;
     char word[512];
     for (size_t a = 0; i && a < i->argc; a++) {
         text_escape(word, sizeof word, i->argv[a], strlen(i->argv[a]));
@@ -39,7 +44,32 @@ static void header(FILE *out, const struct run *r, unsigned width)
     text_put(out, r->path);
     fprintf(out, ": %zu process%s, %zu thread%s beside the main ones%s\n", t->process_count,
             t->process_count == 1 ? "" : "es", threads, s(threads), t->complete ? "" : "; not complete");
-    if (t->process_count) command(out, &t->processes[0], width);
+    command(out, root_image(r), width);
+}
+
+static bool has_argument(const struct image *i, const char *argument)
+{
+    for (size_t a = 0; i && a < i->argc; a++)
+        if (!strcmp(i->argv[a], argument)) return true;
+    return false;
+}
+
+/* Of one program started in two ways: what only one command line has. */
+static void arguments(FILE *out, const struct diff *d, unsigned width)
+{
+    char word[256];
+    for (int run = 0; run < 2 && d->same_program; run++) {
+        const struct image *mine = root_image(&d->runs[run]), *its = root_image(&d->runs[!run]);
+        struct say line = {0};
+        for (size_t a = 1; mine && a < mine->argc; a++) {
+            if (has_argument(its, mine->argv[a])) continue;
+            text_escape(word, sizeof word, mine->argv[a], strlen(mine->argv[a]));
+            say(&line, "%s%s", line.used ? " " : "", word);
+        }
+        if (line.used)
+            fprintf(out, "   %sonly in %s:%s ", text_ink(INK_BOLD), d->runs[run].letter, text_ink(INK_PLAIN));
+        if (line.used) report_wrapped(out, line.text, 6, width);
+    }
 }
 
 /* What it could not see: once for each reason. */
@@ -101,50 +131,106 @@ static void only(FILE *out, const struct diff *d, int run, unsigned width)
 static void side(FILE *out, const struct diff *d, const struct fact *f, int run, unsigned width)
 {
     fprintf(out, "    %s%s%s  ", text_ink(INK_BOLD), d->runs[run].letter, text_ink(INK_PLAIN));
-    report_wrapped(out, f->says[run] ? f->says[run] : "-", 7, width);
-    if (f->unseen == run) {
-        char text[600];
-        snprintf(text, sizeof text, "not seen here: %s", f->reason);
-        reason(out, text, 7, width);
-    }
+    report_wrapped(out, f->says[run] ? f->says[run] : section_words[f->section].absent, 7, width);
+    if (f->unseen != run) return;
+    char text[600];
+    snprintf(text, sizeof text, "not seen here: %s", f->reason);
+    reason(out, text, 7, width);
+}
+
+/* On one line: what only one run has, and processes that are the same. */
+static bool short_fact(FILE *out, const struct diff *d, const struct fact *f, unsigned width)
+{
+    struct say line = {0};
+    int run = !f->says[0];
+    if (f->unseen >= 0) return false;
+    if (!f->says[0] || !f->says[1])
+        say(&line, "%s, only in %s: %s%s", f->subject, d->runs[run].letter, f->says[run],
+            f->counts ? "" : " (does not count)");
+    else if (f->same && !strcmp(f->says[0], f->says[1]))
+        say(&line, "%s, in both: %s", f->subject, f->says[0]);
+    else
+        return false;
+    fprintf(out, "  %s", f->counts ? "" : text_ink(INK_DIM));
+    report_wrapped(out, line.text, 7, width);
+    fputs(f->counts ? "" : text_ink(INK_PLAIN), out);
+    return true;
+}
+
+static void one_fact(FILE *out, const struct diff *d, const struct fact *f, unsigned width)
+{
+    if (short_fact(out, d, f, width)) return;
+    const char *note = f->counts || f->same ? ""
+                       : f->unseen < 0      ? ": does not count"
+                                            : ": one run could not see it";
+    fprintf(out, "  %s%s%s%s%s%s\n", text_ink(INK_BOLD), f->subject, text_ink(INK_PLAIN), text_ink(INK_DIM),
+            note, text_ink(INK_PLAIN));
+    side(out, d, f, 0, width), side(out, d, f, 1, width);
+}
+
+/* Only one run has it, which is no news: a server's own handlers. */
+static bool is_aside(const struct fact *f, enum section section, int run)
+{
+    return f->section == section && !f->same && !f->counts && f->unseen < 0 && f->says[run] && !f->says[!run];
+}
+
+#define ASIDE 3 /* more of them share a line */
+
+static size_t asides(const struct diff *d, enum section section, int run)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->fact_count; i++) count += is_aside(&d->facts[i], section, run);
+    return count > ASIDE ? count : 0;
+}
+
+static void aside(FILE *out, const struct diff *d, enum section section, int run, unsigned width)
+{
+    struct say line = {0};
+    size_t count = 0;
+    say(&line, "only in %s, which does not count:", d->runs[run].letter);
+    for (size_t i = 0; i < d->fact_count; i++)
+        if (is_aside(&d->facts[i], section, run) && count++ < SHOWN)
+            say(&line, "%s %s", count > 1 ? "," : "", d->facts[i].subject);
+    if (count > SHOWN) say(&line, " and %zu more", count - SHOWN);
+    fprintf(out, "  %s", text_ink(INK_DIM));
+    report_wrapped(out, line.text, 7, width);
+    fputs(text_ink(INK_PLAIN), out);
 }
 
 static void differing(FILE *out, const struct diff *d, enum section section, unsigned width)
 {
-    size_t count = 0;
+    size_t count = 0, left[2] = {asides(d, section, 0), asides(d, section, 1)};
     bool always = section == SECTION_PROCESSES; /* it says, too, what is compared with what */
     for (int counts = 1; counts >= 0; counts--)
         for (size_t i = 0; i < d->fact_count; i++) {
             const struct fact *f = &d->facts[i];
             if (f->section != section || f->counts != counts || (f->same && !always)) continue;
+            if (left[!f->says[0]] && is_aside(f, section, !f->says[0])) continue;
             if (!count++) report_heading(out, section_words[section].heading);
-            if (count > SHOWN) continue;
-            fprintf(out, "  %s%s%s%s\n", text_ink(counts ? INK_BOLD : INK_DIM), f->subject,
-                    f->same          ? ": the same"
-                    : counts         ? ""
-                    : f->unseen >= 0 ? ": one run could not see it"
-                                     : ": does not count",
-                    text_ink(INK_PLAIN));
-            side(out, d, f, 0, width), side(out, d, f, 1, width);
+            if (count <= SHOWN) one_fact(out, d, f, width);
         }
     if (count > SHOWN) fprintf(out, "  ... and %zu more: --format json has all\n", count - SHOWN);
+    if (!count && (left[0] || left[1])) report_heading(out, section_words[section].heading);
+    for (int run = 0; run < 2; run++)
+        if (left[run]) aside(out, d, section, run, width);
 }
 
 static size_t same(FILE *out, const struct diff *d, unsigned width)
 {
     size_t all = 0;
-    for (enum section section = 0; section < SECTION_COUNT; section++) {
+    for (enum section section = SECTION_PROCESSES + 1; section < SECTION_COUNT; section++) {
         struct say line = {0};
         size_t count = 0;
         for (size_t i = 0; i < d->fact_count; i++) {
             if (d->facts[i].section != section || !d->facts[i].same) continue;
-            if (count++ < NAMED) say(&line, "%s%s", line.used ? ", " : "", d->facts[i].subject);
+            if (!count) say(&line, "%s: ", section_words[section].heading);
+            if (count++ < NAMED) say(&line, "%s%s", count > 1 ? ", " : "", d->facts[i].subject);
         }
         if (count > NAMED) say(&line, " and %zu more", count - NAMED);
         if (count && !all) report_heading(out, "The same in both");
         all += count;
         if (!count) continue;
-        fprintf(out, "  %s: ", section_words[section].heading);
+        fputs("  ", out);
         report_wrapped(out, line.text, 6, width);
     }
     size_t findings = 0;
@@ -158,10 +244,23 @@ static size_t same(FILE *out, const struct diff *d, unsigned width)
     return all + findings;
 }
 
+static size_t uncounted(const struct diff *d)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->fact_count; i++) count += !d->facts[i].same && !d->facts[i].counts;
+    for (size_t i = 0; i < d->finding_count; i++) {
+        const struct shared_finding *f = &d->findings[i];
+        bool alike = f->of[0] && f->of[1] && f->of[0]->severity == f->of[1]->severity;
+        count += !alike && !f->counts;
+    }
+    return count;
+}
+
 bool diff_text(FILE *out, const struct diff *d)
 {
     unsigned width = report_width(out);
     for (int run = 0; run < 2; run++) header(out, &d->runs[run], width);
+    arguments(out, d, width);
     fprintf(out, "\n%s", text_ink(INK_BOLD));
     report_wrapped(out, d->answer.text, 0, width);
     fputs(text_ink(INK_PLAIN), out);
@@ -171,7 +270,8 @@ bool diff_text(FILE *out, const struct diff *d)
     for (int run = 0; run <= 2; run++) only(out, d, run, width);
     for (enum section section = 0; section < SECTION_COUNT; section++) differing(out, d, section, width);
     size_t alike = same(out, d, width);
-    fprintf(out, "\n%zu difference%s that matter%s; %zu thing%s the same in both.\n", d->differences,
-            s(d->differences), d->differences == 1 ? "s" : "", alike, s(alike));
+    fprintf(out, "\n%zu difference%s that matter%s, %zu that %s not; %zu thing%s the same in both.\n",
+            d->differences, s(d->differences), d->differences == 1 ? "s" : "", uncounted(d),
+            uncounted(d) == 1 ? "does" : "do", alike, s(alike));
     return true;
 }

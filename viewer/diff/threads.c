@@ -11,7 +11,7 @@
 #include "diff.h"
 
 #define RUNS      "runs"
-#define RUNS_EACH "runs in each" /* where the other run has one process for all of these */
+#define RUNS_EACH "runs once each" /* where the other run has one process for all of these */
 #define LOST      "does not exist since the fork"
 
 /* Greenlets are seen at forks and ends only: which, is chance, but for those that a fork copied. */
@@ -42,6 +42,7 @@ static void runs(struct diff *d, int run, thread_id id)
     word_place(place, t, th->create);
     snprintf(detail, sizeof detail, "%s%s%s", brief ? "each for a moment" : "", brief && *place ? ", " : "",
              place);
+    m->counts = !brief;
     mention_detail(m, *place ? detail : brief ? "each for a moment" : "");
 }
 
