@@ -9,10 +9,13 @@
 #include "command.h"
 #include "diff/diff.h"
 
+enum { OPTION_NO_SYMBOLS = 1 };
+
 static diff_format *format = diff_text;
 
 static bool option(int letter, const char *value)
 {
+    if (letter == OPTION_NO_SYMBOLS) return names_symbols = false, true;
     if (!strcmp(value, "text")) return format = diff_text, true;
     if (!strcmp(value, "json")) return format = diff_json, true;
     return command_usage("diff", "--format is text or json"), false;
@@ -32,7 +35,9 @@ static int compare(const struct loaded *a, const struct loaded *b)
 
 int diff_main(int argc, char **argv)
 {
-    static const struct option own[] = {{"format", required_argument, NULL, 'f'}, {0}};
+    static const struct option own[] = {{"format", required_argument, NULL, 'f'},
+                                        {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS},
+                                        {0}};
     struct reading reading;
     struct loaded a, b;
     int error = command_reading_two(argc, argv, own, "f:", option, &reading);

@@ -45,7 +45,9 @@ static const struct command {
      "  --format FORMAT            text (default), json, sarif (2.1.0), junit\n" PARTIAL_OPTION COLOR_OPTION},
     {"diff", diff_main, "two runs side by side: exit status 0 the same, 1 not, 2 unusable",
      "[--format FORMAT] [--partial] A B",
-     "  -f, --format FORMAT        text (default), json\n" PARTIAL_OPTION COLOR_OPTION},
+     "  -f, --format FORMAT        text (default), json\n"
+     "  --no-symbols               object+offset instead of names from the ELF files of this machine\n" PARTIAL_OPTION
+     COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
      "[--ascii] [--script KEYS --size COLSxROWS] [--dump|--svg] [--partial] FILE",
      "  --ascii                    no line drawing characters (always so on the Linux console)\n"

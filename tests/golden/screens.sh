@@ -1,5 +1,5 @@
 #!/bin/bash
-# screens.sh [--update]: what `forktrace view` draws, compared with the stored screens (make golden stores them anew);
+# screens.sh [--update]: what `forktrace view` draws and `forktrace diff` says, compared with the stored screens (make golden stores them anew);
 # and how it treats a terminal (terminal.py).
 # The traces are real runs, cut to what was written: uwsgi.ftrace is `uwsgi --master --workers 2 --enable-threads`
 # whose app starts a thread; values.ftrace the same with a watch (`record -w py:ticker.i`), so that every write of the
@@ -95,23 +95,41 @@ kernel-taken             kernel.ftrace  150x24  -        jl
 kernel-stranger          kernel.ftrace  150x24  -        jjjl
 "
 
+# text                   A              B: what `forktrace diff` says of them
+diffs="
+diff-flask-uwsgi         flask.ftrace   uwsgi.ftrace
+diff-uwsgi-gunicorn      uwsgi.ftrace   gunicorn.ftrace
+diff-same                uwsgi.ftrace   uwsgi.ftrace
+diff-hostile             hostile.ftrace race.ftrace
+"
+
 passed=0 failed=0
+# compare NAME TEXT: with what is stored, or store it
+compare() {
+    local stored=screens/$1.txt difference
+    if [ "$update" ]; then
+        printf '%s\n' "$2" > "$stored"
+    elif difference=$(diff -u "$stored" - <<< "$2"); then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf '%s differs:\n%s\n' "$1" "$difference"
+    fi
+}
+update=
+[ "$1" = --update ] && update=yes
 while read -r name trace size option keys; do
     [ -n "$name" ] || continue
     [ "$option" = - ] && option=
     # shellcheck disable=SC2086
     got=$("$forktrace" view --no-symbols $option --size "$size" --script "$keys" "$trace" 2>&1; echo "status $?")
-    stored=screens/$name.txt
-    if [ "$1" = --update ]; then
-        printf '%s\n' "$got" > "$stored"
-    elif difference=$(diff -u "$stored" - <<< "$got"); then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf '%s differs:\n%s\n' "$name" "$difference"
-    fi
+    compare "$name" "$got"
 done <<< "$screens"
-[ "$1" = --update ] && exit
+while read -r name a b; do
+    [ -n "$name" ] || continue
+    compare "$name" "$("$forktrace" diff --no-symbols "$a" "$b" 2>&1; echo "status $?")"
+done <<< "$diffs"
+[ "$update" ] && exit
 unset NO_COLOR
 read -r p _ f _ < <(./terminal.py "$forktrace" | tee /dev/stderr | tail -1)
 echo "$((passed + ${p:-0})) passed, $((failed + ${f:-1})) failed"

@@ -23,6 +23,17 @@ def uwsgi():
     return server
 
 
+def flask():
+    """The same app, where it works: for `forktrace diff`, beside the stored uwsgi.ftrace, whose app is app.py."""
+    server = Server(PYTHON, "-m", "flask", "--app", "app", "run", "--port", "PORT", "--no-reload", record=[],
+                    shell="cp ticker.py app.py").ready()
+    for _ in range(3):
+        server.get()
+    time.sleep(2)
+    server.stop(signal.SIGINT)
+    return server
+
+
 def gunicorn():
     """The shutdown hangs until the worker is killed; atexit never runs."""
     server = Server(*GUNICORN, "--graceful-timeout", "2", "listener:app", record=[]).ready()

@@ -11,6 +11,20 @@ static char directory[64], path[96];
 static struct ft_reader reader;
 static struct timeline *timeline;
 
+static char before[96]; /* of trace_another */
+
+const char *trace_another(void)
+{
+    cr_assert(!*before);
+    snprintf(before, sizeof before, "%s/before", directory);
+    cr_assert_eq(rename(path, before), 0);
+    memset(&w, 0, sizeof w);
+    memset(interned, 0, sizeof interned);
+    cr_assert_eq(ft_writer_create(&w, path, 64 << 20, 100), 0);
+    w.interned = interned;
+    return before;
+}
+
 void trace_begin(void)
 {
     strcpy(directory, "/tmp/forktrace-unit-XXXXXX");
@@ -28,6 +42,7 @@ void trace_end(void)
         timeline = NULL;
     }
     unlink(path);
+    if (*before) unlink(before);
     rmdir(directory);
 }
 

@@ -107,8 +107,8 @@ static void lost_thread(struct diff *d, int run, const struct finding *x)
     say_processes(s, r->t, x->processes.list, x->processes.count);
     say(s, ": it was started in %s (pid %u)", word_process(creator, r->t, th->process),
         r->t->processes[th->process].pid);
-    if (*word_place(place, r->t, th->create)) say(s, ", at %s,", place);
-    say(s, " before %s, and a fork copies only the thread that calls it.",
+    if (*word_place(place, r->t, th->create)) say(s, ", at %s", place);
+    say(s, ", before %s, and a fork copies only the thread that calls it.",
         forks == 1 ? "the fork" : "they were forked");
     say_global(s, r->t, x);
     say_other(s, d, !run, name);

@@ -89,7 +89,7 @@ static char *words(const struct run *r, const struct about *a)
         details(&s, a, a->list[i].state);
     }
     free(list);
-    return strdup(s.text);
+    return strdup(s.text); /* what is too long for it, lacks its end */
 }
 
 /* --- the same or not ---------------------------------------------------------------------------- */

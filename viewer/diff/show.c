@@ -21,15 +21,21 @@ static const struct image *root_image(const struct run *r)
     return p && p->image_count ? &p->images[p->image_count - 1] : NULL;
 }
 
+/* An argument, cut where nobody reads on. */
+static void argument(struct say *s, const char *text)
+{
+    char word[512];
+    bool cut = text_escape(word, sizeof word, text, strlen(text)) > 96;
+    if (cut) text_escape(word, 97, text, strlen(text));
+    say(s, "%s%s%s", s->used ? " " : "", word, cut ? "..." : "");
+}
+
 /* The command line. */
 static void command(FILE *out, const struct image *i, unsigned width)
 {
     struct say line = {0};
-    char word[512];
-    for (size_t a = 0; i && a < i->argc; a++) {
-        text_escape(word, sizeof word, i->argv[a], strlen(i->argv[a]));
-        say(&line, "%s%s", a ? " " : "", word);
-    }
+    for (size_t a = 0; i && a < i->argc && line.used < 600; a++) argument(&line, i->argv[a]);
+    if (line.used >= 600) say(&line, " ...");
     if (line.used) fprintf(out, "%3s%s", "", text_ink(INK_DIM));
     if (line.used) report_wrapped(out, line.text, 6, width);
     if (line.used) fputs(text_ink(INK_PLAIN), out);
@@ -57,14 +63,12 @@ static bool has_argument(const struct image *i, const char *argument)
 /* Of one program started in two ways: what only one command line has. */
 static void arguments(FILE *out, const struct diff *d, unsigned width)
 {
-    char word[256];
     for (int run = 0; run < 2 && d->same_program; run++) {
         const struct image *mine = root_image(&d->runs[run]), *its = root_image(&d->runs[!run]);
         struct say line = {0};
         for (size_t a = 1; mine && a < mine->argc; a++) {
             if (has_argument(its, mine->argv[a])) continue;
-            text_escape(word, sizeof word, mine->argv[a], strlen(mine->argv[a]));
-            say(&line, "%s%s", line.used ? " " : "", word);
+            argument(&line, mine->argv[a]);
         }
         if (line.used)
             fprintf(out, "   %sonly in %s:%s ", text_ink(INK_BOLD), d->runs[run].letter, text_ink(INK_PLAIN));
@@ -82,17 +86,19 @@ static void coverage(FILE *out, const struct run *r, unsigned width)
         bool covered = process->coverage == COVERAGE_FULL && !process->coverage_reason;
         if (covered || !unseen_in(r, part_of(r, p), SECTION_THREADS, reason) || !strcmp(reason, before))
             continue;
+        if (!line.used) say(&line, "Not seen in %s: ", r->letter);
         if (line.used > sizeof line.text / 2) {
-            say(&line, "; and more: forktrace report %s tells", r->letter);
+            say(&line, "; and more: forktrace report tells");
             break;
         }
-        say(&line, "%s%s", line.used ? "; " : "", reason);
+        say(&line, "%s%s", *before ? "; " : "", reason);
         memcpy(before, reason, sizeof before);
     }
-    if (*r->lost) say(&line, "%s%s", line.used ? "; " : "", r->lost);
+    if (*r->lost && !line.used) say(&line, "Not seen in %s: %s", r->letter, r->lost);
     if (!line.used) return;
-    fprintf(out, "%sNot seen in %s:%s ", text_ink(INK_BAD), r->letter, text_ink(INK_PLAIN));
+    fputs(text_ink(INK_BAD), out);
     report_wrapped(out, line.text, 3, width);
+    fputs(text_ink(INK_PLAIN), out);
 }
 
 /* --- findings ----------------------------------------------------------------------------------- */
@@ -131,11 +137,15 @@ static void only(FILE *out, const struct diff *d, int run, unsigned width)
 static void side(FILE *out, const struct diff *d, const struct fact *f, int run, unsigned width)
 {
     fprintf(out, "    %s%s%s  ", text_ink(INK_BOLD), d->runs[run].letter, text_ink(INK_PLAIN));
-    report_wrapped(out, f->says[run] ? f->says[run] : section_words[f->section].absent, 7, width);
-    if (f->unseen != run) return;
-    char text[600];
-    snprintf(text, sizeof text, "not seen here: %s", f->reason);
-    reason(out, text, 7, width);
+    struct say text = {0};
+    bool unseen = f->unseen == run;
+    if (f->says[run] || !unseen)
+        say(&text, "%s", f->says[run] ? f->says[run] : section_words[f->section].absent);
+    /* All of it stands at the top. */
+    if (unseen)
+        say(&text, "%snot seen here: %.*s", f->says[run] ? "; more " : "", (int)strcspn(f->reason, ";"),
+            f->reason);
+    report_wrapped(out, text.text, 7, width);
 }
 
 /* On one line: what only one run has, and processes that are the same. */

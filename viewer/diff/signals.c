@@ -45,6 +45,8 @@ static void handler(char *buffer, const struct timeline *t, process_id p, const 
     struct named n = names_at(t, p, process_end_ns(t, p), d->handler);
     names_function(buffer, NAMES_TEXT, &n);
     if (is_python(&n)) snprintf(buffer, NAMES_TEXT, "Python's own");
+    if (!n.object)
+        snprintf(buffer, NAMES_TEXT, "a function in no file"); /* made at run time: at any address */
 }
 
 static void one(struct diff *d, int run, process_id p, struct disposition at_end)
@@ -81,6 +83,7 @@ void mention_signals(struct diff *d, int run)
     for (process_id p = 0; p < t->process_count; p++) {
         const struct process *process = &t->processes[p];
         if (process->image_inherited && process->image_count < 2 && !lives_on(t, p)) continue;
+        if (process->coverage != COVERAGE_FULL) continue; /* an exec nobody saw took away what is known */
         for (size_t i = 0; i < process->disposition_count; i++) one(d, run, p, process->dispositions[i]);
         given_back(d, run, p);
     }

@@ -24,8 +24,15 @@ static bool is_told(const struct thread *th)
 static const char *subject_of(char *buffer, const struct timeline *t, thread_id id)
 {
     char name[NAMES_TEXT];
-    snprintf(buffer, NAMES_TEXT, "%s%.240s", t->threads[id].kind == THREAD_GREENLET ? "greenlet " : "",
-             word_thread(name, t, id));
+    const struct thread *th = &t->threads[id];
+    word_thread(name, t, id);
+    bool named =
+        th->python_name || th->name || th->python.name || th->kind == THREAD_GREENLET || !th->start_routine;
+    if (!named && !timeline_object(t, th->process, th->start, th->start_routine))
+        strcpy(name, "thread of a function in no file"); /* made at run time: at any address */
+    if (t->threads[id].kind != THREAD_GREENLET) return memcpy(buffer, name, NAMES_TEXT);
+    strcpy(buffer, "greenlet ");
+    text_escape(buffer + 9, NAMES_TEXT - 9, name, strlen(name)); /* cut at a whole character */
     return buffer;
 }
 

@@ -19,7 +19,11 @@ void say(struct say *s, const char *format, ...)
     int n = vsnprintf(s->text + s->used, sizeof s->text - s->used, format, arguments);
     va_end(arguments);
     if (n > 0) s->used += (size_t)n;
-    if (s->used >= sizeof s->text) s->used = sizeof s->text - 1;
+    if (s->used < sizeof s->text) return;
+    s->used = sizeof s->text - 1;
+    while (s->used && (s->text[s->used - 1] & 0xc0) == 0x80) s->used--; /* not in the middle of a character */
+    if (s->used && s->text[s->used - 1] & 0x80) s->used--;
+    s->text[s->used] = 0;
 }
 
 void say_duration(struct say *s, int64_t ns)

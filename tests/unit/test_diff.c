@@ -1,0 +1,318 @@
+/* test_diff.c: two runs made by hand, side by side. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build_trace.h"
+#include "viewer/command.h"
+#include "viewer/diff/diff.h"
+
+static struct loaded loaded[2];
+static struct diff *d;
+
+/* What has been written is B, what was before trace_another is A. */
+static void compare(const char *a)
+{
+    cr_assert_eq(load(&loaded[0], a, false), 0);
+    cr_assert_eq(load(&loaded[1], trace_path(), false), 0);
+    cr_assert(d = diff_of(&loaded[0], &loaded[1]));
+}
+
+static void end(void)
+{
+    if (d) diff_free(d), unload(&loaded[0]), unload(&loaded[1]);
+    trace_end();
+}
+TestSuite(diff, .init = trace_begin, .fini = end);
+
+static const struct fact *fact(enum section section, const char *subject)
+{
+    for (size_t i = 0; i < d->fact_count; i++)
+        if (d->facts[i].section == section && !strcmp(d->facts[i].subject, subject)) return &d->facts[i];
+    cr_assert(false, "nothing is told of %s", subject);
+    return NULL;
+}
+
+static char *written(diff_format *format)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    cr_assert(out && format(out, d));
+    fclose(out);
+    return text;
+}
+
+/* --- programs ----------------------------------------------------------------------------------- */
+
+#define A_WHILE 60000 /* us: longer than a moment */
+
+static ft_ref root, thread;
+
+static void with_thread(uint32_t pid, const char *argv, const char *name)
+{
+    root = trace_image(pid, 1, FT_BIRTH_ROOT, argv);
+    thread = trace_thread_at(root, pid, pid + 10, 0xabc);
+    trace_thread_name(root, 0xabc, name);
+}
+
+static void leave(ft_ref who, int status) { trace_exit(who, FT_EXIT__exit, status); }
+
+/* A server: a thread, then workers, which work until they are told to end. */
+static void server(uint32_t pid, const char *argv, unsigned workers)
+{
+    with_thread(pid, argv, "ticker");
+    ft_ref worker[8];
+    for (uint32_t i = 0; i < workers; i++) worker[i] = trace_forked(root, pid + 20 + i);
+    usleep(A_WHILE);
+    for (uint32_t i = 0; i < workers; i++) {
+        trace_kill(root, FT_KILL_kill, pid + 20 + i, SIGTERM);
+        leave(worker[i], 30);
+        trace_reap(root, (int)(pid + 20 + i), 30 << 8);
+    }
+    leave(root, 0);
+}
+
+/* --- tests -------------------------------------------------------------------------------------- */
+
+Test(diff, two_runs_of_one_program_are_the_same)
+{
+    server(100, "uwsgi --master --port 8000", 3);
+    const char *a = trace_another();
+    server(7000, "uwsgi --master --port 9000", 2);
+    compare(a);
+    cr_expect_eq(d->differences, 0);
+    cr_expect_str_eq(d->answer.text, "Nothing differs that matters.");
+    for (size_t i = 0; i < d->fact_count; i++) cr_expect(d->facts[i].same, "%s", d->facts[i].subject);
+    cr_expect_str_eq(fact(SECTION_THREADS, "ticker")->says[1],
+                     "runs in uwsgi master; does not exist since the fork in uwsgi worker 1 and 2");
+}
+
+Test(diff, one_process_is_what_a_master_and_its_workers_are_together)
+{
+    with_thread(100, "flask run", "ticker");
+    leave(root, 0);
+    const char *a = trace_another();
+    server(200, "uwsgi --master", 2);
+    compare(a);
+    cr_expect_eq(d->part_count, 1);
+    cr_expect_str_eq(d->parts[0].name, "flask / uwsgi master");
+    cr_expect(d->parts[0].split);
+    cr_expect(d->differences > 0);
+    cr_expect(strstr(d->answer.text,
+                     "Under uwsgi, `ticker` does not exist in uwsgi worker 1 and 2: it was started in uwsgi "
+                     "master (pid 200)"),
+              "%s", d->answer.text);
+    cr_expect(strstr(d->answer.text, "Under flask it runs in flask, the only process."), "%s",
+              d->answer.text);
+    cr_expect(d->fix);
+    cr_expect(fact(SECTION_THREADS, "ticker")->counts);
+    cr_expect(fact(SECTION_PROCESSES, "flask / uwsgi master")->counts);
+    /* 30 is what uWSGI's workers tell their master. */
+    cr_expect_not(fact(SECTION_ENDS, "flask / uwsgi master")->counts);
+}
+
+Test(diff, the_same_in_the_other_order)
+{
+    server(200, "uwsgi --master", 2);
+    const char *a = trace_another();
+    with_thread(100, "flask run", "ticker");
+    leave(root, 0);
+    compare(a);
+    cr_expect(strstr(d->answer.text, "Under uwsgi, `ticker` does not exist in"), "%s", d->answer.text);
+    cr_expect_null(d->findings[0].of[1]);
+    cr_expect(d->findings[0].counts);
+}
+
+Test(diff, servers_of_two_kinds_are_matched_by_their_places)
+{
+    server(100, "gunicorn", 1);
+    const char *a = trace_another();
+    server(200, "uwsgi --master", 1);
+    compare(a);
+    cr_expect_eq(d->part_count, 2);
+    cr_expect_str_eq(d->parts[0].name, "gunicorn arbiter / uwsgi master");
+    cr_expect_str_eq(d->parts[1].name, "gunicorn worker / uwsgi worker");
+    cr_expect_eq(d->differences, 0);
+}
+
+/* A worker that starts its own: nothing is lost, but what should be done once is done by each. */
+Test(diff, a_thread_in_each_worker)
+{
+    with_thread(100, "flask run", "ticker");
+    leave(root, 0);
+    const char *a = trace_another();
+    root = trace_image(200, 1, FT_BIRTH_ROOT, "uwsgi --master");
+    ft_ref worker[2] = {trace_forked(root, 220), trace_forked(root, 221)};
+    for (uint32_t i = 0; i < 2; i++) {
+        trace_thread_at(worker[i], 220 + i, 230 + i, 0xabc);
+        trace_thread_name(worker[i], 0xabc, "ticker");
+    }
+    leave(worker[0], 30), leave(worker[1], 30);
+    leave(root, 0);
+    compare(a);
+    cr_expect(fact(SECTION_THREADS, "ticker")->counts);
+    cr_expect_str_eq(fact(SECTION_THREADS, "ticker")->says[1], "runs once each in uwsgi worker 1 and 2");
+}
+
+Test(diff, handlers_at_the_end)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    trace_sigaction(root, SIGTERM, 0, 1);
+    trace_sigaction(root, SIGHUP, 0, 1);
+    trace_sigaction(root, SIGHUP, 1, 0);
+    const char *a = trace_another();
+    root = trace_image(200, 1, FT_BIRTH_ROOT, "server");
+    trace_sigaction(root, SIGTERM, 0, 1);
+    trace_sigaction(root, SIGUSR1, 0, 1);
+    compare(a);
+    cr_expect(fact(SECTION_SIGNALS, "SIGTERM")->same);
+    const struct fact *only = fact(SECTION_SIGNALS, "SIGUSR1");
+    cr_expect(only->counts && !only->says[0] && !strcmp(only->says[1], "ignored in server"));
+    cr_expect_eq(d->differences, 1);
+    cr_expect(strstr(d->answer.text, "SIGUSR1"), "%s", d->answer.text);
+}
+
+Test(diff, an_end_by_a_signal_counts)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    ft_ref child = trace_forked(root, 101);
+    leave(child, 0);
+    trace_reap(root, 101, 0);
+    leave(root, 0);
+    const char *a = trace_another();
+    root = trace_image(200, 1, FT_BIRTH_ROOT, "server");
+    trace_forked(root, 201);
+    trace_reap(root, 201, SIGSEGV);
+    leave(root, 0);
+    compare(a);
+    cr_expect_eq(d->differences, 1);
+    cr_expect(strstr(d->answer.text, "killed by SIGSEGV"), "%s", d->answer.text);
+}
+
+Test(diff, an_end_that_nobody_saw_is_no_difference)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    leave(root, 0);
+    const char *a = trace_another();
+    trace_image(200, 1, FT_BIRTH_ROOT, "server");
+    compare(a);
+    const struct fact *end_of = fact(SECTION_ENDS, "server");
+    cr_expect_eq(d->differences, 0);
+    cr_expect_not(end_of->same);
+    cr_expect_eq(end_of->unseen, 1);
+    cr_expect(strstr(end_of->reason, "nobody recorded its end"), "%s", end_of->reason);
+}
+
+/* B's helper is static: that it has no handler, nobody knows. Its twin is seen, and has none. */
+static void helper(uint32_t pid, bool covered, bool installs)
+{
+    root = trace_image(pid, 1, FT_BIRTH_ROOT, "server");
+    ft_ref child = trace_forked(root, pid + 1);
+    if (covered) {
+        trace_exec(child, "/usr/bin/helper");
+        ft_ref image = trace_image(pid + 1, pid, FT_BIRTH_EXEC, "helper");
+        if (installs) trace_sigaction(image, SIGUSR2, 0, 1);
+        leave(image, 0);
+    } else {
+        trace_blind(child, 0, "/usr/bin/helper", FT_BLIND_STATIC);
+        trace_exec(child, "/usr/bin/helper");
+    }
+    trace_reap(root, (int)pid + 1, 0);
+    leave(root, 0);
+}
+
+Test(diff, what_was_not_covered_is_not_missing)
+{
+    helper(100, true, true);
+    const char *a = trace_another();
+    helper(200, false, false);
+    compare(a);
+    const struct fact *handler = fact(SECTION_SIGNALS, "SIGUSR2");
+    cr_expect_not(handler->counts);
+    cr_expect_eq(handler->unseen, 1);
+    cr_expect(strstr(handler->reason, "static"), "%s", handler->reason);
+    cr_expect_eq(d->differences, 0);
+    char *text = written(diff_text);
+    cr_expect(strstr(text, "Not seen in B: helper: static"), "%s", text);
+    free(text);
+}
+
+Test(diff, what_was_covered_is_missing)
+{
+    helper(100, true, true);
+    const char *a = trace_another();
+    helper(200, true, false);
+    compare(a);
+    cr_expect(fact(SECTION_SIGNALS, "SIGUSR2")->counts);
+    cr_expect_eq(d->differences, 1);
+}
+
+static const struct shared_finding *lost_thread(void)
+{
+    for (size_t i = 0; i < d->finding_count; i++) {
+        const struct finding *x = d->findings[i].of[0] ? d->findings[i].of[0] : d->findings[i].of[1];
+        if (x->rule == RULE_thread_lost) return &d->findings[i];
+    }
+    return NULL;
+}
+
+Test(diff, findings_are_matched_by_their_fingerprint)
+{
+    server(100, "uwsgi --master", 2);
+    const char *a = trace_another();
+    server(3000, "uwsgi --master", 3);
+    compare(a);
+    const struct shared_finding *lost = lost_thread();
+    cr_assert(lost);
+    cr_expect(lost->of[0] && lost->of[1] && !lost->counts);
+}
+
+Test(diff, an_empty_trace)
+{
+    const char *a = trace_another();
+    server(100, "uwsgi --master", 1);
+    compare(a);
+    cr_expect(d->differences > 0);
+    free(written(diff_text)), free(written(diff_json));
+}
+
+Test(diff, names_do_not_act_on_the_terminal)
+{
+    with_thread(100, "prog \033[2J\xff", "\033]0;x\007");
+    leave(root, 0);
+    const char *a = trace_another();
+    server(200, "other\033[31m", 1);
+    compare(a);
+    char *text[] = {written(diff_text), written(diff_json)};
+    for (int i = 0; i < 2; i++) {
+        cr_expect_not(strpbrk(text[i], "\033\007"), "%s", text[i]);
+        cr_expect_null(strchr(text[i], '\xff'));
+        cr_expect(strstr(text[i], i ? "\\u001b" : "\\x1b"), "%s", text[i]);
+        free(text[i]);
+    }
+}
+
+/* What a script may look for is always there, as null if it is nothing. */
+Test(diff, every_key_of_the_json)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    const char *a = trace_another();
+    server(200, "uwsgi --master", 1);
+    compare(a);
+    static const char *const keys[] = {"schema",      "a",         "b",         "answer",     "fix",
+                                       "differences", "parts",     "findings",  "facts",      "file",
+                                       "program",     "argv",      "processes", "threads",    "complete",
+                                       "lost",        "uncovered", "rule",      "subject",    "fingerprint",
+                                       "in",          "counts",    "reason",    "severity_a", "severity_b",
+                                       "title_a",     "title_b",   "section",   "same",       "not_seen_in"};
+    char *text = written(diff_json), key[64];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        snprintf(key, sizeof key, "\"%s\":", keys[i]);
+        cr_expect(strstr(text, key), "%s", key);
+    }
+    cr_expect(strstr(text, "\"forktrace-diff/1\""));
+    free(text);
+}
