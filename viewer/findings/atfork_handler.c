@@ -49,6 +49,7 @@ void find_atfork_handler(struct findings *f)
 
 void tell_atfork_handler(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
+    struct event kept;
     const struct event *worst = NULL;
     uint64_t longest = 0;
     bool gone = false;
@@ -57,7 +58,7 @@ void tell_atfork_handler(const struct timeline *t, struct finding *x, struct say
         struct ft_atfork r = FT_GET(atfork, e->record);
         bool bad = is_gone(&r) || is_stuck(t, e);
         if (worst && !bad && r.ns <= longest) continue;
-        worst = e, gone = is_gone(&r), longest = bad ? UINT64_MAX : r.ns;
+        kept = *e, worst = &kept, gone = is_gone(&r), longest = bad ? UINT64_MAX : r.ns;
     }
     if (!worst) return;
     struct ft_atfork r = FT_GET(atfork, worst->record);

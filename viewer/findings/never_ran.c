@@ -30,11 +30,12 @@ void find_never_ran(struct findings *f)
 void tell_never_ran(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
     char place[NAMES_TEXT];
+    struct event kept;
     const struct event *wait = NULL;
     for (size_t i = 0; i < x->evidence.count; i++) {
         const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         if (e->type == EVENT_LOCK_WAIT && (!wait || timeline_duration(t, e) > timeline_duration(t, wait)))
-            wait = e;
+            kept = *e, wait = &kept;
     }
     if (!wait) return;
     say_threads(title, t, &x->threads);

@@ -75,12 +75,13 @@ void tell_stdio_duplicated(const struct timeline *t, struct finding *x, struct s
     char name[NAMES_TEXT], file[NAMES_TEXT], place[NAMES_TEXT];
     uint32_t children[64];
     size_t count = 0;
+    struct event kept;
     const struct event *before = NULL;
     for (size_t i = 0; i < x->evidence.count; i++) {
         const struct event *e = EVENT_AT(t, x->evidence.list[i]);
         if (e->type != EVENT_STDIO) continue;
         if (FT_GET(stdio, e->record).what == FT_STDIO_PENDING)
-            before = before ? before : e;
+            kept = before ? kept : *e, before = &kept;
         else if (count < 64)
             children[count++] = e->process;
     }
