@@ -87,7 +87,7 @@ Test(diff, two_runs_of_one_program_are_the_same)
     cr_expect_str_eq(d->answer.text, "Nothing differs that matters.");
     for (size_t i = 0; i < d->fact_count; i++) cr_expect(d->facts[i].same, "%s", d->facts[i].subject);
     cr_expect_str_eq(fact(SECTION_THREADS, "ticker")->says[1],
-                     "runs in uwsgi master; does not exist since the fork in uwsgi worker 1 and 2");
+                     "runs in uwsgi master; lost at the fork in uwsgi worker 1 and 2");
 }
 
 Test(diff, one_process_is_what_a_master_and_its_workers_are_together)

@@ -7,6 +7,9 @@
 
 #include "diff.h"
 
+#define KERNELS_OWN \
+    32768 /* from here on it gives ports to who asks for any: /proc/sys/net/ipv4/ip_local_port_range */
+
 static bool is_number_in(const char *text, const char *digits)
 {
     size_t length = strlen(digits);
@@ -65,10 +68,11 @@ static void one(struct diff *d, int run, event_id i)
     const char *host = strchr(address, ':') ? "[%s]:%s" : "%s:%s";
     char number[40];
     snprintf(number, sizeof number, "%d", port);
+    if (port >= KERNELS_OWN) snprintf(number, sizeof number, "a port of the kernel's range");
     if (port > 0 && is_on_command_line(t, e.process, port)) {
-        snprintf(detail, sizeof detail, "%d", port);
         snprintf(number, sizeof number, "the port of its command line");
     }
+    if (!isdigit((unsigned char)number[0])) snprintf(detail, sizeof detail, "%d", port);
     if (port >= 0)
         snprintf(subject, sizeof subject, host, address, number);
     else

@@ -84,7 +84,8 @@ static char *words(const struct run *r, const struct about *a)
             if (!strcmp(a->list[k].state, a->list[i].state) &&
                 (!count || list[count - 1] != a->list[k].process))
                 list[count++] = a->list[k].process;
-        say(&s, "%s%s%s", i ? "; " : "", a->list[i].state, section_words[a->list[i].section].joiner);
+        if (i) say(&s, "; ");
+        if (!a->list[i].silent) say(&s, "%s%s", a->list[i].state, section_words[a->list[i].section].joiner);
         say_processes(&s, r->t, list, count);
         details(&s, a, a->list[i].state);
     }

@@ -76,6 +76,7 @@ struct mention {
     char *detail;          /* shown, not compared; "" */
     process_id process;
     bool counts;        /* a difference in this matters */
+    bool silent;        /* the state is compared, not shown */
     const char *unseen; /* why this run may know less of the subject than the other; NULL */
     const char *needs;  /* why the other run may have nothing to say of the subject; NULL */
 };

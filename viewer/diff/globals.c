@@ -45,11 +45,12 @@ void mention_globals(struct diff *d, int run)
         for (size_t i = 0; i < g->count; i++) {
             const struct copy *c = &t->copies[g->first + i];
             bool written = is_written(c), kept = g->diverged && c->birth == COPY_BY_FORK;
-            if (!written && !g->watched && !(kept && lives_on(t, c->process))) continue;
+            if (!written && !g->watched && !kept) continue;
             struct mention *m = mention(&d->mentions[run], SECTION_GLOBALS, c->process, subject,
                                         written ? WRITTEN
                                         : kept  ? KEPT
                                                 : "not written");
+            m->counts = written || g->watched || lives_on(t, c->process);
             if (g->c && g->watched) m->needs = "it was not watched there (record -w)";
             detail(m, t, c);
         }

@@ -11,8 +11,13 @@ static void present(struct diff *d, int run, process_id p)
 {
     const struct run *r = &d->runs[run];
     const struct group *g = &r->groups[r->group_of[p]];
-    const char *state = g->joined ? "forked by it" : g->slots > 1 ? "several processes" : "one process";
-    mention(&d->mentions[run], SECTION_PROCESSES, p, d->parts[g->part].name, state);
+    char name[NAMES_TEXT];
+    bool numbered = strcmp(word_process(name, r->t, p), g->name);
+    const char *state = g->joined      ? "forked by it"
+                        : g->slots > 1 ? "several"
+                        : numbered     ? "one at a time"
+                                       : "runs";
+    mention(&d->mentions[run], SECTION_PROCESSES, p, d->parts[g->part].name, state)->silent = !g->joined;
 }
 
 /* Of children of different programs only an end by a signal can be compared: uWSGI's workers leave with

@@ -158,7 +158,7 @@ static bool short_fact(FILE *out, const struct diff *d, const struct fact *f, un
         say(&line, "%s, only in %s: %s%s", f->subject, d->runs[run].letter, f->says[run],
             f->counts ? "" : " (does not count)");
     else if (f->same && !strcmp(f->says[0], f->says[1]))
-        say(&line, "%s, in both: %s", f->subject, f->says[0]);
+        say(&line, "in both: %s", f->says[0]);
     else
         return false;
     fprintf(out, "  %s", f->counts ? "" : text_ink(INK_DIM));
@@ -266,6 +266,18 @@ static size_t uncounted(const struct diff *d)
     return count;
 }
 
+/* The same is not the same as well. */
+static void both_ill(FILE *out, const struct diff *d)
+{
+    size_t count[SEVERITY_ERROR + 1] = {0};
+    for (size_t i = 0; i < d->finding_count; i++)
+        if (d->findings[i].of[0] && d->findings[i].of[1]) count[d->findings[i].of[1]->severity]++;
+    size_t errors = count[SEVERITY_ERROR], warnings = count[SEVERITY_WARNING];
+    if (d->differences || (!errors && !warnings)) return;
+    fprintf(out, "Both have %zu error%s and %zu warning%s: see below.\n", errors, s(errors), warnings,
+            s(warnings));
+}
+
 bool diff_text(FILE *out, const struct diff *d)
 {
     unsigned width = report_width(out);
@@ -274,6 +286,7 @@ bool diff_text(FILE *out, const struct diff *d)
     fprintf(out, "\n%s", text_ink(INK_BOLD));
     report_wrapped(out, d->answer.text, 0, width);
     fputs(text_ink(INK_PLAIN), out);
+    both_ill(out, d);
     if (d->fix) fprintf(out, "%sfix:%s ", text_ink(INK_BOLD), text_ink(INK_PLAIN));
     if (d->fix) report_wrapped(out, d->fix, 5, width);
     for (int run = 0; run < 2; run++) coverage(out, &d->runs[run], width);

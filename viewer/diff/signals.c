@@ -82,7 +82,6 @@ void mention_signals(struct diff *d, int run)
     const struct timeline *t = d->runs[run].t;
     for (process_id p = 0; p < t->process_count; p++) {
         const struct process *process = &t->processes[p];
-        if (process->image_inherited && process->image_count < 2 && !lives_on(t, p)) continue;
         if (process->coverage != COVERAGE_FULL) continue; /* an exec nobody saw took away what is known */
         for (size_t i = 0; i < process->disposition_count; i++) one(d, run, p, process->dispositions[i]);
         given_back(d, run, p);

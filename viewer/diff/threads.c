@@ -4,15 +4,18 @@
  *
  * How many of a kind there are, a pool under load decides: that is shown, not
  * compared. So is what one short job each is done in, like the requests of
- * werkzeug's server: a fork that meets one is chance.
+ * werkzeug's server: a fork that meets one is chance. Whether a child lives long
+ * enough to matter is chance, too, where it is close: a loss is always told, and
+ * counts only if it does.
  */
 #include <string.h>
 
 #include "diff.h"
+#include "viewer/tree.h"
 
 #define RUNS      "runs"
 #define RUNS_EACH "runs once each" /* where the other run has one process for all of these */
-#define LOST      "does not exist since the fork"
+#define LOST      "lost at the fork"
 
 /* Greenlets are seen at forks and ends only: which, is chance, but for those that a fork copied. */
 static bool is_told(const struct thread *th)
@@ -75,6 +78,7 @@ static void lost(struct diff *d, int run, process_id p)
         if (id >= t->thread_count || t->threads[id].is_main || is_transient_thread(t, id)) continue;
         if (has_its_own(t, p, subject_of(subject, t, id))) continue;
         struct mention *m = mention(&d->mentions[run], SECTION_THREADS, p, subject, LOST);
+        m->counts = lives_on(t, p);
         if (process->ghosts[i].python == BELIEF_ALIVE) mention_detail(m, "though Python lists it as alive");
     }
 }
@@ -85,5 +89,5 @@ void mention_threads(struct diff *d, int run)
     for (thread_id id = 0; id < t->thread_count; id++)
         if (is_told(&t->threads[id])) runs(d, run, id);
     for (process_id p = 0; p < t->process_count; p++)
-        if (lives_on(t, p)) lost(d, run, p);
+        if (tree_ghosts_matter(&t->processes[p])) lost(d, run, p);
 }
