@@ -122,6 +122,7 @@ void ft_reader_close(struct ft_reader *r)
         }
         free(in->scratch);
         free(in->copies);
+        free(in->voices);
         free(in->pairs);
         free(in->knots);
         free(in);
@@ -202,14 +203,14 @@ static int hand_out(struct ft_reader *r, bool all, ft_visit *visit, ft_visit_pag
     int result = 0;
     for (size_t i = 0; i < in->count && !result; i++) {
         struct ft_copy *copy = &in->copies[i]; /* visit may look things up, but loads nothing */
-        ft_ref first = (ft_ref)((copy->page->seq * FT_PAGE + FT_PAGE_HEADER) / FT_REF_UNIT);
+        ft_ref first = (ft_ref)((ft_seq_of(in, copy) * FT_PAGE + FT_PAGE_HEADER) / FT_REF_UNIT);
         if (copy->own)
             result = hand_out_copy(r, copy, first, all, visit, context);
         else if (!whole)
             result = hand_out_in_place(r, copy, first, all, visit, context);
         else
             result = hand_out_whole(r, copy, first, whole, context);
-        if (i % FORGET == FORGET - 1) ft_reader_forget(r);
+        if (i % FORGET == FORGET - 1 && !whole) ft_reader_forget(r);
     }
     ft_reader_forget(r);
     return result;
@@ -223,6 +224,13 @@ int ft_reader_each(struct ft_reader *r, ft_visit *visit, void *context)
 int ft_reader_each_page(struct ft_reader *r, ft_visit *visit, ft_visit_page *whole, void *context)
 {
     return hand_out(r, true, visit, whole, context);
+}
+
+const struct ft_voice *ft_reader_voices(const struct ft_reader *r, size_t *count)
+{
+    const struct ft_reading *in = r->private;
+    *count = in->voice_count;
+    return in->voices;
 }
 
 int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context)

@@ -80,18 +80,22 @@ bool ft_reader_is_in_place(const struct ft_reader *r, const struct ft_head *reco
  * what is known of it: it need not be touched for that. Its records, which are
  * those ft_reader_each would have visited, are had by ft_page_next.
  */
-#define FT_SUMMARY_TASKS 4
 struct ft_summary {
+    uint64_t earliest;           /* the least ft_began */
+    uint64_t counter, monotonic; /* its clock pair */
+    uint32_t lap;                /* how often what lies there had been overwritten */
     uint16_t records;
-    uint16_t items;    /* the same, but each write of FT_C_WRITES and FT_PY_WRITES for itself, at most */
-    uint16_t tasks;    /* who wrote them; FT_SUMMARY_TASKS + 1: more than are listed */
-    uint64_t earliest; /* the least ft_began */
-    uint64_t latest[FT_SUMMARY_TASKS]; /* of each task's records: the greatest time */
-    ft_ref task[FT_SUMMARY_TASKS];
+    uint16_t items; /* the same, but each write of FT_C_WRITES and FT_PY_WRITES for itself, at most */
 };
 typedef int ft_visit_page(void *context, const struct ft_page *page, ft_ref first,
                           const struct ft_summary *summary);
 int ft_reader_each_page(struct ft_reader *r, ft_visit *visit, ft_visit_page *whole, void *context);
+/* Who wrote the records of all these pages, by reference, and the greatest time of each one's. */
+struct ft_voice {
+    ft_ref task;
+    uint64_t latest;
+};
+const struct ft_voice *ft_reader_voices(const struct ft_reader *r, size_t *count);
 /* The record at or after a place, which is 0 at first and moves behind it; NULL: there are no more. */
 const struct ft_head *ft_page_next(const struct ft_page *page, size_t *at);
 /* When what is recorded began: of a wait, or the run of a greenlet, that is not when it was written. */

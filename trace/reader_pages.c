@@ -17,7 +17,6 @@
  * so if magic and number still stand after the second time, it was whole.
  */
 #define _GNU_SOURCE
-#include "parallel.h"
 #include "reader_private.h"
 
 #include <errno.h>
@@ -28,7 +27,6 @@
 
 #define CHUNK 63u        /* copies per piece of memory */
 #define LARGE (2u << 20) /* later pieces: what a large page holds */
-#define PIECE 256u       /* pages one thread surveys at a time */
 
 struct word {
     uint16_t size;
@@ -44,7 +42,7 @@ static struct word word_at(const struct ft_page *page, size_t at)
 
 static bool is_zero(struct word w) { return !w.size && !w.type && !w.state; }
 
-static size_t read_at(int fd, void *to, size_t size, uint64_t at)
+size_t ft_read_at(int fd, void *to, size_t size, uint64_t at)
 {
     size_t done = 0;
     while (done < size) {
@@ -102,15 +100,11 @@ static struct look look_at_records(const struct ft_page *first, const struct ft_
     return look;
 }
 
-enum ft_class ft_class_of(unsigned type)
-{
-    static const uint8_t class_of[256] = {
+const uint8_t ft_classes[256] = {
 #define X(number, NAME, name, class) [number] = FT_##class,
-        FT_TYPES(X)
+    FT_TYPES(X)
 #undef X
-    };
-    return class_of[type & 255];
-}
+};
 
 static bool is_slot(unsigned type) { return ft_class_of(type) == FT_SLOTS; }
 
@@ -185,12 +179,11 @@ static struct ft_copy *new_copy(struct ft_reading *in)
 }
 
 /* The newest entry is what lies at a position from now on. */
-static bool file_entry(struct ft_reading *in, const struct ft_page *page, uint64_t seq, uint64_t position)
+static void file_entry(struct ft_reading *in, uint64_t seq, uint64_t position)
 {
     in->by_position[position] = (uint32_t)in->count;
     uint32_t *key = &in->by_key[seq % FT_KEYS];
-    if (!*key || in->copies[*key - 1].page->seq < seq) *key = (uint32_t)in->count;
-    return ft_clock_add(in, page->counter, page->monotonic);
+    if (!*key || ft_seq_of(in, &in->copies[*key - 1]) < seq) *key = (uint32_t)in->count;
 }
 
 /* The records handed out before must still be there as they were: callers have pointers to them. */
@@ -237,24 +230,18 @@ static bool update(struct ft_reading *in, struct ft_copy *copy, const struct ft_
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-static bool belongs(const struct ft_reading *in, const struct ft_page *page, uint64_t position)
-{
-    return page->magic == FT_PAGE_MAGIC && page->class < FT_CLASSES && page->seq &&
-           page->seq < in->header.next && 1 + (page->seq - 1) % in->header.capacity == position;
-}
-
 /* False: out of memory. */
 static bool load_page(struct ft_reading *in, const struct ft_page *first, const struct ft_page *second,
                       size_t have, uint64_t position)
 {
-    if (have < FT_PAGE_HEADER || !belongs(in, first, position) || !belongs(in, second, position) ||
-        first->seq != second->seq || first->class != second->class)
+    if (have < FT_PAGE_HEADER || !ft_page_belongs(in, first, position) ||
+        !ft_page_belongs(in, second, position) || first->seq != second->seq || first->class != second->class)
         return true;
     if (in->header.next > in->header.capacity) { /* being overwritten? */
         struct {
             uint8_t bytes[FT_PAGE_HEADER];
         } again;
-        read_at(in->fd, &again, sizeof again, position * FT_PAGE);
+        ft_read_at(in->fd, &again, sizeof again, position * FT_PAGE);
         if (memcmp(&again, first, 4) || memcmp(again.bytes + 8, &first->seq, 8)) return true;
     }
     size_t room = (have < FT_PAGE ? have : FT_PAGE) - FT_PAGE_HEADER;
@@ -262,9 +249,10 @@ static bool load_page(struct ft_reading *in, const struct ft_page *first, const 
         first->class == FT_SLOTS ? look_at_slots(first, second, room) : look_at_records(first, second, room);
     uint32_t known = in->by_position[position];
     struct ft_copy *copy = known ? &in->copies[known - 1] : NULL;
-    if (!copy || copy->page->seq != first->seq) {
-        copy = new_copy(in);
-        if (!copy || !file_entry(in, first, first->seq, position)) return false;
+    if (!copy || ft_seq_of(in, copy) != first->seq) {
+        if (!(copy = new_copy(in))) return false;
+        file_entry(in, first->seq, position);
+        if (!ft_clock_add(in, first->counter, first->monotonic)) return false;
     } else if (copy->settled || copy->page->class != first->class)
         return true;
     return update(in, copy, second, &look);
@@ -277,15 +265,15 @@ static bool is_final(const struct ft_reading *in, uint64_t position)
     if (!known || !in->copies[known - 1].settled) return false;
     uint64_t last = in->header.next - 1, capacity = in->header.capacity;
     uint64_t newest = last - (last - position) % capacity; /* claimed for this position */
-    return in->copies[known - 1].page->seq == newest;
+    return ft_seq_of(in, &in->copies[known - 1]) == newest;
 }
 
 /* Pages [at, at + n): no more than FT_SCRATCH. */
 static bool load_pages(struct ft_reading *in, uint64_t at, size_t n)
 {
     struct ft_page *first = in->scratch, *second = in->scratch + FT_SCRATCH;
-    size_t have = read_at(in->fd, first, n * FT_PAGE, at * FT_PAGE);
-    size_t again = read_at(in->fd, second, n * FT_PAGE, at * FT_PAGE);
+    size_t have = ft_read_at(in->fd, first, n * FT_PAGE, at * FT_PAGE);
+    size_t again = ft_read_at(in->fd, second, n * FT_PAGE, at * FT_PAGE);
     if (again < have) have = again;
     for (size_t i = 0; i < n && i * FT_PAGE < have; i++)
         if (!load_page(in, first + i, second + i, have - i * FT_PAGE, at + i)) return false;
@@ -293,35 +281,6 @@ static bool load_pages(struct ft_reading *in, uint64_t at, size_t n)
 }
 
 /* --- in place --------------------------------------------------------------------------------- */
-
-static void survey_pages(void *context, size_t from, size_t to)
-{
-    struct ft_reading *in = context;
-    for (size_t at = in->surveyed + from; at < in->surveyed + to; at++) {
-        struct ft_summary *s = &in->summaries[at];
-        if (!belongs(in, in->map + at, at) || !ft_page_survey(in->map + at, s)) s->records = 0;
-    }
-}
-
-/* Which of the pages up to number `last` can stay where they are. */
-static void survey(struct ft_reader *r, uint64_t last)
-{
-    struct ft_reading *in = r->private;
-    uint64_t end = in->map_size / FT_PAGE < last + 1 ? in->map_size / FT_PAGE : last + 1;
-    for (uint64_t at = 1; at < end;) {
-        off_t data = lseek(in->fd, (off_t)(at * FT_PAGE), SEEK_DATA);
-        off_t hole = data < 0 ? -1 : lseek(in->fd, data, SEEK_HOLE);
-        if (hole < 0) break;
-        uint64_t stop = ((uint64_t)hole + FT_PAGE - 1) / FT_PAGE;
-        at = (uint64_t)data / FT_PAGE > at ? (uint64_t)data / FT_PAGE : at;
-        if (stop > at + FORGET) stop = at + FORGET;
-        if (stop > end) stop = end;
-        in->surveyed = at;
-        ft_parallel(stop - at, PIECE, survey_pages, in);
-        ft_reader_forget(r);
-        at = stop;
-    }
-}
 
 static bool may_stay(const struct ft_reading *in, uint64_t position)
 {
@@ -331,10 +290,12 @@ static bool may_stay(const struct ft_reading *in, uint64_t position)
 
 static bool load_in_place(struct ft_reading *in, uint64_t position)
 {
-    const struct ft_page *page = in->map + position;
+    const struct ft_summary *summary = &in->summaries[position];
     struct ft_copy *entry = new_entry(in);
-    if (entry) *entry = (struct ft_copy){.page = page, .settled = true};
-    return entry && file_entry(in, page, page->seq, position);
+    if (!entry) return false;
+    *entry = (struct ft_copy){.page = in->map + position, .settled = true};
+    file_entry(in, ft_seq_of(in, entry), position);
+    return ft_clock_add(in, summary->counter, summary->monotonic);
 }
 
 /* So many pages, copied but for those that may stay where they are. */
@@ -355,13 +316,13 @@ bool ft_pages_load(struct ft_reader *r)
     struct ft_reading *in = r->private;
     uint64_t last = in->header.next - 1;
     if (last > in->header.capacity) last = in->header.capacity;
-    if (in->map && !in->count) survey(r, last);
+    if (in->map && !in->count && !ft_survey(in, last)) return false;
     for (uint64_t at = 1; at <= last;) {
         if (is_final(in, at)) {
             at++;
             continue;
         }
-        off_t data = lseek(in->fd, (off_t)(at * FT_PAGE), SEEK_DATA);
+        off_t data = may_stay(in, at) ? 0 : lseek(in->fd, (off_t)(at * FT_PAGE), SEEK_DATA);
         if (data < 0 && errno == ENXIO) break; /* holes up to the end */
         if (data > 0 && (uint64_t)data / FT_PAGE > at) {
             at = (uint64_t)data / FT_PAGE;
@@ -372,7 +333,6 @@ bool ft_pages_load(struct ft_reader *r)
         at += n;
     }
     if (ft_map_was_cut(in)) r->truncated = true;
-    ft_reader_forget(r);
     r->torn = r->damaged = 0;
     for (size_t i = 0; i < in->count; i++) {
         r->torn += in->copies[i].torn;

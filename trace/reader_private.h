@@ -48,11 +48,12 @@ struct ft_reading {
     const struct ft_page *map; /* the file in place (reader_map.c), or NULL */
     size_t map_size;
     struct ft_summary *summaries; /* of pages in place, by position; records 0: it is not one */
-    size_t surveyed;              /* where the survey is */
-    void *chunks;                 /* memory of the page copies: each begins with a pointer to the next */
-    struct ft_owns *owns;         /* memory of struct ft_own */
-    size_t chunk_left;            /* pages left in the first of them */
-    struct ft_page *scratch;      /* two times FT_SCRATCH pages */
+    struct ft_voice *voices;      /* of them all */
+    size_t voice_count, voice_room;
+    void *chunks;            /* memory of the page copies: each begins with a pointer to the next */
+    struct ft_owns *owns;    /* memory of struct ft_own */
+    size_t chunk_left;       /* pages left in the first of them */
+    struct ft_page *scratch; /* two times FT_SCRATCH pages */
     struct ft_pair *pairs;
     size_t pair_count, pair_room, pairs_known;
     struct ft_pair *knots; /* of the clock's curve */
@@ -76,10 +77,29 @@ bool ft_map_was_cut(const struct ft_reading *in); /* or could not be read: some 
 void ft_map_close(struct ft_reading *in);
 void ft_map_crowded(void); /* many pages have been looked at: forget them, of all files in place */
 
-/* reader_place.c: false: it cannot be looked at in place. */
-bool ft_page_survey(const struct ft_page *page, struct ft_summary *summary);
+/* reader_place.c: which of the pages up to number `last` can stay where they are. False: out of memory. */
+bool ft_survey(struct ft_reading *in, uint64_t last);
 
-enum ft_class ft_class_of(unsigned type); /* FT_LINEAGE: also of an unknown one */
+extern const uint8_t ft_classes[256];
+static inline enum ft_class ft_class_of(unsigned type) /* FT_LINEAGE: also of an unknown one */
+{
+    return ft_classes[type & 255];
+}
+
+size_t ft_read_at(int fd, void *to, size_t size, uint64_t at); /* bytes; what is missing becomes zero */
+/* Whether it is the page that belongs at this position. */
+static inline bool ft_page_belongs(const struct ft_reading *in, const struct ft_page *page, uint64_t position)
+{
+    return page->magic == FT_PAGE_MAGIC && page->class < FT_CLASSES && page->seq &&
+           page->seq < in->header.next && 1 + (page->seq - 1) % in->header.capacity == position;
+}
+/* Its number, without touching it if it is in place. */
+static inline uint64_t ft_seq_of(const struct ft_reading *in, const struct ft_copy *copy)
+{
+    if (copy->own) return copy->page->seq;
+    uint64_t position = (uint64_t)(copy->page - in->map);
+    return position + in->summaries[position].lap * in->header.capacity;
+}
 
 /* Read pages that are new or may have changed. False: out of memory. */
 bool ft_pages_load(struct ft_reader *r);

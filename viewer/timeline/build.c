@@ -37,14 +37,16 @@ static int collect(void *context, const struct ft_head *record, ft_ref ref)
 /* A page of events, by what is known of it. */
 static int collect_page(void *context, const struct ft_page *page, ft_ref first, const struct ft_summary *s)
 {
-    struct build *b = context;
-    const struct ft_head *record;
-    for (unsigned i = 0; i < s->tasks && s->tasks <= FT_SUMMARY_TASKS; i++)
-        task_spoke(b, s->task[i], s->latest[i]);
-    for (size_t at = 0; s->tasks > FT_SUMMARY_TASKS && (record = ft_page_next(page, &at));)
-        task_spoke(b, record->task, record->time);
-    order_add_page(b, page, first, s);
+    order_add_page(context, page, first, s);
     return 0;
+}
+
+static void collect_all(struct build *b)
+{
+    size_t count;
+    ft_reader_each_page(b->t->reader, collect, collect_page, b);
+    const struct ft_voice *voices = ft_reader_voices(b->t->reader, &count);
+    for (size_t i = 0; i < count; i++) task_spoke(b, voices[i].task, voices[i].latest);
 }
 
 static int64_t since(int64_t ns, int64_t origin)
@@ -199,8 +201,7 @@ static void conclude(struct build *b)
 static bool build(struct build *b)
 {
     if (setjmp(b->no_memory)) return false;
-    ft_reader_each_page(b->t->reader, collect, collect_page,
-                        b); /* it holds nothing that a jump out of it could lose */
+    collect_all(b); /* the reader holds nothing that a jump out of it could lose */
     set_clock(b);
     for (const struct item *it; (it = order_next(b));) show(b, it);
     conclude(b);
