@@ -98,6 +98,8 @@ struct ft_voice {
 const struct ft_voice *ft_reader_voices(const struct ft_reader *r, size_t *count);
 /* The record at or after a place, which is 0 at first and moves behind it; NULL: there are no more. */
 const struct ft_head *ft_page_next(const struct ft_page *page, size_t *at);
+/* Each of its entries is a write with a time of its own. */
+static inline bool ft_is_writes(unsigned type) { return type == FT_C_WRITES || type == FT_PY_WRITES; }
 /* When what is recorded began: of a wait, or the run of a greenlet, that is not when it was written. */
 uint64_t ft_began(const struct ft_head *record);
 

@@ -101,11 +101,10 @@ static bool survey_page(struct survey *s, struct heard *h, const struct ft_page 
         const struct ft_head *record = (const void *)(page->room + at);
         if (w.type == FT_FILLER) continue;
         if (ft_class_of(w.type) != FT_EVENTS) return false; /* others may refer to it, or it is unknown */
-        bool writes = w.type == FT_C_WRITES || w.type == FT_PY_WRITES;
         uint64_t begin = ft_began(record);
         if (begin < sum.earliest) sum.earliest = begin;
         sum.records++;
-        sum.items += writes ? w.size / sizeof(struct ft_c_entry) : 1;
+        sum.items += ft_is_writes(w.type) ? w.size / sizeof(struct ft_c_entry) : 1;
         hear(s, h, record->task, record->time);
     }
     *summary = sum;

@@ -1,107 +1,98 @@
 /*
- * ahead.c: a second thread for large traces. It opens the pages that will be
- * due next, and touches the memory that their events will need: on a machine
- * with two processors both are done by the time they are wanted. What becomes
- * of a record does not depend on who decoded it.
- *
- * Pages are opened in batches. Whoever marks a batch first, does it: the thread,
- * or the one that needs it now.
+ * ahead.c: a second thread for large traces. It merges the records that will
+ * be due next, a ring of batches of them, and when the ring is full it touches
+ * the memory that their events will need. So does the thread that builds, when
+ * the ring is empty: whichever of the two has the time.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "order.h"
 
-#define BATCH   32u                /* stretches */
-#define LEAD    16u                /* batches the thread may be ahead */
-#define WORTH   (32 * BATCH)       /* stretches: fewer are read before a thread has begun */
+#define BATCH   2048u              /* items */
+#define RING    16u                /* batches */
+#define WORTH   1024u              /* stretches: fewer are merged before a thread has begun */
 #define TOUCH   ((size_t)2 << 20)  /* bytes at a time */
 #define TOUCHED ((size_t)32 << 20) /* ahead of where the events are */
+#define PATIENT 64                 /* looks before a thread sleeps: to wake it takes longer */
 
-enum { TODO, TAKEN, DONE };
-
-struct ahead {
-    struct build *b;
-    pthread_t thread;
-    pthread_mutex_t lock; /* for waiting only */
-    pthread_cond_t changed;
-    size_t batches;
-    atomic_uchar *state; /* of each batch */
-    struct filled {
-        struct item *items; /* NULL: there was no memory, or they have been taken */
-        uint32_t count;
-    } * filled;            /* by stretch */
-    atomic_size_t reached; /* batches asked for */
-    atomic_bool stop;
-    struct events_room room;
-    size_t touched;
+struct batch {
+    struct item items[BATCH];
+    size_t count; /* less than BATCH: there are no more */
+    bool failed;  /* out of memory */
 };
 
-static void announce(struct ahead *a)
+struct ahead {
+    struct merge *merge;
+    pthread_t thread;
+    pthread_mutex_t lock; /* for sleeping only */
+    pthread_cond_t changed;
+    atomic_size_t made, used; /* batches */
+    atomic_bool merger_sleeps, builder_sleeps, stop;
+    bool begun, over; /* a batch has been given out; the last one */
+    struct events_room room;
+    size_t share; /* of it, that a batch needs */
+    atomic_size_t touched;
+    struct batch ring[RING];
+};
+
+/* A little of what the events will need. False: it is there. */
+static bool touch(struct ahead *a)
+{
+    size_t here = a->share * a->used / TOUCH * TOUCH, at = a->touched;
+    size_t due = here + TOUCHED < a->room.bytes ? here + TOUCHED : a->room.bytes;
+    size_t from = at > here ? at : here; /* what is behind has been touched by use */
+    if (from + 2 * TOUCH > due) return false;
+    if (!atomic_compare_exchange_strong(&a->touched, &at, from + TOUCH)) return true;
+    char *start = a->room.start + from; /* on an older kernel the pages come one by one, as ever */
+    madvise((void *)(((uintptr_t)start + TOUCH - 1) & -TOUCH), TOUCH, MADV_POPULATE_WRITE);
+    return true;
+}
+
+/* --- waiting for each other ------------------------------------------------------------------- */
+
+static bool is_room(const struct ahead *a) { return a->stop || a->made - a->used < RING; }
+static bool is_much_room(const struct ahead *a) { return a->stop || a->made - a->used <= RING / 2; }
+static bool is_batch(const struct ahead *a) { return a->made != a->used; }
+
+static void sleep_until(struct ahead *a, bool (*ready)(const struct ahead *), atomic_bool *sleeps)
+{
+    for (int i = 0; i < PATIENT; i++, sched_yield())
+        if (ready(a)) return;
+    pthread_mutex_lock(&a->lock);
+    *sleeps = true; /* before it looks again: who makes it ready, looks here after that */
+    while (!ready(a)) pthread_cond_wait(&a->changed, &a->lock);
+    *sleeps = false;
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void wake(struct ahead *a)
 {
     pthread_mutex_lock(&a->lock);
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
 }
 
-static bool take(struct ahead *a, size_t batch)
-{
-    unsigned char todo = TODO;
-    return atomic_compare_exchange_strong(&a->state[batch], &todo, TAKEN);
-}
-
-static void do_batch(struct ahead *a, size_t batch)
-{
-    const struct order *o = a->b->order;
-    for (size_t i = batch * BATCH; i < (batch + 1) * BATCH && i < o->stretch_count; i++) {
-        struct filled *f = &a->filled[i];
-        f->items = malloc(o->stretches[i].count * sizeof *f->items);
-        if (f->items) f->count = order_fill(a->b, &o->stretches[i], f->items);
-    }
-    a->state[batch] = DONE;
-}
-
-/* A little of what the events will need. False: it is there. */
-static bool touch(struct ahead *a)
-{
-    size_t due = a->room.bytes / a->batches * (a->reached + 1) + TOUCHED;
-    if (due > a->room.bytes) due = a->room.bytes;
-    if (a->touched + 2 * TOUCH > due) return false;
-    char *start = a->room.start + a->touched; /* on an older kernel the pages come one by one, as ever */
-    madvise((void *)(((uintptr_t)start + TOUCH - 1) & -TOUCH), TOUCH, MADV_POPULATE_WRITE);
-    a->touched += TOUCH;
-    return true;
-}
-
-static bool work(struct ahead *a, size_t *next)
-{
-    size_t reached = a->reached;
-    if (*next < reached) *next = reached;
-    if (*next >= a->batches || *next >= reached + LEAD) return false;
-    if (take(a, *next)) {
-        do_batch(a, *next);
-        if (*next <= a->reached) announce(a);
-    }
-    ++*next;
-    return true;
-}
+/* --- the thread that merges --------------------------------------------------------------------- */
 
 static void *run(void *context)
 {
     struct ahead *a = context;
-    for (size_t next = 0; !a->stop;) {
-        bool touched = touch(a);
-        if (work(a, &next) || touched) continue;
-        pthread_mutex_lock(&a->lock);
-        size_t reached = a->reached;
-        if (!a->stop && next >= reached + LEAD / 2 && next < a->batches)
-            pthread_cond_wait(&a->changed, &a->lock);
-        pthread_mutex_unlock(&a->lock);
-        if (next >= a->batches) break;
+    for (bool more = true; more;) {
+        while (!is_room(a))
+            if (!touch(a)) sleep_until(a, is_much_room, &a->merger_sleeps);
+        if (a->stop) break;
+        struct batch *batch = &a->ring[a->made % RING];
+        batch->failed = !merge_next(a->merge, batch->items, BATCH, &batch->count);
+        more = !batch->failed && batch->count == BATCH;
+        a->made++;
+        if (a->builder_sleeps) wake(a);
     }
     return NULL;
 }
@@ -109,54 +100,52 @@ static void *run(void *context)
 void ahead_start(struct build *b, struct events_room room)
 {
     struct order *o = b->order;
-    if (o->stretch_count < WORTH) return;
+    if (o->stretch_count < WORTH || sysconf(_SC_NPROCESSORS_ONLN) < 2) return;
     struct ahead *a = calloc(1, sizeof *a);
     if (!a) return;
-    a->b = b;
+    size_t items = 0;
+    for (size_t i = 0; i < o->stretch_count; i++) items += o->stretches[i].items;
+    a->merge = o->merge;
     a->room = room;
-    a->batches = (o->stretch_count + BATCH - 1) / BATCH;
-    a->state = calloc(a->batches, sizeof *a->state);
-    a->filled = calloc(o->stretch_count, sizeof *a->filled);
+    a->share = room.bytes / (items / BATCH + 1);
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->changed, NULL);
     sigset_t all, before; /* signals are for the thread that draws */
     sigfillset(&all);
     sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool runs = a->state && a->filled && !pthread_create(&a->thread, NULL, run, a);
+    bool runs = !pthread_create(&a->thread, NULL, run, a);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (runs) {
         pthread_setname_np(a->thread, "ahead");
         o->ahead = a;
         return;
     }
-    free(a->state), free(a->filled), free(a);
+    free(a);
 }
 
-/* Now this batch is due. */
-static void reach(struct ahead *a, size_t batch)
+/* --- the thread that builds --------------------------------------------------------------------- */
+
+static void give_back(struct ahead *a)
 {
-    if (a->reached > batch) return;
-    a->reached = batch + 1;
-    if (batch % (LEAD / 4) == 0) announce(a);
-    if (take(a, batch)) {
-        do_batch(a, batch);
-    } else if (a->state[batch] != DONE) {
-        pthread_mutex_lock(&a->lock);
-        while (a->state[batch] != DONE) pthread_cond_wait(&a->changed, &a->lock);
-        pthread_mutex_unlock(&a->lock);
-    }
+    a->used++;
+    if (a->merger_sleeps && is_much_room(a)) wake(a);
 }
 
-bool ahead_take(struct build *b, size_t i, struct item **items, uint32_t *count)
+bool ahead_next(struct build *b, struct item **items, size_t *count)
 {
     struct ahead *a = b->order->ahead;
-    if (!a) return false;
-    reach(a, i / BATCH);
-    *items = a->filled[i].items;
-    *count = a->filled[i].count;
-    a->filled[i].items = NULL;
-    return *items;
+    *count = 0;
+    if (a->over) return true;
+    if (a->begun) give_back(a);
+    a->begun = true;
+    while (!is_batch(a))
+        if (!touch(a)) sleep_until(a, is_batch, &a->builder_sleeps);
+    struct batch *batch = &a->ring[a->used % RING];
+    *items = batch->items;
+    *count = batch->count;
+    a->over = batch->count < BATCH;
+    return !batch->failed;
 }
 
 void ahead_stop(struct build *b)
@@ -164,11 +153,10 @@ void ahead_stop(struct build *b)
     struct ahead *a = b->order->ahead;
     if (!a) return;
     a->stop = true;
-    announce(a);
+    wake(a);
     pthread_join(a->thread, NULL);
-    for (size_t i = 0; i < b->order->stretch_count; i++) free(a->filled[i].items);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
-    free(a->state), free(a->filled), free(a);
+    free(a);
     b->order->ahead = NULL;
 }
