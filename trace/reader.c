@@ -307,38 +307,38 @@ const struct ft_head *ft_reader_find(const struct ft_reader *r, ft_ref ref, unsi
 #define FIRST_ENTRY ((FT_PAGE_HEADER + offsetof(struct ft_c_writes, entry)) / FT_REF_UNIT)
 static_assert(offsetof(struct ft_py_writes, entry) == offsetof(struct ft_c_writes, entry), "alike");
 
-/* By the index of its page among the copies, which it keeps. */
+/* The page's index among the copies, which it keeps; UINT32_MAX: it has another reference. */
+static uint32_t index_of(const struct ft_reading *in, const struct ft_head *record, ft_ref ref)
+{
+    uint32_t known = in->by_key[ref / UNITS];
+    if (!known || known > UINT32_MAX / UNITS) return UINT32_MAX;
+    const uint8_t *page = (const uint8_t *)in->copies[known - 1].page;
+    /* two pages may have one key: a file that contradicts itself */
+    return page + ref % UNITS * FT_REF_UNIT == (const uint8_t *)record ? known - 1 : UINT32_MAX;
+}
+
 ft_place ft_reader_place(const struct ft_reader *r, const struct ft_head *record, ft_ref ref)
 {
     const struct ft_reading *in = r->private;
-    uint32_t known = in->by_key[ref / UNITS];
-    if (!known || known > UINT32_MAX / UNITS) return 0;
-    const uint8_t *page = (const uint8_t *)in->copies[known - 1].page;
-    /* two pages may have one key: a file that contradicts itself */
-    return page + ref % UNITS * FT_REF_UNIT == (const uint8_t *)record ? (known - 1) * UNITS + ref % UNITS
-                                                                       : 0;
-}
-
-static bool is_full_of_writes(const struct ft_head *record)
-{
-    return record->type == FT_C_WRITES || record->type == FT_PY_WRITES;
+    uint32_t index = index_of(in, record, ref);
+    return index == UINT32_MAX || in->copies[index].writes ? 0 : index * UNITS + ref % UNITS;
 }
 
 ft_place ft_reader_place_entry(const struct ft_reader *r, const struct ft_head *record, ft_ref ref,
                                uint32_t entry)
 {
-    ft_place place = ft_reader_place(r, record, ref);
-    bool whole = place % UNITS == FT_PAGE_HEADER / FT_REF_UNIT && is_full_of_writes(record);
-    return whole && entry < FT_C_ENTRIES ? place - place % UNITS + FIRST_ENTRY + entry * ENTRY_UNITS : 0;
+    const struct ft_reading *in = r->private;
+    uint32_t index = ref % UNITS == FT_PAGE_HEADER / FT_REF_UNIT ? index_of(in, record, ref) : UINT32_MAX;
+    bool there = index != UINT32_MAX && in->copies[index].writes && entry < FT_C_ENTRIES;
+    return there ? index * UNITS + FIRST_ENTRY + entry * ENTRY_UNITS : 0;
 }
 
 const struct ft_head *ft_reader_at(const struct ft_reader *r, ft_place place)
 {
     const struct ft_reading *in = r->private;
-    const struct ft_page *page = in->copies[place / UNITS].page;
-    const struct ft_head *first = (const void *)page->room;
-    return is_full_of_writes(first) ? first
-                                    : (const void *)((const uint8_t *)page + place % UNITS * FT_REF_UNIT);
+    const struct ft_copy *copy = &in->copies[place / UNITS];
+    unsigned unit = copy->writes ? FT_PAGE_HEADER / FT_REF_UNIT : place % UNITS;
+    return (const void *)((const uint8_t *)copy->page + unit * FT_REF_UNIT);
 }
 
 uint32_t ft_place_entry(ft_place place) { return (place % UNITS - FIRST_ENTRY) / ENTRY_UNITS; }

@@ -84,9 +84,11 @@ struct ft_summary {
     uint64_t earliest;           /* the least ft_began */
     uint64_t counter, monotonic; /* its clock pair */
     uint32_t lap;                /* how often what lies there had been overwritten */
-    uint16_t records;
-    uint16_t items; /* the same, but each write of FT_C_WRITES and FT_PY_WRITES for itself, at most */
+    uint16_t items;  /* the records, but each write of FT_C_WRITES and FT_PY_WRITES for itself, at most */
+    uint8_t records; /* a page has no more than 252 */
+    bool writes;     /* the first is one of those two */
 };
+static_assert(FT_PAGE_ROOM / sizeof(struct ft_head) <= UINT8_MAX, "ft_summary.records");
 typedef int ft_visit_page(void *context, const struct ft_page *page, ft_ref first,
                           const struct ft_summary *summary);
 int ft_reader_each_page(struct ft_reader *r, ft_visit *visit, ft_visit_page *whole, void *context);

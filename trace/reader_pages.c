@@ -222,6 +222,7 @@ static bool update(struct ft_reading *in, struct ft_copy *copy, const struct ft_
     }
     memcpy((void *)(uintptr_t)copy->page, now, FT_PAGE);
     own->records = look->records;
+    copy->writes = ft_place_in(&look->records, 0) && ft_is_writes(word_at(now, 0).type);
     copy->torn = look->torn;
     copy->damaged = look->damaged;
     copy->settled = look->damaged || !look->unfinished;
@@ -293,7 +294,7 @@ static bool load_in_place(struct ft_reading *in, uint64_t position)
     const struct ft_summary *summary = &in->summaries[position];
     struct ft_copy *entry = new_entry(in);
     if (!entry) return false;
-    *entry = (struct ft_copy){.page = in->map + position, .settled = true};
+    *entry = (struct ft_copy){.page = in->map + position, .settled = true, .writes = summary->writes};
     file_entry(in, ft_seq_of(in, entry), position);
     return ft_clock_add(in, summary->counter, summary->monotonic);
 }

@@ -95,7 +95,13 @@ static bool survey_page(struct survey *s, struct heard *h, const struct ft_page 
 {
     uint64_t lap = (page->seq - 1) / s->in->header.capacity;
     if (page->class != FT_EVENTS || page->cursor % FT_CLOSED < FT_PAGE_ROOM || lap > UINT32_MAX) return false;
-    struct ft_summary sum = {UINT64_MAX, page->counter, page->monotonic, (uint32_t)lap, 0, 0};
+    struct ft_summary sum = {
+        .earliest = UINT64_MAX,
+        .counter = page->counter,
+        .monotonic = page->monotonic,
+        .lap = (uint32_t)lap,
+        .writes = ft_is_writes(sound_word(page, 0).type),
+    };
     size_t at = 0;
     for (struct word w; (w = sound_word(page, at)).size; at += w.size) {
         const struct ft_head *record = (const void *)(page->room + at);

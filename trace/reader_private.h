@@ -30,7 +30,8 @@ struct ft_copy {
     uint32_t torn;
     bool settled; /* full and all committed for good (or damaged): not read again */
     bool damaged;
-    bool told; /* in place: handed out */
+    bool told;   /* in place: handed out */
+    bool writes; /* its first record is a page full of them */
 };
 
 struct ft_pair {

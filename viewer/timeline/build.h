@@ -21,6 +21,7 @@ struct item {
     ft_ref ref;
     uint32_t task;  /* index into tasks */
     uint32_t entry; /* of a page of writes: which of its */
+    ft_place place; /* of the record, or of that entry; 0: it has none */
 };
 
 /* Who writes records: the reference of a birth, and what became of it. */

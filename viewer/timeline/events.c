@@ -103,10 +103,7 @@ event_id event_add(struct build *b, const struct item *it, enum event_type type)
 event_id event_add_alike(struct build *b, const struct item *it, enum event_type type, uint32_t child,
                          unsigned flags, uint32_t site)
 {
-    bool entry = it->record->type == FT_C_WRITES || it->record->type == FT_PY_WRITES;
-    ft_place place = entry ? ft_reader_place_entry(b->t->reader, it->record, it->ref, it->entry)
-                           : ft_reader_place(b->t->reader, it->record, it->ref);
-    if (!place) {
+    if (!it->place) {
         b->left_out++;
         return NONE;
     }
@@ -115,7 +112,7 @@ event_id event_add_alike(struct build *b, const struct item *it, enum event_type
     about.child = child;
     if (type != EVENT_SIGMASK) about.flags &= (uint8_t)~EVENT_UNFINISHED; /* there is no end of a write */
     about.flags |= (uint8_t)flags;
-    return append(b, it->ns, type, place, shared_about(b, &about));
+    return append(b, it->ns, type, it->place, shared_about(b, &about));
 }
 
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type)

@@ -16,11 +16,13 @@
 struct due {
     int64_t ns;
     uint32_t task;
-    uint16_t place, entry;
+    uint16_t unit, entry; /* of a reference, in the page */
 };
 
 struct opened {
     const struct stretch *of;
+    bool writes;    /* there are entries */
+    ft_place first; /* of the first item; 0: no record of this page has a place */
     const struct due *next, *end;
     struct due due[];
 };
@@ -106,6 +108,11 @@ static uint32_t entries(const struct merge *m, const struct ft_head *record, str
     return count;
 }
 
+static const struct ft_head *record_of(const struct stretch *s, const struct due *due)
+{
+    return (const void *)(s->page + due->unit * FT_REF_UNIT);
+}
+
 /* The next record of a stretch; `at` is 0 at first. */
 static const struct ft_head *next_record(const struct order *o, const struct stretch *s, size_t *at)
 {
@@ -118,7 +125,7 @@ static int by_time(const void *x, const void *y)
 {
     const struct due *a = x, *b = y;
     if (a->ns != b->ns) return a->ns < b->ns ? -1 : 1;
-    if (a->place != b->place) return a->place < b->place ? -1 : 1;
+    if (a->unit != b->unit) return a->unit < b->unit ? -1 : 1;
     return a->entry < b->entry ? -1 : a->entry > b->entry;
 }
 
@@ -127,17 +134,18 @@ static struct opened *open_page(struct merge *m, const struct stretch *s)
 {
     struct opened *page = malloc(sizeof *page + s->items * sizeof *page->due);
     const struct ft_head *record;
-    bool sorted = true;
+    bool sorted = true, writes = false;
     uint32_t count = 0;
     int64_t before = INT64_MIN;
     if (!page) return NULL;
     for (size_t at = 0; (record = next_record(m->order, s, &at));) {
         struct due due = {
             .task = task_of_ref(m, record->task),
-            .place = (uint16_t)(((const uint8_t *)record - s->page) / FT_REF_UNIT),
+            .unit = (uint16_t)(((const uint8_t *)record - s->page) / FT_REF_UNIT),
         };
         uint32_t from = count;
         if (ft_is_writes(record->type)) {
+            writes = true;
             count += entries(m, record, due, page->due + count, s->items - count);
         } else if (count < s->items) { /* always, unless a file in place was changed meanwhile */
             due.ns = time_of(m, ft_began(record));
@@ -150,6 +158,9 @@ static struct opened *open_page(struct merge *m, const struct stretch *s)
     }
     if (!sorted) qsort(page->due, count, sizeof *page->due, by_time);
     page->of = s;
+    page->writes = writes;
+    page->first =
+        count && !writes ? ft_reader_place(m->reader, record_of(s, page->due), s->ref + page->due->unit) : 0;
     page->next = page->due;
     page->end = page->due + count;
     return page;
@@ -160,7 +171,7 @@ static struct opened *open_page(struct merge *m, const struct stretch *s)
 static bool earlier(const struct turn *a, const struct turn *b)
 {
     if (a->ns != b->ns) return a->ns < b->ns;
-    return a->page->of->ref + a->page->next->place < b->page->of->ref + b->page->next->place;
+    return a->page->of->ref + a->page->next->unit < b->page->of->ref + b->page->next->unit;
 }
 
 static void sink(struct merge *m, size_t i)
@@ -220,6 +231,15 @@ static bool open_pages(struct merge *m)
     return true;
 }
 
+static ft_place place_of(const struct merge *m, const struct opened *page, const struct due *due)
+{
+    if (!page->writes) return page->first ? page->first + due->unit - page->due->unit : 0;
+    const struct ft_head *record = record_of(page->of, due);
+    ft_ref ref = page->of->ref + due->unit;
+    return ft_is_writes(record->type) ? ft_reader_place_entry(m->reader, record, ref, due->entry)
+                                      : ft_reader_place(m->reader, record, ref);
+}
+
 /* The first page's next item, and those behind it that are earlier than anything else; their number. */
 static size_t give(struct merge *m, struct item *to, size_t room)
 {
@@ -233,10 +253,11 @@ static size_t give(struct merge *m, struct item *to, size_t room)
     do {
         to[n++] = (struct item){
             .ns = due->ns,
-            .record = (const void *)(s->page + due->place * FT_REF_UNIT),
-            .ref = s->ref + due->place,
+            .record = record_of(s, due),
+            .ref = s->ref + due->unit,
             .task = due->task,
             .entry = due->entry,
+            .place = place_of(m, page, due),
         };
     } while (++due != page->end && due->ns < others && n < room);
     page->next = due;
