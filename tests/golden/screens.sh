@@ -53,6 +53,8 @@ uwsgi-filter-kind        uwsgi.ftrace   80x24   -        &k:sigaction<Space>!hup
 uwsgi-filter-wrong       uwsgi.ftrace   80x24   -        &(<Enter>
 uwsgi-filter-again       uwsgi.ftrace   80x24   -        &hup<Enter><Esc>&<Up>
 uwsgi-family             uwsgi.ftrace   80x24   -        jjjjo
+uwsgi-families           uwsgi.ftrace   80x24   -        jjjxjjjjxo
+uwsgi-help-wide          uwsgi.ftrace   200x50  -        ?
 uwsgi-replay             uwsgi.ftrace   120x40  -        rllllllllllllll
 uwsgi-copied             uwsgi.ftrace   80x24   -        y
 uwsgi-time-late          uwsgi.ftrace   80x24   -        t400<Enter>

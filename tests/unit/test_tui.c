@@ -126,7 +126,7 @@ Test(tui_rows, a_chain_of_100000_processes_and_folding)
 Test(tui_filter, keeps_what_matches_and_its_parents)
 {
     struct timeline *t = made_up(4, 2, 1000);
-    struct filter f = {.family = NONE};
+    struct filter f = {0};
     char error[100] = "";
     t->processes[1].parent = 0, t->processes[2].parent = 1, t->processes[3].parent = 0;
     strcpy(f.text, "p:^3$"); /* the pid of process 2 */
@@ -139,10 +139,16 @@ Test(tui_filter, keeps_what_matches_and_its_parents)
         cr_expect_eq(filter_event(&f, e),
                      EVENT_AT(t, e)->type == EVENT_SIGACTION && EVENT_AT(t, e)->process != 0);
     *f.text = 0;
-    f.family = 1;
+    f.family[0] = 1, f.families = 1;
     cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
     for (process_id p = 0; p < 4; p++) cr_expect_eq(filter_process(&f, p), p != 3);
-    f.family = NONE;
+    f.family[0] = 3; /* itself and its parent */
+    cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
+    for (process_id p = 0; p < 4; p++) cr_expect_eq(filter_process(&f, p), p == 0 || p == 3);
+    f.family[0] = 3, f.family[1] = 2, f.families = 2;
+    cr_assert(filter_apply(&f, t, error, sizeof error) && filter_on(&f));
+    for (process_id p = 0; p < 4; p++) cr_expect(filter_process(&f, p));
+    f.families = 0;
     strcpy(f.text, "("); /* no regular expression: everything stays */
     cr_expect_not(filter_apply(&f, t, error, sizeof error));
     cr_expect(*error && !filter_on(&f) && filter_event(&f, 0));
@@ -153,13 +159,13 @@ Test(tui_filter, keeps_what_matches_and_its_parents)
 Test(tui_filter, a_ring_of_parents_ends)
 {
     struct timeline *t = made_up(3, 1, 0);
-    struct filter f = {.family = 2};
+    struct filter f = {.family = {2}, .families = 1};
     char error[100];
     t->processes[0].parent = 1, t->processes[1].parent = 0;
     cr_assert(filter_apply(&f, t, error, sizeof error));
     cr_expect(filter_process(&f, 2) && !filter_process(&f, 0) && !filter_process(&f, 1));
     filter_clear(&f);
-    f.family = 0;
+    f.family[0] = 0, f.families = 1;
     cr_assert(filter_apply(&f, t, error, sizeof error));
     cr_expect(filter_process(&f, 0) && filter_process(&f, 1) && !filter_process(&f, 2));
     filter_clear(&f);

@@ -158,6 +158,18 @@ static bool *related(const struct timeline *t, process_id family)
     return is;
 }
 
+/* NULL: out of memory. */
+static bool *all_related(const struct timeline *t, const struct filter *f)
+{
+    bool *is = related(t, f->family[0]);
+    for (size_t i = 1; is && i < f->families; i++) {
+        bool *more = related(t, f->family[i]);
+        for (process_id p = 0; more && p < t->process_count; p++) is[p] |= more[p];
+        free(more);
+    }
+    return is;
+}
+
 static void choose(struct filter *f, const struct verdicts *v, const bool *family)
 {
     const struct timeline *t = v->t;
@@ -192,14 +204,14 @@ void filter_clear(struct filter *f)
     free(f->process);
     free(f->thread);
     free(f->event);
-    *f = (struct filter){.family = NONE};
+    *f = (struct filter){0};
 }
 
 static bool work_out(struct filter *f, const struct timeline *t, const struct terms *terms)
 {
     struct verdicts v = {.t = t, .terms = terms};
-    bool *family = f->family == NONE ? NULL : related(t, f->family);
-    bool ok = judge(&v) && (family || f->family == NONE);
+    bool *family = f->families ? all_related(t, f) : NULL;
+    bool ok = judge(&v) && (family || !f->families);
     f->process = calloc(t->process_count + 1, 1);
     f->thread = calloc(t->thread_count + 1, 1);
     f->event = calloc(t->event_count + 1, 1);
@@ -218,7 +230,7 @@ bool filter_apply(struct filter *f, const struct timeline *t, char *error, size_
     wanted.process = wanted.thread = wanted.event = NULL;
     filter_clear(f);
     bool ok = parse(&terms, wanted.text, error, size);
-    if (ok && (terms.count || wanted.family != NONE)) {
+    if (ok && (terms.count || wanted.families)) {
         *f = wanted;
         ok = work_out(f, t, &terms);
         if (!ok) {

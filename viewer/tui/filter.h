@@ -15,9 +15,12 @@
 
 #include "viewer/timeline/timeline.h"
 
+#define FAMILIES 16
 struct filter {
-    char text[128];    /* "": none */
-    process_id family; /* only this process, those it comes from and those that come from it; NONE */
+    char text[128]; /* "": none */
+    /* only these processes, those they come from and those that come from them; none: all */
+    process_id family[FAMILIES];
+    size_t families;
     /* what stays; NULL: everything */
     bool *process, *thread, *event;
 };

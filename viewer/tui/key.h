@@ -15,7 +15,7 @@
     X(ENTER, "Enter") X(ESC, "Esc") X(TAB, "Tab") X(SPACE, "Space") X(BACKSPACE, "BS")      \
     X(UP, "Up") X(DOWN, "Down") X(LEFT, "Left") X(RIGHT, "Right")                           \
     X(PAGE_UP, "PgUp") X(PAGE_DOWN, "PgDn") X(HOME, "Home") X(END, "End")                   \
-    X(SHIFT_LEFT, "S-Left") X(SHIFT_RIGHT, "S-Right") X(REDRAW, "C-l") X(LESS, "lt")
+    X(SHIFT_LEFT, "S-Left") X(SHIFT_RIGHT, "S-Right") X(REDRAW, "C-l") X(F1, "F1") X(LESS, "lt")
 enum key {
     KEY_BASE = 0x110000,
 #define X(id, name) K_##id,
@@ -31,8 +31,8 @@ enum key {
     X(PREV_EVENT,   "h<Left>",    "previous event of this lane", "event")                           \
     X(DOWN,         "j<Down>",    "next lane", "")                                                  \
     X(UP,           "k<Up>",      "previous lane", "lane")                                          \
-    X(NEXT_TROUBLE, "n",          "next finding; after them the moments of trouble: a kill, an endless wait", "")\
-    X(PREV_TROUBLE, "N",          "previous finding or moment of trouble", "finding")                      \
+    X(NEXT_TROUBLE, "n",          "next finding, then trouble; after a search, next match", "")\
+    X(PREV_TROUBLE, "N",          "the previous one", "finding")                      \
     X(CURSOR_LEFT,  "[",          "time cursor one column to the left", NULL)                       \
     X(CURSOR_RIGHT, "]",          "time cursor one column to the right", NULL)                      \
     X(START,        "<Home>",     "start of the run", NULL)                                         \
@@ -42,15 +42,16 @@ enum key {
     X(PAGE_DOWN,    "<PgDn>",     "a page of lanes down", NULL)                                     \
     X(PAGE_UP,      "<PgUp>",     "a page of lanes up", NULL)                                       \
     GROUP("Jump")                                                                                   \
-    X(FOLLOW,       "<Enter>",    "to what this is about: a finding's moment, child, receiver, lock owner", "go") \
+    X(FOLLOW,       "<Enter>",    "to what this is about: a moment, child, receiver, lock owner", "go") \
     X(CREATOR,      "p",          "to where this lane was created, in its parent", NULL)            \
     X(CHILD,        "c",          "to the first child of this lane after the cursor", NULL)         \
     X(BACK,         "b<BS>",      "back to the place before the last jump", NULL)                   \
     X(FORWARD,      "B",          "forward again", NULL)                                            \
-    X(GO_TO_TIME,   "t",          "go to a time: 1.5s, 20ms, 300us", NULL)                          \
+    X(GO_TO_TIME,   "t",          "go to a time: 1.5s, 20ms, 300us, 2min", NULL)                          \
     X(SEARCH,       "/",          "search names, events and their details", "find")                 \
     X(FILTER,       "&",          "show only what matches: word p:process t:thread k:kind !not", NULL) \
-    X(FAMILY,       "o",          "only this process, its ancestors and its descendants; again: all", NULL) \
+    X(CHOOSE,       "x",          "choose this process for o, one of several; again: not", NULL)    \
+    X(FAMILY,       "o",          "only this or the chosen processes and their kin; again: all", NULL) \
     X(NEXT_MATCH,   ".",          "next match", NULL)                                               \
     X(PREV_MATCH,   ",",          "previous match", NULL)                                           \
     GROUP("Look")                                                                                   \
@@ -60,20 +61,20 @@ enum key {
     X(PAN_LEFT,     "H<S-Left>",  "earlier: half a screen to the left", NULL)                       \
     X(PAN_RIGHT,    "L<S-Right>", "later: half a screen to the right", NULL)                        \
     X(SELECT,       "s",          "select time from here; again: zoom to what is selected", NULL)   \
-    X(IDLE,         "z",          "leave out the time in which nothing happens, or show it again", NULL) \
+    X(IDLE,         "z",          "leave out time in which nothing happens, or show it again", NULL) \
     X(FOLD,         "<Space>",    "fold or unfold the threads and children below", "fold")          \
     X(FOLD_ALL,     "*",          "fold or unfold everything", NULL)                                \
     X(VALUES,       "v",          "values of globals: those that matter, all, none", NULL)             \
     X(FOCUS,        "<Tab>",      "to the details and back: there the lane keys scroll", NULL)      \
     X(MORE,         "}",          "more room for the details", NULL)                                \
     X(LESS,         "{",          "less room for the details", NULL)                                \
-    X(REPLAY,       "r",          "replay from the left edge: Space pauses, +/- speed, h/l step, r ends it", NULL) \
+    X(REPLAY,       "r",          "replay from the left edge; again: end it", NULL) \
     GROUP("Other")                                                                                  \
-    X(HELP,         "?",          "this help", "help")                                              \
+    X(HELP,         "?<F1>",      "this help", "help")                                              \
     X(COPY,         "y",          "copy the details to the clipboard (OSC 52)", NULL)               \
     X(EDIT,         "e",          "open the source line in $VISUAL or $EDITOR", NULL)               \
     X(MOUSE,        "M",          "take the mouse, or give it back to the terminal", NULL)          \
-    X(CANCEL,       "<Esc>",      "leave what was begun last: help, prompt, selection, search, filter", NULL) \
+    X(CANCEL,       "<Esc>",      "leave what was begun last: help, selection, search, filter", NULL) \
     X(REDRAW,       "<C-l>",      "draw the screen anew", NULL)                                     \
     X(QUIT,         "q",          "quit", "quit")
 /* clang-format on */

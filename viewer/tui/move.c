@@ -72,7 +72,7 @@ void move_reveal(struct tui *tui, process_id p, thread_id thread, bool itself)
         (!filter_process(&tui->filter, p) ||
          (itself && thread < tui->rows.thread_count && !filter_thread(&tui->filter, thread)))) {
         *tui->filter.text = 0;
-        tui->filter.family = NONE;
+        tui->filter.families = 0;
         move_filter(tui), move_filter_now(tui);
         tui_say(tui, "the filter hid where this goes: it is off");
     }

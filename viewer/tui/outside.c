@@ -39,7 +39,7 @@ static void copy_details(struct tui *tui)
     }
     free(tui->request.copy);
     tui->request.copy = text;
-    tui_say(tui, "copied %zu line%s of details to the clipboard, if this terminal allows it (OSC 52)",
+    tui_say(tui, "copied %zu line%s to the clipboard, if this terminal allows it (OSC 52)",
             f.count, f.count == 1 ? "" : "s");
     facts_free(&f);
 }

@@ -1,6 +1,8 @@
 /* shown.c: what is on the screen and what is left out: filters, families, folding, values, idle time. */
 #include "tui.h"
 
+#include <string.h>
+
 #define AT_ONCE 400000u /* events a filter goes through before the next frame is due */
 
 static void filter_now(struct tui *tui)
@@ -46,14 +48,33 @@ void move_filter(struct tui *tui)
     if (count < AT_ONCE) move_filter_now(tui);
 }
 
+static void choose(struct tui *tui)
+{
+    process_id p = tui->rows.row[tui->row].process;
+    size_t i = 0;
+    while (i < tui->chosen_count && tui->chosen[i] != p) i++;
+    if (i < tui->chosen_count)
+        tui->chosen[i] = tui->chosen[--tui->chosen_count];
+    else if (i < FAMILIES)
+        tui->chosen[tui->chosen_count++] = p;
+    else
+        tui_say(tui, "%d are chosen, no more can be", FAMILIES);
+    if (!*tui->message)
+        tui_say(tui, "%zu chosen: o shows only them and their kin; Esc forgets them", tui->chosen_count);
+}
+
 static void only_family(struct tui *tui)
 {
-    tui->filter.family = tui->filter.family == NONE ? tui->rows.row[tui->row].process : NONE;
-    bool on = tui->filter.family != NONE;
+    struct filter *f = &tui->filter;
+    bool on = !f->families;
+    f->families = !on ? 0 : tui->chosen_count ? tui->chosen_count : 1;
+    memcpy(f->family, tui->chosen, sizeof f->family);
+    if (on && !tui->chosen_count) f->family[0] = tui->rows.row[tui->row].process;
     move_filter(tui);
-    if (!tui->filtering)
-        tui_say(tui, on ? "only this process, who it comes from and who comes from it: o or Esc shows all"
-                        : "all processes");
+    if (tui->filtering) return;
+    tui_say(tui, !on                 ? "all processes"
+                 : tui->chosen_count ? "only the chosen processes and their kin: o or Esc shows all"
+                                     : "only this process and its kin: o or Esc shows all");
 }
 
 static void leave_out_idle(struct tui *tui)
@@ -113,6 +134,7 @@ bool shown_act(struct tui *tui, enum action action)
     case ACTION_FOLD: fold(tui); break;
     case ACTION_FOLD_ALL: fold_all(tui); break;
     case ACTION_VALUES: show_copies(tui); break;
+    case ACTION_CHOOSE: choose(tui); break;
     case ACTION_FAMILY: only_family(tui); break;
     default: return false;
     }

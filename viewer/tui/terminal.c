@@ -224,6 +224,7 @@ static char32_t key_of(wint_t code, bool function)
         {KEY_UP, K_UP}, {KEY_DOWN, K_DOWN}, {KEY_LEFT, K_LEFT}, {KEY_RIGHT, K_RIGHT},
         {KEY_PPAGE, K_PAGE_UP}, {KEY_NPAGE, K_PAGE_DOWN}, {KEY_HOME, K_HOME}, {KEY_END, K_END},
         {KEY_SLEFT, K_SHIFT_LEFT}, {KEY_SRIGHT, K_SHIFT_RIGHT}, {KEY_ENTER, K_ENTER}, {KEY_BACKSPACE, K_BACKSPACE},
+        {KEY_F(1), K_F1},
     };
     /* clang-format on */
     if (!function) {

@@ -203,7 +203,7 @@ bool trouble_act(struct tui *tui, enum action action)
     if (action != ACTION_NEXT_TROUBLE && action != ACTION_PREV_TROUBLE) return leave_finding(tui, action);
     size_t findings = finding_count(tui), count = findings + tui->trouble_count, i = tui->verdict;
     if (!count) {
-        tui_say(tui, "no finding, and no lost thread, failed exec, endless lock wait or bad end in this run");
+        tui_say(tui, "no finding, lost thread, failed exec, endless wait or bad end in this run");
         return true;
     }
     bool back = i < findings && !tui->on_finding && action == ACTION_PREV_TROUBLE; /* to the one we left */

@@ -85,7 +85,6 @@ bool tui_open(struct tui *tui, const struct timeline *t, const char *file, int w
     *tui = (struct tui){.timeline = t, .file = file, .event = NONE, .fitted = true, .end = t->end};
     tui->grid.ascii = ascii;
     tui->window.columns = 1;
-    tui->filter.family = NONE;
     tui->rows.filter = &tui->filter;
     if (!tui_resize(tui, width, height) || !remake(tui)) {
         tui_close(tui);
@@ -190,9 +189,10 @@ static void cancel(struct tui *tui)
         *tui->search = 0;
     else if (filter_on(&tui->filter)) {
         *tui->filter.text = 0;
-        tui->filter.family = NONE;
+        tui->filter.families = 0;
         move_filter(tui);
-    }
+    } else
+        tui->chosen_count = 0;
 }
 
 static bool act(struct tui *tui, enum action action)
@@ -226,6 +226,9 @@ void tui_key(struct tui *tui, char32_t key)
         tui_say(tui, "no such key: ? shows them all");
         return;
     }
+    bool seeks = *tui->search && !tui->over; /* then n and N are what they are in less and vi */
+    if (seeks && action == ACTION_NEXT_TROUBLE) action = ACTION_NEXT_MATCH;
+    if (seeks && action == ACTION_PREV_TROUBLE) action = ACTION_PREV_MATCH;
     if (tui->over && tui->over->act(tui, action)) return;
     if (tui->on_details && view_details.act(tui, action)) return;
     if (tui->rows.count && replay_act(tui, action)) return;
@@ -277,7 +280,7 @@ static void draw_title(struct tui *tui, struct area a)
              t->process_count == 1 ? "" : "es");
     x += grid_text(g, x, a.y, right - x - 1, STYLE_NORMAL, text);
     if (filter_on(&tui->filter)) {
-        snprintf(text, sizeof text, " · %s%.100s: %zu lane%s", *tui->filter.text ? "filter " : "one family",
+        snprintf(text, sizeof text, " · %s%.100s: %zu lane%s", *tui->filter.text ? "filter " : "family",
                  tui->filter.text, tui->rows.count, tui->rows.count == 1 ? "" : "s");
         x += grid_text(g, x, a.y, right - x - 1, STYLE_SIGNAL, text);
     } else if (tui->lost_threads) {
@@ -294,13 +297,24 @@ static void draw_title(struct tui *tui, struct area a)
                   state);
 }
 
+/* What the bar calls an action now: as in the table, but for what means something else here. */
+static const char *word_of(const struct tui *tui, const struct action_info *i)
+{
+    if (!tui->over) return i->action == ACTION_PREV_TROUBLE && *tui->search ? "match" : i->bar;
+    return i->action == ACTION_DOWN     ? ""
+           : i->action == ACTION_UP     ? "scroll"
+           : i->action == ACTION_FOLD   ? "page"
+           : i->action == ACTION_CANCEL ? "leave"
+                                        : NULL;
+}
+
 /* Keys and words of one action, or of all (ACTION_NONE), as far as there is room; takes it from the area. */
-static void draw_key(struct tui *tui, struct area *a, const struct action_info *i, enum action only)
+static void draw_keys(struct tui *tui, struct area *a, enum action only)
 {
     struct grid *g = &tui->grid;
     char keys[80] = "", one[32];
-    for (; i->help; i++) {
-        const char *word = i->bar ? i->bar : only == i->action ? i->help : NULL;
+    for (const struct action_info *i = action_table; i->help; i++) {
+        const char *word = word_of(tui, i);
         if (!i->keys || !word ||
             (only ? i->action != only : i->action == ACTION_HELP || i->action == ACTION_QUIT))
             continue;
@@ -333,17 +347,22 @@ static void draw_bar(struct tui *tui, struct area a)
         return;
     }
     struct area rest = {a.x + 1, a.y, a.width - 1, 1};
-    if (tui->over) { /* leaving is all there is to know */
-        draw_key(tui, &rest, action_table, ACTION_CANCEL);
+    if (tui->over) {
+        char more[40] = "";
+        if (tui->over_scroll < tui->over_most)
+            snprintf(more, sizeof more, "%d more lines", tui->over_most - tui->over_scroll);
+        draw_keys(tui, &rest, ACTION_NONE);
+        int wide = (int)strlen(more);
+        if (wide < rest.width) grid_text(g, a.x + a.width - wide - 1, a.y, wide, STYLE_DIM, more);
         return;
     }
     struct area right = {a.x + a.width - 15, a.y, 15, 1}; /* the way to all others never gives way */
     if (right.x > 15) {
-        draw_key(tui, &right, action_table, ACTION_HELP);
-        draw_key(tui, &right, action_table, ACTION_QUIT);
+        draw_keys(tui, &right, ACTION_HELP);
+        draw_keys(tui, &right, ACTION_QUIT);
         rest.width -= 16;
     }
-    draw_key(tui, &rest, action_table, ACTION_NONE);
+    draw_keys(tui, &rest, ACTION_NONE);
 }
 
 static void draw_rule(struct tui *tui, struct area a)
@@ -366,12 +385,10 @@ void tui_draw(struct tui *tui)
     struct layout l = tui_layout(tui);
     grid_clear(g);
     draw_title(tui, l.title);
+    struct area over = {0, 1, g->width, g->height - 2};
+    if (tui->over && over.height > 0) tui->over->draw(tui, over); /* knows then how long it is */
     if (g->height > 1) draw_bar(tui, l.bar);
-    if (tui->over) {
-        struct area over = {0, 1, g->width, g->height - 2};
-        if (over.height > 0) tui->over->draw(tui, over);
-        return;
-    }
+    if (tui->over) return;
     findings_draw(tui, l.findings);
     view_lanes.draw(tui, l.lanes);
     draw_rule(tui, l.rule);

@@ -94,6 +94,8 @@ struct tui {
     size_t page;     /* rows of lanes on the screen */
     int64_t now;     /* the time cursor */
     event_id event;  /* selected, on the selected lane at `now`; or NONE */
+    process_id chosen[FAMILIES]; /* for o */
+    size_t chosen_count;
     size_t verdict;  /* where n and N are: a finding, after them all a trouble */
     bool on_finding; /* the details tell the finding `verdict`, until the reader moves */
     int64_t mark;    /* `selecting`: the other end of a stretch of time */

@@ -4,41 +4,47 @@
 #include "mark.h"
 #include "tui.h"
 
+#define COLUMN 90 /* wide screens have several columns of text, each at least so wide */
+
 struct out {
     struct tui *tui;
-    struct area area;
+    struct area area; /* of a column */
+    int columns;
     int line; /* of the whole text */
 };
 
 /* The place of the next line; false: it is scrolled away. */
-static bool next(struct out *o, int *y)
+static bool next(struct out *o, int *x, int *y)
 {
-    *y = o->area.y + o->line++ - o->tui->over_scroll;
-    return *y >= o->area.y && *y < o->area.y + o->area.height;
+    int line = o->line++ - o->tui->over_scroll, height = o->area.height;
+    if (line < 0 || line >= height * o->columns) return false;
+    *x = o->area.x + line / height * o->area.width;
+    *y = o->area.y + line % height;
+    return true;
 }
 
 static void heading(struct out *o, const char *text)
 {
-    int y;
+    int x, y;
     if (o->line) o->line++;
-    if (next(o, &y)) grid_text(&o->tui->grid, o->area.x + 1, y, o->area.width - 1, STYLE_TITLE, text);
+    if (next(o, &x, &y)) grid_text(&o->tui->grid, x + 1, y, o->area.width - 2, STYLE_TITLE, text);
 }
 
 static void pair(struct out *o, const char *left, enum style style, const char *right)
 {
-    int y;
-    if (!next(o, &y)) return;
+    int x, y;
+    if (!next(o, &x, &y)) return;
     struct grid *g = &o->tui->grid;
-    grid_text(g, o->area.x + 3, y, 12, style, left);
-    grid_text(g, o->area.x + 16, y, o->area.width - 16, STYLE_NORMAL, right);
+    grid_text(g, x + 3, y, 12, style, left);
+    grid_text(g, x + 16, y, o->area.width - 17, STYLE_NORMAL, right);
 }
 
 static void sign(struct out *o, char32_t ch, char plain, enum style style, const char *right)
 {
-    int y = o->area.y + o->line - o->tui->over_scroll;
+    int x, y, line = o->line;
     pair(o, "", style, right);
-    if (y >= o->area.y && y < o->area.y + o->area.height)
-        grid_put(&o->tui->grid, o->area.x + 3, y, ch, plain, style);
+    o->line = line;
+    if (next(o, &x, &y)) grid_put(&o->tui->grid, x + 3, y, ch, plain, style);
 }
 
 static void lines(struct out *o)
@@ -68,11 +74,14 @@ static void lines(struct out *o)
 
 static void draw(struct tui *tui, struct area area)
 {
+    int columns = area.width / COLUMN < 1 ? 1 : area.width / COLUMN;
     for (int pass = 0; pass < 2; pass++) { /* the first tells how long it is */
-        struct out o = {tui, area, 0};
+        struct out o = {tui, area, columns, 0};
+        o.area.width /= columns;
         if (pass == 0) o.area.height = 0;
         lines(&o);
-        tui->over_most = o.line > area.height ? o.line - area.height : 0;
+        int room = area.height * columns;
+        tui->over_most = o.line > room ? o.line - room : 0;
         if (tui->over_scroll > tui->over_most) tui->over_scroll = tui->over_most;
     }
 }

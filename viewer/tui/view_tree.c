@@ -85,6 +85,9 @@ void draw_label(struct pane *p, size_t i, int y)
     }
     x += draw_name(g, x, y, room, style, name);
     grid_text(g, x, y, more, STYLE_DIM, hidden);
+    for (size_t c = 0; c < p->tui->chosen_count; c++)
+        if (p->tui->chosen[c] == row->process && row->kind == ROW_PROCESS)
+            grid_put(g, end, y, U'●', '*', STYLE_TITLE);
     if (digits) grid_text(g, end - digits, y, digits, STYLE_DIM, number);
     if (selected) grid_light(g, (struct area){p->tree.x, y, p->tree.width, 1}, LIT_ROW);
 }
