@@ -11,7 +11,8 @@ MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 B       := build$(if $(filter $(MACHINE),$(shell uname -m)),,/$(MACHINE))
 
 WARN    := -Wall -Wextra -Wshadow -Wimplicit-fallthrough -Wno-unused-parameter -Werror $(if $(findstring clang,$(CC)),,-Wno-missing-attributes)
-CFLAGS  += -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN) -I. -MMD -MP
+CFLAGS  ?= -O2 -g
+FLAGS   := -std=gnu11 -fno-strict-aliasing $(WARN) -I. -MMD -MP
 ifdef SAN
 VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer
 endif
@@ -38,7 +39,7 @@ BPF_CLANG := $(firstword $(shell command -v clang-14 clang))
 BPFTOOL   := $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin"; command -v bpftool))
 BPF_MISSING := $(if $(BPF_CLANG),,clang-14) $(if $(BPFTOOL),,bpftool) $(if $(wildcard /usr/include/bpf/libbpf.h),,libbpf-dev)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror -Wno-unused-parameter -I. \
-              -D__$(MACHINE)__ -idirafter /usr/include/$(shell $(CC) -dumpmachine) -MMD -MP
+              -D__$(MACHINE)__ -idirafter /usr/include/$(MACHINE)-linux-gnu -MMD -MP
 EBPF_OBJ  := $(patsubst %,$(B)/view/%.o,$(filter-out %.bpf.c,$(wildcard ebpf/*.c)) $(WRITER) preload/secret.c preload/python/plain.c \
               $(wildcard symbols/*.c))
 
@@ -79,7 +80,7 @@ $(B)/ebpf/%.skel.h: $(B)/ebpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@
 
 $(B)/view/ebpf/follow.c.o: $(B)/ebpf/forktrace.skel.h
-$(B)/view/ebpf/%.o: CFLAGS += -I$(B)/ebpf
+$(B)/view/ebpf/%.o: FLAGS += -I$(B)/ebpf
 
 # The lessons' programs as they are, and a table of their names and texts (viewer/lesson.c).
 $(B)/view/lessons.o: $(LESSONS) Makefile
@@ -99,12 +100,12 @@ $(B)/forktrace-watch: $(FIND_OBJ)
 $(B)/so/%.o: %
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CFLAGS) $(SO_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) $(SO_CFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(B)/view/%.o: %
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CFLAGS) $(VIEW_SAN) -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) $(VIEW_SAN) $(CFLAGS) -c -o $@ $<
 
 deps: ## install what is missing (Debian, as root)
 	$(Q)tests/deps.sh

@@ -27,6 +27,8 @@
 
 #include <stdbool.h>
 
+#include "preload/weak.h"
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define EXPORT      __attribute__((visibility("default")))
@@ -39,18 +41,6 @@
 
 /* A table of which most is never touched: behind all small variables, that these share few pages. */
 #define SPARSE __attribute__((section(".bss.sparse")))
-
-/*
- * What only glibc has. musl's loader ends a program if one symbol of a preloaded library cannot be found:
- * there the library is loaded all the same, records nothing (start.c), and every hook calls through.
- */
-#pragma weak gnu_get_libc_version
-#pragma weak _r_debug
-#pragma weak dladdr1
-#pragma weak on_exit
-#pragma weak strerrorname_np
-#pragma weak __libc_single_threaded
-#pragma weak __tls_get_addr
 
 struct hook {
     const char *name;

@@ -70,9 +70,10 @@ static void add_stubs(struct symbols *s, const struct slots *slots, Elf_Scn *sec
         struct slot key = {header->sh_addr + at + i + 6 + (uint64_t)(int64_t)distance, NULL};
         const struct slot *slot = bsearch(&key, slots->of, slots->count, sizeof key, compare);
         if (!slot) continue;
-        struct entry e = {.symbol = {slot->name, header->sh_addr + at, stride, false, true},
-                          .end = header->sh_addr + at + stride,
-                          .binding = STB_LOCAL};
+        struct entry e = {
+            .symbol = {.name = slot->name, .start = header->sh_addr + at, .size = stride, .plt = true},
+            .end = header->sh_addr + at + stride,
+            .binding = STB_LOCAL};
         entry_add(s, &e);
     }
 }

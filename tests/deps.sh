@@ -10,7 +10,7 @@ tests="libcriterion-dev g++ musl-tools procps libcap2-bin tmux gunicorn python3-
 servers="nginx apache2-bin apache2-utils postgresql-15 redis-tools"
 libraries="python3-numpy libopenblas0-pthread python3-pycurl libgomp1 librsvg2-bin"
 [ "$(uname -m)" = x86_64 ] && tests="$tests gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
-[ "${1:-}" = demo ] && tests= servers= libraries=
+[ "${1:-}" = demo ] && tests="" servers="" libraries=""
 
 missing=()
 for package in $build $demo $tests $servers $libraries; do

@@ -78,7 +78,8 @@ bool replay_act(struct tui *tui, enum action action)
         if (!tui->replaying) {
             start(tui);
             break;
-        } /* fall through */
+        }
+        __attribute__((fallthrough));
     case ACTION_CANCEL:
         tui->replaying = tui->playing = false;
         tui_say(tui, "the replay ends here; b goes back to where you were");
