@@ -14,7 +14,8 @@ say() { printf '\n\033[1m%s\033[m\n' "$*"; }
 say "uWSGI: a master and two workers; tests/scenarios/apps/ticker.py counts up 10 times a second"
 command="uwsgi --plugin python3 --http-socket 127.0.0.1:$port --master --workers 2 --enable-threads
          --wsgi-file tests/scenarios/apps/ticker.py --callable app"
-echo "LD_PRELOAD=libforktrace.so $command"
+# shellcheck disable=SC2086 # on one line
+echo "LD_PRELOAD=libforktrace.so" $command
 LD_PRELOAD=$B/libforktrace.so FORKTRACE_OUT=$trace PYTHONDONTWRITEBYTECODE=1 $command >"$log" 2>&1 &
 uwsgi=$!
 trap 'kill -KILL $uwsgi 2>/dev/null || true' EXIT
