@@ -21,7 +21,7 @@ static const struct command {
     const char *summary, *usage, *options;
 } commands[] = {
     {"record", record_main, "run a command and record it",
-     "[-o FILE] [-v] [-w WATCH]... [--greenlets] [--] CMD [ARG...]",
+     "[-o FILE] [-v] [-w WATCH]... [--greenlets] [--ebpf [--buffer SIZE]] [--] CMD [ARG...]",
      "  -o, --output FILE          the trace; default %e.%p.ftrace (%e program, %p pid, %t time, %h host)\n"
      "  -v, --verbose              say where the trace is, also when stderr is no terminal\n"
      "  -w, --watch WATCH          record every write to a global. Python: py:module.name or py:module.*, where module\n"
@@ -49,7 +49,7 @@ static const struct command {
      "  --no-symbols               object+offset instead of names from the ELF files of this machine\n" PARTIAL_OPTION
      COLOR_OPTION},
     {"view", view_main, "look at it in the terminal",
-     "[--ascii] [--script KEYS --size COLSxROWS] [--dump|--svg] [--partial] FILE",
+     "[--ascii] [--no-symbols] [--script KEYS --size COLSxROWS] [--dump|--svg] [--partial] FILE",
      "  --ascii                    no line drawing characters (always so on the Linux console)\n"
      "  --script KEYS              press these keys (<Enter>, <Tab>, <Down>, ...), print the last screen and leave\n"
      "  --size COLSxROWS           of the screen for --script and --dump (default 80x24)\n"

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""The tables in man/forktrace.1: the rules are those of viewer/findings/rules.h, with the programs of rule_tests.py, the
-keys those of viewer/tui/key.h. `man_tables.py` compares them, `man_tables.py --update` writes them (make man). What is
+"""The tables in man/forktrace.1: synopsis and options are those of the commands' --help, the rules those of
+viewer/findings/rules.h, with the programs of rule_tests.py, the keys those of viewer/tui/key.h. `man_tables.py` compares them, `man_tables.py --update` writes them (make man). What is
 compared with is what the built forktrace names."""
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,41 @@ def roff(text):
     return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq")
 
 
+def helped(*command):
+    return subprocess.run([BUILD / "forktrace", *command, "--help"], capture_output=True, text=True).stdout
+
+
+def commands():
+    return re.findall(r"^  forktrace (\S+)", helped(), re.M)
+
+
+def styled(words):
+    """Options bold, what stands for something in italics."""
+    return re.sub(r"(?<![\w-])(--?[a-z][\w-]*|--)|\b([A-Z]{2,}|COLSxROWS|A|B)\b",
+                  lambda m: f"\\fB{roff(m[1])}\\fR" if m[1] else f"\\fI{m[2]}\\fR", words)
+
+
+def synopsis():
+    lines = [".nh"]
+    for command in commands():
+        usage = helped(command).split("\n\n")[1]
+        lines += [f"\\fBforktrace {command}\\fR {styled(usage.removeprefix(f'forktrace {command} '))}", ".br"]
+    return "\n".join(lines + [".hy"]) + "\n"
+
+
+def options():
+    """A heading a command; two blanks, the option, at column 29 what it is for, which may go on in lines below."""
+    lines = []
+    for command in commands():
+        lines += [f".SS {command}"]
+        for line in helped(command).split("\n\n")[2].rstrip("\n").split("\n"):
+            if line.startswith("  ") and line[2:29].strip():
+                lines += [".TP", styled(line[2:29].strip()), roff(line[29:])]
+            elif line.startswith("  "):
+                lines += [roff(line.strip())]
+    return "\n".join(lines) + "\n"
+
+
 def rules():
     lines = []
     for rule in known_rules():
@@ -38,9 +74,8 @@ def rules():
 
 def keys():
     """The keys as `forktrace view --help` lists them: a heading, or two spaces, the keys, their meaning."""
-    done = subprocess.run([BUILD / "forktrace", "view", "--help"], capture_output=True, text=True)
     lines = []
-    for line in done.stdout.split("\nKeys:\n")[1].splitlines():
+    for line in helped("view").split("\nKeys:\n")[1].splitlines():
         if not line.startswith("  "):
             lines += [".SS " + line]
         else:
@@ -51,7 +86,7 @@ def keys():
 def main(update):
     page = PAGE.read_text()
     written = page
-    for name, table in (("rules", rules), ("keys", keys)):
+    for name, table in (("synopsis", synopsis), ("options", options), ("rules", rules), ("keys", keys)):
         begin = f'.\\" {name}: make man\n'
         start, end = written.index(begin) + len(begin), written.index(f'.\\" end of the {name}\n')
         written = written[:start] + table() + written[end:]
@@ -60,7 +95,7 @@ def main(update):
     if update:
         PAGE.write_text(written)
         return 0
-    print("man/forktrace.1 has other rules or keys than the program: make man", file=sys.stderr)
+    print("man/forktrace.1 has other options, rules or keys than the program: make man", file=sys.stderr)
     return 1
 
 
