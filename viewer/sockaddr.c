@@ -30,7 +30,7 @@ void text_sockaddr(const void *bytes, size_t length, char *address, size_t room,
     char text[INET6_ADDRSTRLEN];
     *port = -1;
     memset(&a, 0, sizeof a);
-    memcpy(&a, bytes, length < sizeof a ? length : sizeof a);
+    if (length) memcpy(&a, bytes, length < sizeof a ? length : sizeof a);
     if (length < sizeof a.any.sa_family) {
         snprintf(address, room, "?");
     } else if (a.any.sa_family == AF_INET && length >= offsetof(struct sockaddr_in, sin_zero)) {

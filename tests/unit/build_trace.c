@@ -276,6 +276,15 @@ void trace_greenlet_runs(ft_ref by, const char *function, uint32_t flags)
     ft_slot_set(slot, FT_GREENLET_SLOT, by, ft_now(&w));
 }
 
+void trace_bind(ft_ref by, const void *address, size_t length, int error)
+{
+    struct ft_bind *r = ft_begin(&w, FT_BIND, sizeof *r + length, by);
+    cr_assert(r);
+    r->fd = 3, r->error = error;
+    memcpy(r->address, address, length);
+    ft_commit(r);
+}
+
 void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new)
 {
     RECORD(sigaction, SIGACTION, by);

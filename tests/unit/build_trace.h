@@ -56,6 +56,7 @@ void trace_greenlets(ft_ref by, ft_ref fork, ft_ref current, uint32_t others, co
 void trace_greenlet_run(ft_ref by, ft_ref greenlet, uint64_t since, uint32_t others);
 void trace_greenlet_runs(ft_ref by, const char *function, uint32_t flags);
 
+void trace_bind(ft_ref by, const void *address, size_t length, int error); /* a struct sockaddr */
 void trace_sigaction(ft_ref by, int signal, uint64_t old, uint64_t new);
 void trace_sigmask(ft_ref by, uint64_t old, uint64_t new);
 void trace_kill(ft_ref by, enum ft_kill_api api, int64_t target, int signal);

@@ -78,7 +78,7 @@ static void one(struct diff *d, int run, event_id i)
     else
         without_chance(subject, sizeof subject, address);
     snprintf(state, sizeof state, "bound");
-    if (r.error) snprintf(state, sizeof state, "%s: refused", text_error(error, r.error));
+    if (r.error) snprintf(state, sizeof state, "asked for in vain (%s)", text_error(error, r.error));
     mention_detail(mention(&d->mentions[run], SECTION_ADDRESSES, e.process, subject, state), detail);
 }
 
