@@ -35,9 +35,8 @@ static int compare(const struct loaded *a, const struct loaded *b)
 
 int diff_main(int argc, char **argv)
 {
-    static const struct option own[] = {{"format", required_argument, NULL, 'f'},
-                                        {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS},
-                                        {0}};
+    static const struct option own[] = {
+        {"format", required_argument, NULL, 'f'}, {"no-symbols", no_argument, NULL, OPTION_NO_SYMBOLS}, {0}};
     struct reading reading;
     struct loaded a, b;
     int error = command_reading_two(argc, argv, own, "f:", option, &reading);

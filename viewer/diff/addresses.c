@@ -7,8 +7,8 @@
 
 #include "diff.h"
 
-#define KERNELS_OWN \
-    32768 /* from here on it gives ports to who asks for any: /proc/sys/net/ipv4/ip_local_port_range */
+/* From here on the kernel gives ports to who asks for any (/proc/sys/net/ipv4/ip_local_port_range). */
+#define KERNELS_OWN 32768
 
 static bool is_number_in(const char *text, const char *digits)
 {

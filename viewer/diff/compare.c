@@ -57,8 +57,8 @@ static void details(struct say *s, const struct about *a, const char *state)
         if (count < DETAILS) told[count] = m->detail;
         count++;
     }
-    for (size_t i = 0; i < count && i < DETAILS; i++) say(s, "%s%s", i ? ", " : " (", told[i]);
-    if (count) say(s, "%s)", count > DETAILS ? ", ..." : "");
+    for (size_t i = 0; i < count && i < DETAILS; i++) say(s, "%s%s", i ? "; " : " (", told[i]);
+    if (count) say(s, "%s)", count > DETAILS ? "; ..." : "");
 }
 
 #define STATES 16 /* of one subject that are told apart in words */

@@ -68,6 +68,8 @@ static void arguments(FILE *out, const struct diff *d, unsigned width)
         struct say line = {0};
         for (size_t a = 1; mine && a < mine->argc; a++) {
             if (has_argument(its, mine->argv[a])) continue;
+            bool value = mine->argv[a][0] != '-' && mine->argv[a - 1][0] == '-';
+            if (value && has_argument(its, mine->argv[a - 1])) argument(&line, mine->argv[a - 1]);
             argument(&line, mine->argv[a]);
         }
         if (line.used)
