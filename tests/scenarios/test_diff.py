@@ -128,7 +128,7 @@ def unseen(check):
         check.equal(f"{subject} is told, and who could not see it", (told["same"], told["counts"], told["not_seen_in"]), (False, False, "b"))
         check.true(f"{subject}: and why", "disabled" in told["reason"], told["reason"])
     text = forktrace("diff", seen.trace_path, blind.trace_path).stdout
-    check.true("the text says what B could not see", "Not seen in B: " in text and "not seen here: " in text, text)
+    check.true("the text says what B could not see", "Not seen in B: " in text and "helper: not seen in B: " in text, text)
     status, difference = compare(seen, idle)
     check.equal("its twin is covered, and does not do it", (status, {f["subject"] for f in difference["facts"] if f["counts"]}),
                 (1, {"SIGUSR2", "helper"}))

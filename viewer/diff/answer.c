@@ -147,6 +147,16 @@ static bool fact(struct diff *d, enum section section)
     return false;
 }
 
+/* Whether something is told that one run could not have seen. */
+static bool unseen(const struct diff *d)
+{
+    for (size_t i = 0; i < d->fact_count; i++)
+        if (d->facts[i].unseen >= 0) return true;
+    for (size_t i = 0; i < d->finding_count; i++)
+        if (*d->findings[i].reason && !d->findings[i].allowed) return true;
+    return false;
+}
+
 void answer_find(struct diff *d)
 {
     const struct shared_finding *first = NULL;
@@ -162,5 +172,5 @@ void answer_find(struct diff *d)
     }
     for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
         if (fact(d, telling[i])) return;
-    say(&d->answer, "Nothing differs that matters.");
+    say(&d->answer, "Nothing differs that matters%s.", unseen(d) ? ", as far as both runs could see" : "");
 }

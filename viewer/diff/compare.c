@@ -217,7 +217,8 @@ static void judge(struct diff *d, struct shared_finding *s)
     int without = !a ? 0 : !b ? 1 : -1, worse = x == b;
     char by[1200];
     if (!differs) return;
-    if (allow_find(d->runs[worse].t, x, by, sizeof by))
+    s->allowed = allow_find(d->runs[worse].t, x, by, sizeof by) != ALLOWED_NOT;
+    if (s->allowed)
         snprintf(s->reason, sizeof s->reason, "allowed: %.500s", by);
     else if (without < 0 || !could_not_be_found(d, without, x, s->reason))
         s->counts = x->severity >= SEVERITY_WARNING;

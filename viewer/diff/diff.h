@@ -100,6 +100,7 @@ struct fact {
 struct shared_finding {
     const struct finding *of[2]; /* NULL: it has not */
     bool counts;
+    bool allowed;     /* by .forktrace, or its thread's name */
     char reason[512]; /* why the other one could not have it, or why it is allowed; "" */
 };
 

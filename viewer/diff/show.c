@@ -105,10 +105,12 @@ static void coverage(FILE *out, const struct run *r, unsigned width)
 
 /* --- findings ----------------------------------------------------------------------------------- */
 
-static void reason(FILE *out, const char *text, unsigned indent, unsigned width)
+static void reason(FILE *out, const char *why, unsigned width)
 {
-    fprintf(out, "%*s%s", (int)indent, "", text_ink(INK_DIM));
-    report_wrapped(out, text, indent, width);
+    struct say text = {0};
+    say(&text, "does not count: %s", why);
+    fprintf(out, "%8s%s", "", text_ink(INK_DIM));
+    report_wrapped(out, text.text, 8, width);
     fputs(text_ink(INK_PLAIN), out);
 }
 
@@ -129,7 +131,7 @@ static void only(FILE *out, const struct diff *d, int run, unsigned width)
         if (both)
             fprintf(out, "%8s%s in A, %s in B\n", "", severity_name(f->of[0]->severity),
                     severity_name(f->of[1]->severity));
-        if (*f->reason) reason(out, f->reason, 8, width);
+        if (*f->reason) reason(out, f->reason, width);
     }
     if (count > SHOWN) fprintf(out, "  ... and %zu more\n", count - SHOWN);
 }
@@ -138,16 +140,9 @@ static void only(FILE *out, const struct diff *d, int run, unsigned width)
 
 static void side(FILE *out, const struct diff *d, const struct fact *f, int run, unsigned width)
 {
+    const char *nothing = f->unseen == run ? "not seen" : section_words[f->section].absent;
     fprintf(out, "    %s%s%s  ", text_ink(INK_BOLD), d->runs[run].letter, text_ink(INK_PLAIN));
-    struct say text = {0};
-    bool unseen = f->unseen == run;
-    if (f->says[run] || !unseen)
-        say(&text, "%s", f->says[run] ? f->says[run] : section_words[f->section].absent);
-    /* All of it stands at the top. */
-    if (unseen)
-        say(&text, "%snot seen here: %.*s", f->says[run] ? "; more " : "", (int)strcspn(f->reason, ";"),
-            f->reason);
-    report_wrapped(out, text.text, 7, width);
+    report_wrapped(out, f->says[run] ? f->says[run] : nothing, 7, width);
 }
 
 /* On one line: what only one run has, and processes that are the same. */
@@ -171,12 +166,18 @@ static bool short_fact(FILE *out, const struct diff *d, const struct fact *f, un
 
 static void one_fact(FILE *out, const struct diff *d, const struct fact *f, unsigned width)
 {
+    struct say line = {0};
     if (short_fact(out, d, f, width)) return;
-    const char *note = f->counts || f->same ? ""
-                       : f->unseen < 0      ? ": does not count"
-                                            : ": one run could not see it";
-    fprintf(out, "  %s%s%s%s%s%s\n", text_ink(INK_BOLD), f->subject, text_ink(INK_PLAIN), text_ink(INK_DIM),
-            note, text_ink(INK_PLAIN));
+    say(&line, "%s", f->subject);
+    if (f->unseen >= 0) /* all of the reason stands at the top */
+        say(&line, ": not seen in %s: %.*s", d->runs[f->unseen].letter, (int)strcspn(f->reason, ";"),
+            f->reason);
+    else if (!f->counts && !f->same)
+        say(&line, ": does not count");
+    enum ink ink = f->counts || f->same ? INK_BOLD : INK_DIM;
+    fprintf(out, "  %s", text_ink(ink));
+    report_wrapped(out, line.text, 7, width);
+    fputs(text_ink(INK_PLAIN), out);
     side(out, d, f, 0, width), side(out, d, f, 1, width);
 }
 
