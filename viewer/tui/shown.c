@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define AT_ONCE 400000u /* events a filter goes through before the next frame is due */
+#define AT_ONCE 400000u /* events a filter goes through before the next frame is due ... */
+#define A_LANE  16u     /* ... and a process or thread, whose names it looks at, is as dear as so many */
 
 static void filter_now(struct tui *tui)
 {
@@ -45,7 +46,8 @@ void move_filter(struct tui *tui)
     size_t count = tui->timeline->event_count;
     tui->filtering = true;
     tui_say(tui, "filtering %zu events", count);
-    if (count < AT_ONCE) move_filter_now(tui);
+    if (count + A_LANE * (tui->timeline->process_count + tui->timeline->thread_count) < AT_ONCE)
+        move_filter_now(tui);
 }
 
 static void choose(struct tui *tui)

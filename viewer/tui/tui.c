@@ -373,7 +373,14 @@ static void draw_rule(struct tui *tui, struct area a)
     for (int i = 0; i < (upright ? a.height : a.height ? a.width : 0); i++)
         grid_line(&tui->grid, a.x + (upright ? 0 : i), a.y + (upright ? i : 0),
                   upright ? LINE_UP | LINE_DOWN : LINE_LEFT | LINE_RIGHT, style, false);
-    if (upright || !a.height || tui->rows.count <= tui->page) return;
+    if (upright || !a.height) return;
+    int left = tui->scroll_most - tui->scroll;
+    if (left > 0) {
+        int wide = snprintf(text, sizeof text, " %d more line%s: %s ", left, left == 1 ? "" : "s",
+                            tui->on_details ? "j" : "Tab");
+        if (wide + 2 < a.width) grid_text(&tui->grid, a.x + a.width - wide - 2, a.y, wide, STYLE_DIM, text);
+    }
+    if (tui->rows.count <= tui->page) return;
     snprintf(text, sizeof text, " lanes %zu to %zu of %zu ", tui->top + 1, tui->top + tui->page,
              tui->rows.count);
     grid_text(&tui->grid, a.x + 2, a.y, a.width - 2, STYLE_DIM, text);
@@ -391,6 +398,6 @@ void tui_draw(struct tui *tui)
     if (tui->over) return;
     findings_draw(tui, l.findings);
     view_lanes.draw(tui, l.lanes);
-    draw_rule(tui, l.rule);
     view_details.draw(tui, l.details);
+    draw_rule(tui, l.rule); /* says how much more there is */
 }

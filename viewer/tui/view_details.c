@@ -81,19 +81,22 @@ static void draw(struct tui *tui, struct area a)
 {
     if (!a.height || !tui->rows.count) return;
     struct facts f = {.timeline = tui->timeline};
+    bool beside = tui->grid.width > a.width; /* no rule above that could say how much more there is */
     details_facts(tui, &f);
     for (int pass = 0; pass < 2; pass++) {
         int lines = 0;
         struct area at = a;
         if (pass == 0) at.height = 0;
         for (size_t i = 0; i < f.count; i++) draw_fact(&tui->grid, at, &f.fact[i], &lines, tui->scroll);
+        if (pass == 0 && beside && lines > a.height) a.height--;
         tui->scroll_most = lines > a.height ? lines - a.height : 0;
         if (tui->scroll > tui->scroll_most) tui->scroll = tui->scroll_most;
     }
     facts_free(&f);
-    if (tui->scroll < tui->scroll_most)
-        grid_text(&tui->grid, a.x + a.width - 7, a.y + a.height - 1, 7, STYLE_DIM,
-                  tui->on_details ? "  j ..." : "  Tab ...");
+    char more[40];
+    int left = tui->scroll_most - tui->scroll;
+    snprintf(more, sizeof more, "%d more line%s: %s", left, left == 1 ? "" : "s", tui->on_details ? "j" : "Tab");
+    if (beside && left > 0) grid_text(&tui->grid, a.x + 1, a.y + a.height, a.width - 1, STYLE_DIM, more);
 }
 
 static bool act(struct tui *tui, enum action action)
