@@ -51,6 +51,8 @@ uwsgi-selected           uwsgi.ftrace   80x24   -        s]]]]]]]]]]s
 uwsgi-filter             uwsgi.ftrace   80x24   -        &t:ticker<Enter>
 uwsgi-filter-kind        uwsgi.ftrace   80x24   -        &k:sigaction<Space>!hup<Enter>
 uwsgi-filter-wrong       uwsgi.ftrace   80x24   -        &(<Enter>
+uwsgi-filter-typing      uwsgi.ftrace   80x24   -        jjjj&t:worker
+uwsgi-filter-forgotten   uwsgi.ftrace   80x24   -        jjjj&t:worker<Esc>
 uwsgi-filter-again       uwsgi.ftrace   80x24   -        &hup<Enter><Esc>&<Up>
 uwsgi-family             uwsgi.ftrace   80x24   -        jjjjo
 uwsgi-families           uwsgi.ftrace   80x24   -        jjjxjjjjxo

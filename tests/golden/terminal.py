@@ -211,7 +211,7 @@ def prompt_is_resized():
         s.read(seconds=0.2)
     s.keys("\x17\r")  # ^W: the word goes; nothing is filtered
     s.keys("&t:ticker\x15p:worker\r")  # ^U: all of it
-    s.expect("filter p:worker")
+    s.expect("filter p")  # while it is typed
     s.keys("q")
     equal(s.end(), 0)
 

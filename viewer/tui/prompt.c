@@ -11,7 +11,10 @@ void prompt_open(struct tui *tui, enum prompt_kind kind)
     tui->prompt = kind;
     tui->recalled = 0;
     *tui->typed = 0;
-    if (kind == PROMPT_FILTER) memcpy(tui->typed, tui->filter.text, sizeof tui->typed); /* to be changed */
+    if (kind != PROMPT_FILTER) return;
+    memcpy(tui->typed, tui->filter.text, sizeof tui->typed); /* to be changed */
+    tui->asked = tui->filter;
+    if (tui->rows.count) tui->asked_place = place_here(tui);
 }
 
 static void type(struct tui *tui, char32_t key)
@@ -67,6 +70,9 @@ static void accept(struct tui *tui, enum prompt_kind kind)
     tui->prompt = PROMPT_NONE;
     remember(&tui->history[kind], tui->typed);
     if (kind == PROMPT_FILTER) {
+        memcpy(tui->filter.family, tui->asked.family,
+               sizeof tui->filter.family); /* a wrong one has cleared them */
+        tui->filter.families = tui->asked.families;
         memcpy(tui->filter.text, tui->typed, sizeof tui->filter.text);
         move_filter(tui);
         return;
@@ -91,6 +97,9 @@ static void accept(struct tui *tui, enum prompt_kind kind)
 
 void prompt_key(struct tui *tui, char32_t key)
 {
+    char before[sizeof tui->typed];
+    enum prompt_kind kind = tui->prompt;
+    memcpy(before, tui->typed, sizeof before);
     if (key == K_ESC)
         tui->prompt = PROMPT_NONE;
     else if (key == K_ENTER)
@@ -105,6 +114,11 @@ void prompt_key(struct tui *tui, char32_t key)
         *tui->typed = 0;
     else
         type(tui, key);
+    if (kind != PROMPT_FILTER || key == K_ENTER) return;
+    if (!tui->prompt)
+        filter_forget(tui);
+    else if (strcmp(before, tui->typed))
+        filter_try(tui);
 }
 
 static const char *next_character(const char *text)
@@ -122,7 +136,7 @@ void prompt_draw(struct tui *tui, struct area a)
                              {" search: ", "a word or regular expression; . next  , previous"},
                              {" go to time: ", "1.5s  20ms  300us  2min"},
                              {" filter: ", "word  p:process  t:thread  k:kind  !not"}};
-    const char *typed = tui->typed, *hint = kinds[tui->prompt].hint;
+    const char *typed = tui->typed, *hint = *tui->message ? tui->message : kinds[tui->prompt].hint;
     int x = a.x + grid_text(&tui->grid, a.x, a.y, a.width, STYLE_KEY, kinds[tui->prompt].ask),
         end = a.x + a.width;
     while (*typed && grid_width(&tui->grid, typed, 1000) > end - x - 1)

@@ -41,13 +41,39 @@ void move_filter_now(struct tui *tui)
     filter_now(tui);
 }
 
+static bool at_once(const struct timeline *t)
+{
+    return t->event_count + A_LANE * (t->process_count + t->thread_count) < AT_ONCE;
+}
+
 void move_filter(struct tui *tui)
 {
-    size_t count = tui->timeline->event_count;
     tui->filtering = true;
-    tui_say(tui, "filtering %zu events", count);
-    if (count + A_LANE * (tui->timeline->process_count + tui->timeline->thread_count) < AT_ONCE)
-        move_filter_now(tui);
+    tui_say(tui, "filtering %zu events", tui->timeline->event_count);
+    if (at_once(tui->timeline)) move_filter_now(tui);
+}
+
+/* The filter before the prompt, with other words; the reader is where he was then, if that has a row. */
+static void filter_as_asked(struct tui *tui, const char *text)
+{
+    memcpy(tui->filter.family, tui->asked.family, sizeof tui->filter.family);
+    tui->filter.families = tui->asked.families;
+    memcpy(tui->filter.text, text, sizeof tui->filter.text);
+    filter_now(tui);
+    move_to(tui, place_row(tui, &tui->asked_place), tui->asked_place.now, tui->asked_place.event);
+}
+
+void filter_try(struct tui *tui)
+{
+    if (at_once(tui->timeline) && tui->rows.count) filter_as_asked(tui, tui->typed);
+}
+
+void filter_forget(struct tui *tui)
+{
+    if (!at_once(tui->timeline) || !tui->rows.count) return;
+    filter_as_asked(tui, tui->asked.text);
+    tui->window = tui->asked_place.window;
+    *tui->message = 0;
 }
 
 static void choose(struct tui *tui)

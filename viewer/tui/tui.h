@@ -90,10 +90,10 @@ struct tui {
     /* where the reader is */
     struct grid grid;
     struct window window;
-    size_t row, top; /* the selected one, the topmost on the screen */
-    size_t page;     /* rows of lanes on the screen */
-    int64_t now;     /* the time cursor */
-    event_id event;  /* selected, on the selected lane at `now`; or NONE */
+    size_t row, top;             /* the selected one, the topmost on the screen */
+    size_t page;                 /* rows of lanes on the screen */
+    int64_t now;                 /* the time cursor */
+    event_id event;              /* selected, on the selected lane at `now`; or NONE */
     process_id chosen[FAMILIES]; /* for o */
     size_t chosen_count;
     size_t verdict;  /* where n and N are: a finding, after them all a trouble */
@@ -113,7 +113,9 @@ struct tui {
     enum prompt_kind prompt;
     char typed[128]; /* UTF-8 */
     struct history history[PROMPT_COUNT];
-    size_t recalled; /* 0: the line is being typed; n: it is the n-th of the history */
+    struct filter asked;      /* PROMPT_FILTER: what the filter was before (its words and families) ... */
+    struct place asked_place; /* ... and where: for Esc */
+    size_t recalled;          /* 0: the line is being typed; n: it is the n-th of the history */
     char search[128];
     bool filtering;        /* another filter is asked for: the screen says so first */
     struct seeking {       /* a search that goes on, a little between one frame and the next */
@@ -191,6 +193,10 @@ thread_id lane_of_row(const struct tui *tui, size_t row);
 
 /* Filter by tui->filter's text and family, and lay out anew; the reader stays if his lane does. */
 void move_filter(struct tui *tui);
+/* While a filter is typed: show what it would leave, unless that takes too long. */
+void filter_try(struct tui *tui);
+/* It is not wanted. */
+void filter_forget(struct tui *tui);
 /* In a large run that is put off until this: the screen says first what takes a moment. */
 void move_filter_now(struct tui *tui);
 /* What a key began that takes longer than a frame: a little more of it. */

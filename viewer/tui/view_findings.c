@@ -16,8 +16,10 @@ static enum style style_of(enum severity severity)
 
 int findings_lines(const struct tui *tui)
 {
-    int most = tui->grid.height / 3, count = (int)(finding_count(tui) < 500 ? finding_count(tui) : 500);
-    if (tui->grid.height < 12) return 0;
+    int height = tui->grid.height,
+        most = height < 20 ? height / 6 : height / 3; /* the details come before more of them */
+    int count = (int)(finding_count(tui) < 500 ? finding_count(tui) : 500);
+    if (height < 12) return 0;
     return count < 1 ? 1 : count < most ? count : most;
 }
 
