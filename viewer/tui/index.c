@@ -90,9 +90,7 @@ static void fill_lanes(void *context, size_t part, size_t to)
         for (event_id i = begin_of(s, part); i < begin_of(s, part + 1); i++) {
             thread_id lane = lane_of_event(s, i);
             if (lane == NONE) continue;
-            uint32_t at = s->at[part][lane]++;
-            s->ix->strength[at] = mark_of_type(timeline_about(s->ix->timeline, i)->type)->strength;
-            s->ix->events[at] = i;
+            s->ix->events[s->at[part][lane]++] = i;
         }
 }
 
@@ -121,12 +119,10 @@ static bool sort_events(struct index *ix, const struct filter *filter, const thr
         ft_parallel(PARTS, piece, count_lanes, &s);
         uint32_t all = place_lanes(&s);
         ix->events = large_array((all + 1) * sizeof *ix->events);
-        ix->strength = large_array(all + 1);
     }
-    bool room = ix->events && ix->strength;
-    if (room) ft_parallel(PARTS, piece, fill_lanes, &s);
+    if (ix->events) ft_parallel(PARTS, piece, fill_lanes, &s);
     free(at);
-    return room;
+    return ix->events;
 }
 
 static bool sort_waits(struct index *ix, const struct filter *filter, const thread_id *lanes)
@@ -150,9 +146,29 @@ static bool sort_waits(struct index *ix, const struct filter *filter, const thre
     return ix->waits;
 }
 
-static void stronger(const struct index *ix, uint32_t position, uint32_t *best)
+/* The strongest so far: the first of equals. */
+struct best {
+    uint32_t position;
+    int strength; /* -1: there is none yet */
+};
+
+static inline void stronger(const struct index *ix, int level, uint32_t i, struct best *best)
 {
-    if (*best == NONE || ix->strength[position] > ix->strength[*best]) *best = position;
+    const struct timeline *t = ix->timeline;
+    int strength =
+        level < 0 ? mark_of_type(timeline_about(t, ix->events[i])->type)->strength : ix->strength[level][i];
+    if (strength > best->strength) *best = (struct best){level < 0 ? i : ix->best[level][i], strength};
+}
+
+static void fill_level(struct index *ix, int level, uint32_t count, uint32_t from, uint32_t to)
+{
+    for (uint32_t b = from; b < to; b++) {
+        struct best best = {NONE, -1};
+        for (uint32_t i = b * INDEX_BLOCK; i < count && i < (b + 1) * INDEX_BLOCK; i++)
+            stronger(ix, level - 1, i, &best);
+        ix->best[level][b] = best.position;
+        ix->strength[level][b] = (uint8_t)best.strength;
+    }
 }
 
 static bool build_pyramid(struct index *ix)
@@ -160,12 +176,10 @@ static bool build_pyramid(struct index *ix)
     uint32_t count = ix->first[ix->timeline->thread_count];
     for (int k = 0; k < INDEX_LEVELS && count > INDEX_BLOCK; k++) {
         uint32_t blocks = (count + INDEX_BLOCK - 1) / INDEX_BLOCK;
-        if (!(ix->best[k] = malloc(blocks * sizeof **ix->best))) return false;
-        for (uint32_t b = 0; b < blocks; b++) {
-            ix->best[k][b] = NONE;
-            for (uint32_t i = b * INDEX_BLOCK; i < count && i < (b + 1) * INDEX_BLOCK; i++)
-                stronger(ix, k ? ix->best[k - 1][i] : i, &ix->best[k][b]);
-        }
+        ix->best[k] = malloc(blocks * sizeof **ix->best);
+        ix->strength[k] = malloc(blocks);
+        if (!ix->best[k] || !ix->strength[k]) return false;
+        fill_level(ix, k, count, 0, blocks);
         count = blocks;
     }
     return true;
@@ -189,9 +203,8 @@ void index_free(struct index *ix)
     free(ix->first);
     free(ix->first_wait);
     free(ix->events);
-    free(ix->strength);
     free(ix->waits);
-    for (int k = 0; k < INDEX_LEVELS; k++) free(ix->best[k]);
+    for (int k = 0; k < INDEX_LEVELS; k++) free(ix->best[k]), free(ix->strength[k]);
     *ix = (struct index){0};
 }
 
@@ -236,8 +249,8 @@ uint32_t index_of(const struct index *ix, thread_id lane, event_id event)
 
 event_id index_strongest(const struct index *ix, uint32_t from, uint32_t to)
 {
-    uint32_t best = NONE;
-    uint32_t size = 1; /* of what we step over: 1, 64, 4096, ... */
+    struct best best = {NONE, -1};
+    uint32_t size = 1; /* of what we step over: 1, 16, 256, ... */
     int k = -1;
     while (from < to) { /* up in steps as large as their alignment, then down again */
         while (k + 1 < INDEX_LEVELS && ix->best[k + 1] && from % (size * INDEX_BLOCK) == 0 &&
@@ -249,10 +262,10 @@ event_id index_strongest(const struct index *ix, uint32_t from, uint32_t to)
             size /= INDEX_BLOCK;
             k--;
         }
-        stronger(ix, k < 0 ? from : ix->best[k][from / size], &best);
+        stronger(ix, k, from / size, &best);
         from += size;
     }
-    return ix->events[best];
+    return ix->events[best.position];
 }
 
 event_id index_wait_before(const struct index *ix, thread_id lane, int64_t ns)

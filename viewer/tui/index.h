@@ -12,17 +12,18 @@
 #include "filter.h"
 #include "viewer/timeline/timeline.h"
 
-#define INDEX_BLOCK  64u
-#define INDEX_LEVELS 6
+#define INDEX_BLOCK  16u
+#define INDEX_LEVELS 7
 
 struct index {
     const struct timeline *timeline;
     uint32_t *first;   /* [thread_count + 1]: where each lane's part of `events` starts */
     event_id *events;  /* by lane, then by time */
-    uint8_t *strength; /* of each of `events`: side by side, because whole cells are scanned */
     uint32_t *first_wait;
     event_id *waits;              /* those of type LOCK_WAIT, likewise */
-    uint32_t *best[INDEX_LEVELS]; /* level k: position of the strongest event in each block of 64^(k+1) */
+    /* level k: position of the strongest event in each block of 16^(k+1), and how strong it is */
+    uint32_t *best[INDEX_LEVELS];
+    uint8_t *strength[INDEX_LEVELS];
 };
 
 /* Of the events a filter leaves (NULL: of all). False: out of memory, and nothing is left. */

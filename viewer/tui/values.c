@@ -1,4 +1,10 @@
-/* values.c: counting sort of writes and forks by copy; see values.h. */
+/*
+ * values.c: counting sort of writes and forks by copy; see values.h.
+ *
+ * Of a copy to which one in DENSE events of the run belongs, no list is kept,
+ * which would be as long as the run: but how many of them there are before
+ * each STRIDE-th event, and the rest is counted when it is asked for.
+ */
 #define _GNU_SOURCE
 #include "values.h"
 
@@ -6,6 +12,10 @@
 #include <string.h>
 
 static bool watched(const struct timeline *t, copy_id c) { return t->globals[t->copies[c].global].watched; }
+
+#define DENSE  64u
+#define STRIDE 512u
+#define FEW    65536u /* a list of so many is no matter */
 
 static int64_t time_of(const struct values *v, copy_id copy, uint32_t ref)
 {
@@ -57,7 +67,85 @@ static void count_point(struct values *v, copy_id copy, uint32_t ref)
     v->first[copy + 1]++;
 }
 
-static void fill(struct values *v, copy_id copy, uint32_t ref) { v->points[v->first[copy]++] = ref; }
+/* ranks[copy][n]: for now, how many of its points are among the STRIDE events from n * STRIDE on. */
+static void fill(struct values *v, copy_id copy, uint32_t ref)
+{
+    if (v->ranks[copy])
+        v->ranks[copy][ref / STRIDE]++;
+    else
+        v->points[v->first[copy]++] = ref;
+}
+
+static size_t strides(const struct timeline *t) { return t->event_count / STRIDE + 2; }
+
+/* A sum of what is before each; the last is the sum of all. */
+static void sum_up(uint32_t *rank, size_t count)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t here = rank[i];
+        rank[i] = sum;
+        sum += here;
+    }
+}
+
+/* From the number of each copy's points: who keeps a list, and where. False: out of memory. */
+static bool make_room(struct values *v)
+{
+    const struct timeline *t = v->timeline;
+    for (copy_id c = 0; c < t->copy_count; c++) {
+        uint32_t *count = &v->first[c + 1];
+        if (watched(t, c) && *count >= FEW && *count >= t->event_count / DENSE) {
+            if (!(v->ranks[c] = calloc(strides(t), sizeof *v->ranks[c]))) return false;
+            *count = 0;
+        }
+        *count += v->first[c];
+    }
+    return (v->points = malloc((v->first[t->copy_count] + 1) * sizeof *v->points));
+}
+
+/* --- ranks ------------------------------------------------------------------------------------ */
+
+/* How many points of the copy come before an event. */
+static uint32_t rank_of(const struct values *v, copy_id copy, event_id event)
+{
+    uint32_t rank = v->ranks[copy][event / STRIDE];
+    for (event_id i = event - event % STRIDE; i < event; i++)
+        rank += timeline_copy_written(v->timeline, i) == copy;
+    return rank;
+}
+
+/* The event that is its point number `n`, which there is. */
+static event_id event_of_rank(const struct values *v, copy_id copy, uint32_t n)
+{
+    const uint32_t *rank = v->ranks[copy];
+    size_t low = 0, high = strides(v->timeline) - 1; /* rank[low] <= n < rank[high] */
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (rank[middle] <= n)
+            low = middle;
+        else
+            high = middle;
+    }
+    event_id i = (event_id)(low * STRIDE);
+    for (uint32_t before = rank[low];; i++)
+        if (timeline_copy_written(v->timeline, i) == copy && before++ == n) return i;
+}
+
+static event_id first_event_at(const struct timeline *t, int64_t ns)
+{
+    size_t low = 0, high = t->event_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->events[middle].ns < ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (event_id)low;
+}
+
+/* --- building --------------------------------------------------------------------------------- */
 
 static void find_splits(struct values *v)
 {
@@ -94,15 +182,14 @@ bool values_build(struct values *v, const struct timeline *t)
 {
     size_t n = t->copy_count;
     *v = (struct values){.timeline = t,
+                         .copies = n,
                          .first = calloc(n + 1, sizeof *v->first),
+                         .ranks = calloc(n + 1, sizeof *v->ranks),
                          .split = malloc((n + 1) * sizeof *v->split),
                          .range = calloc(t->global_count + 1, sizeof *v->range)};
-    if (v->first && v->split && v->range) {
-        each(v, count_point);
-        for (size_t c = 0; c < n; c++) v->first[c + 1] += v->first[c];
-        v->points = malloc((v->first[n] + 1) * sizeof *v->points);
-    }
-    if (!v->points) {
+    bool room = v->first && v->ranks && v->split && v->range;
+    if (room) each(v, count_point);
+    if (!room || !make_room(v)) {
         values_free(v);
         return false;
     }
@@ -113,6 +200,7 @@ bool values_build(struct values *v, const struct timeline *t)
         uint32_t points = v->first[c + 1] - v->first[c];
         if (points > 1 && !watched(t, c))
             qsort_r(v->points + v->first[c], points, sizeof *v->points, by_time, &(struct order){v, c});
+        if (v->ranks[c]) sum_up(v->ranks[c], strides(t));
     }
     find_splits(v);
     find_ranges(v);
@@ -121,6 +209,8 @@ bool values_build(struct values *v, const struct timeline *t)
 
 void values_free(struct values *v)
 {
+    for (copy_id c = 0; v->ranks && c < v->copies; c++) free(v->ranks[c]);
+    free(v->ranks);
     free(v->first);
     free(v->points);
     free(v->split);
@@ -128,10 +218,16 @@ void values_free(struct values *v)
     *v = (struct values){0};
 }
 
-uint32_t values_count(const struct values *v, copy_id copy) { return v->first[copy + 1] - v->first[copy]; }
+/* --- questions -------------------------------------------------------------------------------- */
+
+uint32_t values_count(const struct values *v, copy_id copy)
+{
+    return v->ranks[copy] ? v->ranks[copy][strides(v->timeline) - 1] : v->first[copy + 1] - v->first[copy];
+}
 
 uint32_t values_before(const struct values *v, copy_id copy, int64_t ns)
 {
+    if (v->ranks[copy]) return rank_of(v, copy, first_event_at(v->timeline, ns));
     uint32_t low = v->first[copy], high = v->first[copy + 1];
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -152,7 +248,7 @@ struct point values_point(const struct values *v, copy_id id, uint32_t i)
         struct value birth = copy->birth != COPY_BY_IMPORT ? copy->at_birth : (struct value){.known = true};
         return (struct point){copy->born, birth, NONE, POINT_BIRTH, unseen && copy->written > copy->born};
     }
-    uint32_t ref = v->points[v->first[id] + i];
+    uint32_t ref = v->ranks[id] ? event_of_rank(v, id, i) : v->points[v->first[id] + i];
     if (ref == NONE) return (struct point){copy->written, copy->last, NONE, POINT_LAST, false};
     if (!watched(t, id)) {
         const struct copy *child = &t->copies[ref];

@@ -22,8 +22,10 @@ struct point {
 
 struct values {
     const struct timeline *timeline;
+    size_t copies;
     uint32_t *first;    /* [copy_count + 1]: where each copy's part of `points` starts */
     uint32_t *points;   /* event of a watched copy, child copy of another; NONE: the last write */
+    uint32_t **ranks;   /* [copy_count]: of a copy that is written all the time, instead: see values.c */
     int64_t *split;     /* [copy_count]: its first fork from or to another copy, or NEVER */
     double (*range)[2]; /* [global_count]: the least and the greatest number its copies were born and ended
                            with */
