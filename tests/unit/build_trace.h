@@ -17,8 +17,8 @@
 void trace_begin(void); /* an empty trace: .init of a suite */
 void trace_end(void);   /* .fini */
 const char *trace_path(void);
-/* What was written so far stays as a trace of its own, at the path returned (.fini removes it, too); what follows
- * goes into a new one. Once a test. */
+/* What was written so far stays as a trace of its own, at the path returned (.fini removes it, too); what
+ * follows goes into a new one. Once a test. */
 const char *trace_another(void);
 uint64_t trace_now(void); /* the clock of the records */
 
