@@ -24,7 +24,7 @@ static struct entry {
     unsigned line; /* of the file; 0: of the command line */
 } entries[MOST];
 static size_t count;
-static char file[PATH_MAX];
+static char file[PATH_MAX + sizeof "/" ALLOW_FILE];
 
 /* NULL, or what is wrong with it. `pattern` must stay. */
 static const char *add(const char *text, unsigned line)
