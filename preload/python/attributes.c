@@ -25,22 +25,11 @@ struct getset {
     X(void **, _PyObject_GetDictPtr, (void *object))    \
     X(int64_t, PyObject_Hash, (void *object))           \
     X(void *, _PyDict_GetItem_KnownHash, (void *dict, void *key, int64_t hash))
+#define OBJECTS(X) X(_Py_NoneStruct)
 /* clang-format on */
-static struct {
-#define X(result, name, parameters) result(*name) parameters;
-    FUNCTIONS(X)
-#undef X
-    const void *none;
-} api;
+ELF_API(FUNCTIONS, OBJECTS)
 
-bool attributes_init(void)
-{
-#define X(result, name, parameters) \
-    if (!(api.name = (result(*) parameters)elf_symbol(python.map, #name))) return false;
-    FUNCTIONS(X)
-#undef X
-    return (api.none = elf_symbol(python.map, "_Py_NoneStruct"));
-}
+bool attributes_init(void) { return api_find(python.map); }
 
 static const struct getset *getter(const void *type, const char *name)
 {
@@ -65,7 +54,7 @@ const void *py_attribute(const void *object, const char *name)
 {
     void *value = get(object, name);
     if (value) python.Py_DecRef(value); /* the object keeps it */
-    return value == api.none ? NULL : value;
+    return value == api._Py_NoneStruct ? NULL : value;
 }
 
 uint32_t py_attribute_number(const void *object, const char *name)

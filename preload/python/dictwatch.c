@@ -39,13 +39,9 @@ typedef int (*function_callback)(int event, void *function, void *value);
     X(int64_t, PyInterpreterState_GetID, (void *interpreter))   \
     X(void *, PyImport_GetModuleDict, (void))                   \
     X(void *, PyModule_GetDict, (void *module))
+#define OBJECTS(X) X(PyModule_Type)
 /* clang-format on */
-static struct {
-#define X(result, name, parameters) result(*name) parameters;
-    FUNCTIONS(X)
-#undef X
-    const void *PyModule_Type;
-} api;
+ELF_API(FUNCTIONS, OBJECTS)
 
 #define INTERPRETERS 64
 static struct interpreter {
@@ -191,10 +187,7 @@ bool dictwatch_start(const struct link_map *map)
         self_note(FT_NOTE_PYTHON_UNPATCHED, "on Linux before 4.14");
         return false;
     }
-    bool all = (api.PyModule_Type = elf_symbol(map, "PyModule_Type")) && value_init(map) && modules_init(map);
-#define X(result, name, parameters) all = (api.name = (result(*) parameters)elf_symbol(map, #name)) && all;
-    FUNCTIONS(X)
-#undef X
+    bool all = api_find(map) && value_init(map) && modules_init(map);
     if (all)
         ended();
     else

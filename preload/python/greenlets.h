@@ -29,14 +29,6 @@ static inline void greenlets_now_and_then(const void *state)
 
 /* --- for switches.c; all with the GIL held, on the main thread ------------------------------- */
 
-/* Is the package loaded, and one we know? */
-bool greenlets_loaded(void);
-/* A function of the package, borrowed; NULL: none. */
-const void *greenlets_function(const char *name);
-/* The FT_PY_FUNCTION and the flags of one; `first` is its innermost frame, NULL if it has not begun. */
-ft_ref greenlets_what(const void *greenlet, const void *first, uint32_t *flags);
-/* Its FT_GREENLET, written if need be. `function`: what it ran, if it has ended. `stack`: where it is now. */
-ft_ref greenlets_name(const void *greenlet, ft_ref function, ft_ref *stack);
 /* How many others of this thread, but the event loop, have begun and not ended. Takes a picture. */
 uint32_t greenlets_others(ft_ref but, uint64_t ran);
 /* Nanoseconds in counts of the trace's clock, about. */

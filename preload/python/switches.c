@@ -15,6 +15,8 @@
 #include "preload/python/attributes.h"
 #include "preload/python/elf.h"
 #include "preload/python/frames.h"
+#include "preload/python/greenlet_list.h"
+#include "preload/python/greenlet_seen.h"
 #include "preload/python/greenlets.h"
 
 /* clang-format off */
@@ -27,16 +29,9 @@
     X(int, PyGC_Disable, (void))                                                            \
     X(int, PyGC_Enable, (void))                                                             \
     X(void, Py_IncRef, (void *object))
-#define TYPES(X) X(PyTuple_Type) X(_Py_NoneStruct)
+#define OBJECTS(X) X(PyTuple_Type) X(_Py_NoneStruct)
 /* clang-format on */
-static struct {
-#define X(result, name, parameters) result(*name) parameters;
-    FUNCTIONS(X)
-#undef X
-#define X(name) void *name;
-    TYPES(X)
-#undef X
-} api;
+ELF_API(FUNCTIONS, OBJECTS)
 
 bool switches_wanted;
 static bool over;           /* the process is about to end */
@@ -71,7 +66,7 @@ static const struct known *look_up(const void *greenlet)
     bool told = k->greenlet == greenlet && !fresh && (k->function || k->flags);
     if (unlikely(!told)) {
         k->greenlet = greenlet;
-        k->function = greenlets_what(greenlet, first, &k->flags);
+        k->function = greenlet_what(greenlet, first, &k->flags);
     }
     return k;
 }
@@ -79,7 +74,7 @@ static const struct known *look_up(const void *greenlet)
 static void long_run(const void *greenlet, uint64_t until)
 {
     ft_ref stack = 0, ref = 0;
-    if (!(now.flags & FT_GREENLET_THREAD)) ref = greenlets_name(greenlet, now.function, &stack);
+    if (!(now.flags & FT_GREENLET_THREAD)) ref = greenlet_name(greenlet, now.function, &stack);
     uint32_t waited = greenlets_others(ref, until - now.since);
     struct ft_greenlet_run *record = ft_begin(&ft, FT_GREENLET_RUN, sizeof *record, now.task);
     if (!record) return;
@@ -95,7 +90,7 @@ static void long_run(const void *greenlet, uint64_t until)
 static void look_again(const void *greenlet)
 {
     const void *frame = py_attribute(greenlet, "gr_frame");
-    if (frame) now.function = greenlets_what(greenlet, py_read(frame, FRAME_FRAME), &now.flags);
+    if (frame) now.function = greenlet_what(greenlet, py_read(frame, FRAME_FRAME), &now.flags);
 }
 
 static void account(const void *origin, uint64_t time)
@@ -186,24 +181,11 @@ static const struct { /* PyMethodDef */
     const char *doc;
 } definition = {"forktrace", traced, 1 /* METH_VARARGS */, "FORKTRACE_GREENLETS=switches"};
 
-static bool fill(void)
-{
-#define X(result, name, parameters) \
-    if (!(api.name = (result(*) parameters)elf_symbol(python.map, #name))) return false;
-    FUNCTIONS(X)
-#undef X
-#define X(name) \
-    if (!(api.name = elf_symbol(python.map, #name))) return false;
-    TYPES(X)
-#undef X
-    return true;
-}
-
 static void arm(void)
 {
     switches_wanted = false;
-    const void *settrace = greenlets_function("settrace");
-    if (!settrace || !fill()) return;
+    const void *settrace = greenlet_function("settrace");
+    if (!settrace || !api_find(python.map)) return;
     int collects = api.PyGC_Disable(); /* what a collection runs must not run here */
     ours = api.PyCMethod_New((void *)(uintptr_t)&definition, NULL, NULL, NULL);
     void *before = ours ? api.PyObject_CallOneArg(py_own(settrace), ours) : NULL;
@@ -223,14 +205,14 @@ void switches_try(void)
     if ((uint32_t)syscall(SYS_gettid) != self.pid) return; /* not the main thread */
     busy = true;
     python.PyErr_Fetch(&type, &value, &traceback);
-    if (greenlets_loaded()) arm();
+    if (greenlet_loaded()) arm();
     python.PyErr_Restore(type, value, traceback);
     busy = false;
 }
 
 void switches_check(void)
 {
-    const void *gettrace = ours ? greenlets_function("gettrace") : NULL;
+    const void *gettrace = ours ? greenlet_function("gettrace") : NULL;
     void *current = gettrace ? api.PyObject_CallNoArgs(py_own(gettrace)) : NULL;
     if (!current) return;
     if (current != ours) {
