@@ -1,6 +1,8 @@
 /* build_events.c: what a process does: handlers, signals, waits, calls that end badly (build_trace.h). */
 #include "build_inside.h"
 
+#include <string.h>
+
 void trace_note(ft_ref by, enum ft_note_what what, const char *about)
 {
     ft_ref string = about ? record_text(about, by) : 0;

@@ -80,9 +80,9 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
 
 const char *thread_label(const struct timeline *t, thread_id thread, char *buffer, size_t size)
 {
+    if (thread >= t->thread_count || t->threads[thread].is_main) return thread_name(t, thread, buffer, size);
     char name[200], place[300];
     const char *text = thread_name(t, thread, name, sizeof name);
-    if (thread >= t->thread_count || t->threads[thread].is_main) return text;
     const struct thread *it = &t->threads[thread];
     struct python_function at = it->python;
     if (it->create < t->event_count) names_python_caller(t, EVENT_AT(t, it->create), &at);
