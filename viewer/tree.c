@@ -336,7 +336,7 @@ static void reaped(const struct tree *tree, process_id p)
 static enum ink ink_of_end(const struct process *p)
 {
     if (p->how == END_RUNNING) return INK_GOOD;
-    return p->how == END_SIGNAL || p->how == END_VANISHED || p->status > 0 ? INK_BAD : INK_PLAIN;
+    return process_ended_badly(p) ? INK_BAD : INK_PLAIN;
 }
 
 static void killed_by(const struct tree *tree, const struct process *p)

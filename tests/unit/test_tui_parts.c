@@ -218,3 +218,21 @@ Test(tui_keys, the_table_is_sound, .init = utf8)
     cr_expect_eq(key_next(&script), 0);
     cr_expect_str_eq(script, "<Nonsense>");
 }
+
+Test(tui_words, what_is_a_bad_end)
+{
+    struct process p = {.how = END_EXIT, .status = 0, .signal = -1};
+    cr_expect_not(process_ended_badly(&p));
+    p.status = 30;
+    cr_expect(process_ended_badly(&p));
+    p.role = "uwsgi worker 1"; /* UWSGI_END_CODE */
+    cr_expect_not(process_ended_badly(&p));
+    p.status = 22; /* UWSGI_FAILED_APP_CODE */
+    cr_expect(process_ended_badly(&p));
+    p = (struct process){.how = END_RUNNING, .status = -1, .signal = -1};
+    cr_expect_not(process_ended_badly(&p));
+    p.how = END_VANISHED;
+    cr_expect(process_ended_badly(&p));
+    p.how = END_SIGNAL, p.signal = 15;
+    cr_expect(process_ended_badly(&p));
+}

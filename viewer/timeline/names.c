@@ -1,6 +1,8 @@
 /*
  * names.c: the words for the model's enums, as JSON spells them.
  */
+#include <string.h>
+
 #include "timeline.h"
 
 #define NAME(table, value) ((size_t)(value) < sizeof(table) / sizeof *(table) ? (table)[value] : "unknown")
@@ -29,6 +31,20 @@ const char *process_end_name(enum process_end how)
     static const char *const names[] = {
         [END_RUNNING] = "running", [END_EXIT] = "exit", [END_SIGNAL] = "signal", [END_VANISHED] = "vanished"};
     return NAME(names, how);
+}
+
+/* uWSGI's workers end with these when the master tells them to (uwsgi.h: RELOAD, QUIET, END, BRUTAL_RELOAD,
+ * GO_CHEAP; the same since 1.9). */
+static bool uwsgi_says_so(const struct process *p)
+{
+    bool worker = p->role && !strncmp(p->role, "uwsgi ", 6);
+    return worker && (p->status == 17 || (p->status >= 29 && p->status <= 31) || p->status == 15);
+}
+
+bool process_ended_badly(const struct process *p)
+{
+    return p->how == END_SIGNAL || p->how == END_VANISHED ||
+           (p->how == END_EXIT && p->status > 0 && !uwsgi_says_so(p));
 }
 
 const char *thread_end_name(enum thread_end how)

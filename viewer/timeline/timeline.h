@@ -510,6 +510,8 @@ struct disposition timeline_disposition(const struct timeline *t, process_id pro
 const char *event_type_name(unsigned type);
 const char *origin_name(enum origin origin);
 const char *process_end_name(enum process_end how);
+/* Whether it ended as nobody wants it to: killed, vanished, or with a status that is no good news. */
+bool process_ended_badly(const struct process *p);
 const char *thread_end_name(enum thread_end how);
 
 #endif

@@ -205,26 +205,27 @@ void facts_process(struct facts *f, process_id process)
     const struct process *p = &t->processes[process];
     char end[TEXT_SHORT], from[NAMES_TEXT];
     facts_add(f, "process", STYLE_PROCESS, "%s, pid %u", process_name(t, process), p->pid);
+    for (uint32_t g = 0; g < p->ghost_count; g++) {
+        char name[200];
+        facts_add(f, g ? "" : "lost", STYLE_GHOST, "† %s",
+                  thread_name(t, p->ghosts[g].thread, name, sizeof name));
+    }
     image_facts(f, p);
     time_fact(f, "born", p->start,
               p->found        ? ", or before: it ran already"
               : p->birth_lost ? ", or before: its birth is lost"
                               : "");
     if (p->end != NEVER) {
-        bool bad = p->how != END_EXIT || p->status > 0;
         time_fact(f, "ended", p->end, p->end_inferred ? ", at the latest" : "");
-        facts_add(f, "how", bad ? STYLE_TROUBLE : STYLE_NORMAL, "%s", end_text(p, end, sizeof end));
+        bool bad = process_ended_badly(p), told = !bad && p->how == END_EXIT && p->status > 0;
+        facts_add(f, "how", bad ? STYLE_TROUBLE : STYLE_NORMAL, "%s%s", end_text(p, end, sizeof end),
+                  told ? ": so uWSGI's workers end when they are told to" : "");
         if (p->killed_by != NONE && *tree_sender(from, sizeof from, t, p->killed_by))
             facts_add(f, "sent by", STYLE_SIGNAL, "%s", from);
         if (p->out_of_memory) facts_add(f, NULL, STYLE_TROUBLE, "out of memory: the kernel chose it");
         facts_add_process(f, "reaped by", p->reaped_by);
     } else {
         facts_add(f, "ended", STYLE_LIVE, "not yet");
-    }
-    for (uint32_t g = 0; g < p->ghost_count; g++) {
-        char name[200];
-        facts_add(f, g ? "" : "lost", STYLE_GHOST, "† %s",
-                  thread_name(t, p->ghosts[g].thread, name, sizeof name));
     }
     created_facts(f, p->created_by, p->parent, p->fork);
     if (p->coverage != COVERAGE_FULL || p->coverage_reason)

@@ -79,7 +79,8 @@ static void jump_to_lane(struct tui *tui, process_id process, thread_id thread, 
     place_keep(tui);
     move_reveal(tui, process, thread, !main);
     move_to(tui, main ? tui->rows.of_process[process] : tui->rows.of_thread[thread], ns, NONE);
-    move_select(tui);
+    int64_t born = main ? tui->timeline->processes[process].start : tui->timeline->threads[thread].start;
+    if (ns != born) move_select(tui); /* at its birth the lane itself is what one came for */
 }
 
 /* From a value to the thread that wrote it; where nobody did, to the copy it was forked from. */

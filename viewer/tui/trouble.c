@@ -119,11 +119,10 @@ bool trouble_find(struct tui *tui)
     }
     for (process_id i = 0; i < t->process_count; i++) {
         const struct process *p = &t->processes[i];
-        bool bad = p->how == END_SIGNAL || p->how == END_VANISHED || (p->how == END_EXIT && p->status > 0);
         const char *what = p->how == END_SIGNAL ? "killed by a signal"
                            : p->how == END_EXIT ? "ended with an error"
                                                 : "vanished";
-        if (bad && !add(tui, (struct trouble){p->end, NONE, i, p->main, what})) return false;
+        if (process_ended_badly(p) && !add(tui, (struct trouble){p->end, NONE, i, p->main, what})) return false;
     }
     if (tui->trouble_count) qsort(tui->troubles, tui->trouble_count, sizeof *tui->troubles, by_time);
     return count_lost(tui);

@@ -172,7 +172,7 @@ static void draw_end(struct pane *p, size_t i)
         return;
     }
     const struct process *process = &p->t->processes[row->process];
-    bool killed = process->how == END_SIGNAL, good = process->how == END_EXIT && process->status <= 0;
+    bool killed = process->how == END_SIGNAL, good = !process_ended_badly(process);
     char text[60], end[TEXT_SHORT];
     grid_put(p->g, x, y,
              killed                         ? U'✖'
