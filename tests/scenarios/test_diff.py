@@ -140,6 +140,12 @@ def unseen(check):
     end = fact(difference, "ends", "flask")
     check.equal("an end nobody saw", (status, end["same"], end["counts"], end["not_seen_in"]), (0, False, False, "b"))
 
+    plain = web(check, *FLASK, ebpf=False, env={"FORKTRACE_PYTHON": "off"})
+    status, difference = compare(ended, plain)
+    told = [fact(difference, *what)["not_seen_in"] for what in (("threads", "ticker"), ("globals", "ticker.i"))]
+    check.equal("a run without Python's names", (status, told), (0, ["b", "b"]))
+    check.equal("the answer says so", difference["answer"], "Nothing differs that matters, as far as both runs could see.")
+
 
 @scenario("diff: the command line")
 def usage(check):

@@ -202,9 +202,12 @@ static bool could_not_be_found(const struct diff *d, int run, const struct findi
     if (is_of_the_kernel(x->rule) && r->t->kernel_view == KERNEL_VIEW_NONE)
         return snprintf(reason, 512, "only forktrace-ebpf sees that: record --ebpf"), true;
     if (*r->lost) return snprintf(reason, 512, "%s", r->lost), true;
+    enum section section = x->globals.count   ? SECTION_GLOBALS
+                           : x->threads.count ? SECTION_THREADS
+                                              : SECTION_WAITS;
     for (size_t i = 0; i < x->processes.count; i++) {
         uint32_t part = part_of(other, x->processes.list[i]);
-        if (unseen_in(r, part, SECTION_WAITS, buffer)) return memcpy(reason, buffer, 512), true;
+        if (unseen_in(r, part, section, buffer)) return memcpy(reason, buffer, 512), true;
     }
     return false;
 }

@@ -65,8 +65,10 @@ struct run {
     char lost[512];     /* why anything may be missing in this trace; "" */
     struct {
         process_id by[COVERAGE_NONE + 1];
-    } * hidden;        /* of a part: the first process of it that is covered no better; NONE */
-    bool *there;       /* a part has processes here */
+    } * hidden;    /* of a part: the first process of it that is covered no better; NONE */
+    bool *there;   /* a part has processes here */
+    bool nameless; /* Python's threads have no names here: it was not looked into (FORKTRACE_PYTHON=off) */
+    bool globals;  /* there are Python globals (not with FORKTRACE_PYTHON=names) */
     process_id anyone; /* the first that is not covered; NONE */
 };
 
@@ -132,6 +134,10 @@ uint32_t part_of(const struct run *r, process_id p);
  * into `buffer` of 512 bytes. */
 const char *unseen_in(const struct run *r, uint32_t part, enum section section, char *buffer);
 bool unseen_run(struct run *r, uint32_t part_count); /* looks at the coverage of each part */
+/* A thread of Python's, of which nothing else is known. */
+bool unseen_name(const struct timeline *t, thread_id id);
+/* "libpython3.11.so.1.0", "python3.11" */
+bool unseen_python(const char *object);
 
 /* mentions.c: what a run has to say. Strings are copied; memory that runs out is told by `failed`. */
 struct mention *mention(struct mentions *m, enum section section, process_id p, const char *subject,

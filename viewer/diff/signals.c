@@ -10,11 +10,6 @@
 
 #include "diff.h"
 
-static bool is_python(const struct named *n)
-{
-    return n->object && (!strncmp(n->object, "libpython", 9) || !strncmp(n->object, "python", 6));
-}
-
 /* A default that no Python code asked for, from Python's own. */
 static bool is_finalisation(const struct timeline *t, event_id i)
 {
@@ -23,7 +18,7 @@ static bool is_finalisation(const struct timeline *t, event_id i)
     if (!e.record || FT_GET(sigaction, e.record).new_handler != (uint64_t)(uintptr_t)SIG_DFL) return false;
     if (timeline_python_frame(t, &e, 0, &frame)) return false;
     struct named n = names_frame(t, e.process, e.ns, timeline_site(&e));
-    return is_python(&n);
+    return unseen_python(n.object);
 }
 
 /* All handlers in Python are one function of CPython's, which lies in a program here and in a library there.
@@ -44,7 +39,7 @@ static void handler(char *buffer, const struct timeline *t, process_id p, const 
     }
     struct named n = names_at(t, p, process_end_ns(t, p), d->handler);
     names_function(buffer, NAMES_TEXT, &n);
-    if (is_python(&n)) snprintf(buffer, NAMES_TEXT, "Python's own");
+    if (unseen_python(n.object)) snprintf(buffer, NAMES_TEXT, "Python's own");
     if (!n.object)
         snprintf(buffer, NAMES_TEXT, "a function in no file"); /* made at run time: at any address */
 }

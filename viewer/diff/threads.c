@@ -52,7 +52,9 @@ static void runs(struct diff *d, int run, thread_id id)
     word_place(place, t, th->create);
     snprintf(detail, sizeof detail, "%s%s%s", brief ? "each for a moment" : "", brief && *place ? ", " : "",
              place);
-    m->counts = !brief;
+    m->counts = !brief && !unseen_name(t, id);
+    if (th->python_name && d->runs[!run].nameless)
+        m->needs = "the names of Python's threads were not recorded there (FORKTRACE_PYTHON)";
     mention_detail(m, *place ? detail : brief ? "each for a moment" : "");
 }
 
@@ -78,7 +80,7 @@ static void lost(struct diff *d, int run, process_id p)
         if (id >= t->thread_count || t->threads[id].is_main || is_transient_thread(t, id)) continue;
         if (has_its_own(t, p, subject_of(subject, t, id))) continue;
         struct mention *m = mention(&d->mentions[run], SECTION_THREADS, p, subject, LOST);
-        m->counts = lives_on(t, p);
+        m->counts = lives_on(t, p) && !unseen_name(t, id);
         if (process->ghosts[i].python == BELIEF_ALIVE) mention_detail(m, "though Python lists it as alive");
     }
 }

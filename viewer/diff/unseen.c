@@ -8,8 +8,30 @@
 #include "diff.h"
 #include "viewer/tree.h"
 
+bool unseen_python(const char *object)
+{
+    const char *slash = object ? strrchr(object, '/') : NULL, *name = slash ? slash + 1 : object;
+    return name && (!strncmp(name, "libpython", 9) || !strncmp(name, "python", 6));
+}
+
+bool unseen_name(const struct timeline *t, thread_id id)
+{
+    const struct thread *th = &t->threads[id];
+    if (th->python_name || th->python.name || th->name || !th->start_routine) return false;
+    const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
+    return o && unseen_python(o->path);
+}
+
+/* What FORKTRACE_PYTHON leaves out is in no record: it is known by what is not there. */
+static void look_for_python(struct run *r)
+{
+    for (thread_id id = 0; id < r->t->thread_count && !r->nameless; id++) r->nameless = unseen_name(r->t, id);
+    for (global_id g = 0; g < r->t->global_count; g++) r->globals |= !r->t->globals[g].c;
+}
+
 bool unseen_run(struct run *r, uint32_t part_count)
 {
+    look_for_python(r);
     tree_lost(r->lost, sizeof r->lost, r->t);
     if (!*r->lost && r->t->reader->truncated)
         snprintf(r->lost, sizeof r->lost, "the trace is truncated, its end is missing");

@@ -3,11 +3,20 @@
  * a wait took long depends on the machine and the load: it is shown. It counts
  * that its owner does not exist in the process that waits.
  */
+#include <string.h>
+
 #include "diff.h"
 
 #define LONG    "waited for"
 #define ENDLESS "waited for to the end"
 #define LOST    "waited for to the end, though its owner does not exist"
+
+static void end_of(char *buffer, size_t room, const char *thread)
+{
+    char name[200];
+    text_escape(name, sizeof name, thread, strlen(thread)); /* cut at a whole character */
+    snprintf(buffer, room, "the end of `%s`", name);
+}
 
 static void one(struct diff *d, int run, event_id i)
 {
@@ -20,8 +29,8 @@ static void one(struct diff *d, int run, event_id i)
     if ((!owned && awaited == NONE) || is_gil(t, &e)) return;
     thread_id whom = awaited != NONE ? awaited : e.child;
     bool ghost = awaited != NONE ? t->threads[whom].process != e.process : !timeline_owner_alive(t, &e);
-    if (awaited != NONE)
-        snprintf(subject, sizeof subject, "the end of `%.200s`", word_thread(name, t, whom));
+    if (awaited != NONE || wait_of(&e).kind == FT_WAIT_join)
+        end_of(subject, sizeof subject, word_thread(name, t, whom));
     else
         snprintf(subject, sizeof subject, "%s",
                  word_lock(lock, t, &e, wait_of(&e).address, wait_of(&e).kind, whom));
