@@ -142,6 +142,35 @@ Test(diff, servers_of_two_kinds_are_matched_by_their_places)
     cr_expect_eq(d->differences, 0);
 }
 
+/* A script that starts the server is not what is compared. */
+Test(diff, servers_behind_a_shell)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(8000)};
+    with_thread(100, "flask run", "ticker");
+    trace_bind(root, &in, sizeof in, 0);
+    leave(root, 0);
+    const char *a = trace_another();
+    ft_ref shell = trace_image(180, 1, FT_BIRTH_ROOT, "sh run.sh");
+    ft_ref child = trace_forked(shell, 200);
+    trace_exec(child, "/usr/bin/uwsgi");
+    root = trace_image(200, 180, FT_BIRTH_EXEC, "uwsgi --master");
+    trace_bind(root, &in, sizeof in, 0);
+    thread = trace_thread_at(root, 200, 210, 0xabc);
+    trace_thread_name(root, 0xabc, "ticker");
+    ft_ref worker = trace_forked(root, 201);
+    usleep(A_WHILE);
+    trace_kill(root, FT_KILL_kill, 201, SIGTERM);
+    leave(worker, 30);
+    trace_reap(root, 201, 30 << 8);
+    leave(root, 0), leave(shell, 0);
+    compare(a);
+    cr_expect_eq(d->part_count, 2);
+    cr_expect_str_eq(d->parts[0].name, "flask / uwsgi master");
+    cr_expect_str_eq(d->parts[1].name, "sh");
+    cr_expect(!strncmp(d->answer.text, "Under uwsgi, `ticker` does not run where requests are served", 60),
+              "%s", d->answer.text);
+}
+
 /* A worker that starts its own: nothing is lost, but what should be done once is done by each. */
 Test(diff, a_thread_in_each_worker)
 {

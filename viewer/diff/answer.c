@@ -31,6 +31,7 @@ bool answer_served(struct run *r)
         if (copied && bound[process->parent] < process->start && bound[p] > process->start)
             bound[p] = process->start;
         r->served[p] = bound[p] != INT64_MAX;
+        if (r->served[p] && !r->served[r->server]) r->server = p;
     }
     free(bound);
     return true;

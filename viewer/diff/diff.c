@@ -25,7 +25,8 @@ static bool look(struct run *r, const struct loaded *l, const char *letter)
 
 static const char *program(const struct run *r)
 {
-    return r->t->process_count && r->t->processes[0].program ? r->t->processes[0].program : "";
+    const char *name = r->t->process_count ? r->t->processes[r->server].program : NULL;
+    return name ? name : "";
 }
 
 /* By the program where that tells them apart. */

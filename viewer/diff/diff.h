@@ -62,6 +62,7 @@ struct run {
     size_t group_count;
     uint32_t *group_of; /* a process's */
     bool *served;       /* a process has an address bound: itself, or before it was forked */
+    process_id server;  /* the first of these; the first process if there is none */
     char lost[512];     /* why anything may be missing in this trace; "" */
     struct {
         process_id by[COVERAGE_NONE + 1];
@@ -157,7 +158,7 @@ bool compare_findings(struct diff *d);
 
 /* answer.c: the sentence that comes first. */
 void answer_find(struct diff *d);
-bool answer_served(struct run *r); /* fills in `served` */
+bool answer_served(struct run *r); /* fills in `served` and `server` */
 
 /* show.c, json.c: the result to a stream. false: out of memory. */
 typedef bool diff_format(FILE *out, const struct diff *d);

@@ -14,10 +14,10 @@ static void run_object(cJSON *document, const char *key, const struct run *r)
 {
     const struct timeline *t = r->t;
     cJSON *object = cJSON_AddObjectToObject(document, key);
-    const struct process *root = t->process_count ? &t->processes[0] : NULL;
-    const struct image *i = root && root->image_count ? &root->images[root->image_count - 1] : NULL;
+    const struct process *server = t->process_count ? &t->processes[r->server] : NULL;
+    const struct image *i = server && server->image_count ? &server->images[server->image_count - 1] : NULL;
     json_string(object, "file", r->path);
-    json_string(object, "program", root ? root->program : NULL);
+    json_string(object, "program", server ? server->program : NULL);
     cJSON *argv = cJSON_AddArrayToObject(object, "argv");
     for (size_t a = 0; i && a < i->argc; a++) cJSON_AddItemToArray(argv, json_array_string(i->argv[a]));
     json_uint(object, "processes", t->process_count);

@@ -3,8 +3,9 @@
  * the groups of two runs brought together:
  *
  *   1. those of the same name;
- *   2. then those at the same place: the first process with the first one, and
- *      what was forked by one part with what was forked by it in the other run;
+ *   2. then those at the same place: who binds an address, else the first
+ *      process, with its like, and what was forked by one part with what was
+ *      forked by it in the other run;
  *   3. then what was forked and has no counterpart goes with its parent:
  *      `flask` alone is what uWSGI's master and its workers are together.
  *
@@ -145,8 +146,15 @@ static uint32_t forked_by(const struct run *r, const struct group *g)
     return part_of(r, p->parent);
 }
 
+static bool has_server(const struct run *r, const struct group *g)
+{
+    return r->t->process_count && &r->groups[r->group_of[r->server]] == g;
+}
+
 static bool same_place(const struct diff *d, const struct group *a, const struct group *b)
 {
+    bool of_a = has_server(&d->runs[0], a), of_b = has_server(&d->runs[1], b);
+    if (of_a || of_b) return of_a && of_b;
     if (!a->first || !b->first) return !a->first && !b->first;
     uint32_t parent = forked_by(&d->runs[0], a);
     return parent != NONE && parent == forked_by(&d->runs[1], b);

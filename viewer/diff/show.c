@@ -15,9 +15,10 @@ static const char *s(size_t n) { return n == 1 ? "" : "s"; }
 
 /* --- the two runs ------------------------------------------------------------------------------- */
 
-static const struct image *root_image(const struct run *r)
+/* What runs: a shell that starts the server tells nobody anything. */
+static const struct image *server_image(const struct run *r)
 {
-    const struct process *p = r->t->process_count ? &r->t->processes[0] : NULL;
+    const struct process *p = r->t->process_count ? &r->t->processes[r->server] : NULL;
     return p && p->image_count ? &p->images[p->image_count - 1] : NULL;
 }
 
@@ -50,7 +51,7 @@ static void header(FILE *out, const struct run *r, unsigned width)
     text_put(out, r->path);
     fprintf(out, ": %zu process%s, %zu thread%s beside the main ones%s\n", t->process_count,
             t->process_count == 1 ? "" : "es", threads, s(threads), t->complete ? "" : "; not complete");
-    command(out, root_image(r), width);
+    command(out, server_image(r), width);
 }
 
 static bool has_argument(const struct image *i, const char *argument)
@@ -64,7 +65,7 @@ static bool has_argument(const struct image *i, const char *argument)
 static void arguments(FILE *out, const struct diff *d, unsigned width)
 {
     for (int run = 0; run < 2 && d->same_program; run++) {
-        const struct image *mine = root_image(&d->runs[run]), *its = root_image(&d->runs[!run]);
+        const struct image *mine = server_image(&d->runs[run]), *its = server_image(&d->runs[!run]);
         struct say line = {0};
         for (size_t a = 1; mine && a < mine->argc; a++) {
             if (has_argument(its, mine->argv[a])) continue;
