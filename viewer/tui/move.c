@@ -57,6 +57,14 @@ void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event)
     move_settle(tui);
 }
 
+void move_stay(struct tui *tui, uint32_t row)
+{
+    bool following = tui->following;
+    move_to(tui, row, tui->now, NONE);
+    tui->following = following;
+    move_select(tui);
+}
+
 uint32_t row_of_event(const struct tui *tui, event_id event)
 {
     const struct event *e = EVENT_AT(tui->timeline, event);
@@ -151,10 +159,7 @@ static void step_event(struct tui *tui, int by)
 static void step_row(struct tui *tui, long by)
 {
     long row = (long)tui->row + by, most = (long)tui->rows.count - 1;
-    bool following = tui->following;
-    move_to(tui, (uint32_t)(row < 0 ? 0 : row > most ? most : row), tui->now, NONE);
-    tui->following = following;
-    move_select(tui);
+    move_stay(tui, (uint32_t)(row < 0 ? 0 : row > most ? most : row));
 }
 
 static void step_column(struct tui *tui, int by)

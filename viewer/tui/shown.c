@@ -28,9 +28,7 @@ static void filter_now(struct tui *tui)
         return;
     }
     if (!any) return;
-    uint32_t row = place_row(tui, &place);
-    move_to(tui, row, place.now, NONE);
-    move_select(tui);
+    move_stay(tui, place_row(tui, &place));
 }
 
 void move_filter_now(struct tui *tui)
@@ -60,7 +58,8 @@ static void filter_as_asked(struct tui *tui, const char *text)
     tui->filter.families = tui->asked.families;
     memcpy(tui->filter.text, text, sizeof tui->filter.text);
     filter_now(tui);
-    move_to(tui, place_row(tui, &tui->asked_place), tui->asked_place.now, tui->asked_place.event);
+    move_stay(tui, place_row(tui, &tui->asked_place));
+    if (!tui->following) tui->now = tui->asked_place.now, tui->event = tui->asked_place.event;
 }
 
 void filter_try(struct tui *tui)
@@ -72,7 +71,6 @@ void filter_forget(struct tui *tui)
 {
     if (!at_once(tui->timeline) || !tui->rows.count) return;
     filter_as_asked(tui, tui->asked.text);
-    tui->window = tui->asked_place.window;
     *tui->message = 0;
 }
 
@@ -126,8 +124,7 @@ static void fold(struct tui *tui)
     }
     tui->rows.folded[p] = !tui->rows.folded[p];
     rows_build(&tui->rows, tui->timeline);
-    move_to(tui, tui->rows.of_process[p], tui->now, NONE);
-    move_select(tui);
+    move_stay(tui, tui->rows.of_process[p]);
 }
 
 static void fold_all(struct tui *tui)
@@ -137,8 +134,7 @@ static void fold_all(struct tui *tui)
     for (size_t i = 0; i < tui->rows.process_count; i++) any |= tui->rows.folded[i];
     for (size_t i = 0; i < tui->rows.process_count; i++) tui->rows.folded[i] = !any;
     rows_build(&tui->rows, tui->timeline);
-    move_to(tui, tui->rows.of_process[p], tui->now, NONE);
-    move_select(tui);
+    move_stay(tui, tui->rows.of_process[p]);
 }
 
 static void show_copies(struct tui *tui)
@@ -148,8 +144,7 @@ static void show_copies(struct tui *tui)
     struct place place = place_here(tui);
     tui->rows.copies = (uint8_t)((tui->rows.copies + 1) % COPIES_COUNT);
     rows_build(&tui->rows, tui->timeline);
-    move_to(tui, place_row(tui, &place), tui->now, NONE);
-    move_select(tui);
+    move_stay(tui, place_row(tui, &place));
     tui_say(tui, "%s",
             tui->timeline->global_count ? what[tui->rows.copies]
                                         : "no module global was recorded in this run");

@@ -163,6 +163,8 @@ bool move_act(struct tui *tui, enum action action);
 /* Go to a lane and time, and to an event of it (or NONE: whatever is there). Unfolds what hides it. */
 void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event);
 void move_to_event(struct tui *tui, event_id event);
+/* Go to a lane at the same time; a live run is still followed. */
+void move_stay(struct tui *tui, uint32_t row);
 /* The row an event is on; unfolds nothing. */
 uint32_t row_of_event(const struct tui *tui, event_id event);
 /* The row of a copy of a global; NONE if it has none now. */
