@@ -111,13 +111,65 @@ static bool find_event(struct tui *tui, const struct sought *s, int64_t until)
 static struct sought sought(const struct tui *tui)
 {
     struct sought s = {.text = tui->search};
-    s.literal = regcomp(&s.regex, tui->search, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0;
+    s.literal = regcomp(&s.regex, tui->search, REG_EXTENDED | REG_ICASE) != 0;
     return s;
 }
 
 static void forget(struct sought *s)
 {
     if (!s->literal) regfree(&s->regex);
+}
+
+/* The expression of the last frame, which is nearly always that of this one, too. */
+static const struct sought *sought_before(const struct tui *tui)
+{
+    static struct sought s;
+    static char text[sizeof tui->search];
+    if (!s.text || strcmp(text, tui->search)) {
+        if (s.text) forget(&s);
+        memcpy(text, tui->search, sizeof text);
+        s = sought(tui);
+        s.text = text;
+    }
+    return &s;
+}
+
+/* The next match at or after `from`: its start and end in *match. Empty ones do not count. */
+static bool match_from(const struct sought *s, const char *text, size_t from, regmatch_t *match)
+{
+    if (s->literal) {
+        const char *at = strcasestr(text + from, s->text);
+        if (at)
+            *match = (regmatch_t){.rm_so = (regoff_t)(at - text),
+                                  .rm_eo = (regoff_t)(at - text + (ptrdiff_t)strlen(s->text))};
+        return at != NULL;
+    }
+    if (regexec(&s->regex, text + from, 1, match, from ? REG_NOTBOL : 0)) return false;
+    match->rm_so += (regoff_t)from, match->rm_eo += (regoff_t)from;
+    return match->rm_eo > match->rm_so;
+}
+
+static int columns_to(const struct grid *g, const char *text, regoff_t bytes)
+{
+    char part[1200];
+    snprintf(part, sizeof part, "%.*s", (int)bytes, text);
+    return grid_width(g, part, 1000);
+}
+
+void search_light(struct tui *tui, int x, int y, int width, const char *text)
+{
+    regmatch_t match;
+    if (!*tui->search) return;
+    const struct sought *s = sought_before(tui);
+    for (size_t from = 0; match_from(s, text, from, &match); from = (size_t)match.rm_eo) {
+        int first = columns_to(&tui->grid, text, match.rm_so),
+            last = columns_to(&tui->grid, text, match.rm_eo);
+        for (int i = first; i < last && i < width; i++) {
+            struct cell *cell = grid_at(&tui->grid, x + i, y);
+            if (cell) cell->style = STYLE_MATCH;
+        }
+        if (last >= width) return;
+    }
 }
 
 void search_go_on(struct tui *tui, int ms)

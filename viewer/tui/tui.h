@@ -209,6 +209,8 @@ bool tui_busy(const struct tui *tui);
 bool search_act(struct tui *tui, enum action action);
 /* Begin to look for tui->search; what is near is found at once. */
 void search_find(struct tui *tui, int direction);
+/* Show where text that was drawn at x, y, in `width` columns, matches what is searched for. */
+void search_light(struct tui *tui, int x, int y, int width, const char *text);
 /* Look on for about so long. Until it has come to its end, any key ends the search. */
 void search_go_on(struct tui *tui, int ms);
 

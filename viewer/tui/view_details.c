@@ -38,8 +38,9 @@ static void event_facts(struct tui *tui, struct facts *f)
 }
 
 /* One fact, wrapped. Lines that are scrolled away only count. */
-static void draw_fact(struct grid *g, struct area a, const struct fact *fact, int *line, int scroll)
+static void draw_fact(struct tui *tui, struct area a, const struct fact *fact, int *line, int scroll)
 {
+    struct grid *g = &tui->grid;
     const char *text = fact->value;
     int indent = fact->key ? KEY_COLUMNS : 0, width = a.width - 1 - indent;
     bool first = true;
@@ -51,7 +52,8 @@ static void draw_fact(struct grid *g, struct area a, const struct fact *fact, in
             char part[1200];
             snprintf(part, sizeof part, "%.*s", (int)bytes, text);
             if (first && fact->key) grid_text(g, a.x + 1, y, KEY_COLUMNS - 1, STYLE_DIM, fact->key);
-            grid_text(g, a.x + 1 + indent, y, width, fact->style, part);
+            int used = grid_text(g, a.x + 1 + indent, y, width, fact->style, part);
+            search_light(tui, a.x + 1 + indent, y, used, part);
         }
         text += bytes;
         first = false;
@@ -87,7 +89,7 @@ static void draw(struct tui *tui, struct area a)
         int lines = 0;
         struct area at = a;
         if (pass == 0) at.height = 0;
-        for (size_t i = 0; i < f.count; i++) draw_fact(&tui->grid, at, &f.fact[i], &lines, tui->scroll);
+        for (size_t i = 0; i < f.count; i++) draw_fact(tui, at, &f.fact[i], &lines, tui->scroll);
         if (pass == 0 && beside && lines > a.height) a.height--;
         tui->scroll_most = lines > a.height ? lines - a.height : 0;
         if (tui->scroll > tui->scroll_most) tui->scroll = tui->scroll_most;
@@ -95,7 +97,8 @@ static void draw(struct tui *tui, struct area a)
     facts_free(&f);
     char more[40];
     int left = tui->scroll_most - tui->scroll;
-    snprintf(more, sizeof more, "%d more line%s: %s", left, left == 1 ? "" : "s", tui->on_details ? "j" : "Tab");
+    snprintf(more, sizeof more, "%d more line%s: %s", left, left == 1 ? "" : "s",
+             tui->on_details ? "j" : "Tab");
     if (beside && left > 0) grid_text(&tui->grid, a.x + 1, a.y + a.height, a.width - 1, STYLE_DIM, more);
 }
 

@@ -83,7 +83,9 @@ void draw_label(struct pane *p, size_t i, int y)
         name = thread_label(p->t, row->thread, text, sizeof text);
         if (grid_width(g, name, room + 1) > room) name = thread_name(p->t, row->thread, text, sizeof text);
     }
-    x += draw_name(g, x, y, room, style, name);
+    int used = draw_name(g, x, y, room, style, name);
+    search_light(p->tui, x, y, used, name);
+    x += used;
     grid_text(g, x, y, more, STYLE_DIM, hidden);
     for (size_t c = 0; c < p->tui->chosen_count; c++)
         if (p->tui->chosen[c] == row->process && row->kind == ROW_PROCESS)
