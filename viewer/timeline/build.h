@@ -33,6 +33,11 @@ struct task {
     uint64_t counter; /* of the last of them */
     int64_t last;     /* the same, as the times of events; INT64_MIN: it wrote none */
     bool kernel;      /* named by the kernel: what is told of it is not the library's word */
+    struct {
+        uint64_t who, what;
+        uint32_t about;
+    } alike; /* what its last event of many that are alike had in common with them (events.c); what 0: none
+                yet */
 };
 
 struct thread_more {
@@ -193,7 +198,7 @@ struct build {
     struct map by_about; /* what is in it -> index of timeline.abouts that many events share */
     uint32_t *alike;     /* those indexes */
     size_t alike_count;
-    size_t copied; /* bytes of records */
+    size_t copied;   /* bytes of records */
     size_t in_order; /* events after these were added late */
     uint64_t *more;  /* what few events have besides, by event_id: see event_more */
     size_t more_room;

@@ -48,19 +48,24 @@ static uint32_t add_about(struct build *b, const struct event_about *about)
     return (uint32_t)b->about_count++;
 }
 
-/* What many have in common. A thread is of one process. */
-static uint32_t shared_about(struct build *b, const struct event_about *about)
+/* What many have in common: with what the same task did before, mostly. A thread is of one process. */
+static uint32_t shared_about(struct build *b, struct task *task, const struct event_about *about)
 {
     uint64_t who = (uint64_t)about->site << 32 | about->thread;
     uint64_t what =
         (uint64_t)about->child << 32 | (uint32_t)about->image << 16 | about->type << 8 | about->flags;
-    uint32_t *known = map_get(&b->by_about, who, what);
-    if (known) return *known;
-    uint32_t added = add_about(b, about);
-    build_map_put(b, &b->by_about, who, what, added);
-    b->alike = build_grow(b, b->alike, b->alike_count, sizeof *b->alike);
-    b->alike[b->alike_count++] = added;
-    return added;
+    if (task->alike.who == who && task->alike.what == what) return task->alike.about;
+    uint32_t *known = map_get(&b->by_about, who, what), index;
+    if (known) {
+        index = *known;
+    } else {
+        index = add_about(b, about);
+        build_map_put(b, &b->by_about, who, what, index);
+        b->alike = build_grow(b, b->alike, b->alike_count, sizeof *b->alike);
+        b->alike[b->alike_count++] = index;
+    }
+    task->alike.who = who, task->alike.what = what, task->alike.about = index;
+    return index;
 }
 
 static struct event_about about_item(struct build *b, const struct item *it, enum event_type type)
@@ -90,7 +95,9 @@ static const struct ft_head *at_hand(struct build *b, const struct ft_head *reco
     if (size > COPIED - b->copied || size < sizeof *record || !ft_reader_is_in_place(b->t->reader, record))
         return record;
     b->copied += size;
-    return memcpy(build_alloc(b, size), record, size);
+    struct ft_head *copy = memcpy(build_alloc(b, size), record, size);
+    copy->size = (uint16_t)size; /* whoever changed the file meanwhile */
+    return copy;
 }
 
 event_id event_add(struct build *b, const struct item *it, enum event_type type)
@@ -112,7 +119,7 @@ event_id event_add_alike(struct build *b, const struct item *it, enum event_type
     about.child = child;
     if (type != EVENT_SIGMASK) about.flags &= (uint8_t)~EVENT_UNFINISHED; /* there is no end of a write */
     about.flags |= (uint8_t)flags;
-    return append(b, it->ns, type, it->place, shared_about(b, &about));
+    return append(b, it->ns, type, it->place, shared_about(b, &b->tasks[it->task], &about));
 }
 
 event_id event_infer(struct build *b, int64_t ns, thread_id thread, enum event_type type)
