@@ -154,6 +154,30 @@ const char *ft_reader_string(const struct ft_reader *r, ft_ref ref, size_t *leng
 /* A record's counter value as ns of CLOCK_MONOTONIC, from the clock pairs in the file (interpolated). */
 int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter);
 
+/* The same for many that are near each other. */
+struct ft_line {
+    uint64_t counter, span; /* the clock's curve is a line for the `span` counters from here on */
+    uint64_t monotonic, ns; /* which go from `monotonic` on, `ns` far */
+    uint64_t inverse;       /* UINT64_MAX / span */
+};
+/* The line a counter lies on. False: on none of which ft_line_ns can tell. */
+bool ft_reader_line(const struct ft_reader *r, uint64_t counter, struct ft_line *line);
+static inline bool ft_line_has(const struct ft_line *line, uint64_t counter)
+{
+    return counter - line->counter < line->span;
+}
+/*
+ * Exactly monotonic + ticks * ns / span. A division takes longer than two products; the quotient by the
+ * inverse is at most 2 too low.
+ */
+static inline int64_t ft_line_ns(const struct ft_line *line, uint64_t counter)
+{
+    uint64_t part = (counter - line->counter) * line->ns;
+    uint64_t quotient = (uint64_t)((unsigned __int128)part * line->inverse >> 64);
+    for (uint64_t rest = part - quotient * line->span; rest >= line->span; rest -= line->span) quotient++;
+    return (int64_t)(line->monotonic + quotient);
+}
+
 /* Records lost for a reason, and in all. */
 uint64_t ft_reader_lost(const struct ft_reader *r, enum ft_lost reason);
 const char *ft_lost_name(enum ft_lost reason);

@@ -111,7 +111,8 @@ static void choose_knots(struct ft_reading *in)
         }
         bool good = true;
         while (in->knot_count) {
-            const struct ft_pair *before = &in->knots[in->knot_count - 1].at;
+            const struct ft_line *knot = &in->knots[in->knot_count - 1];
+            const struct ft_pair *before = &(struct ft_pair){knot->counter, knot->monotonic};
             double bend = delay(before, best, in->rate);
             double allowed = ((double)best->counter - (double)before->counter) * in->rate * SLEW + JITTER;
             good = bend <= allowed && best->counter > before->counter && best->monotonic > before->monotonic;
@@ -119,17 +120,20 @@ static void choose_knots(struct ft_reading *in)
             if (bend >= -allowed) break;
             in->knot_count--; /* the one before came late */
         }
-        if (good) in->knots[in->knot_count++].at = *best;
+        if (good)
+            in->knots[in->knot_count++] =
+                (struct ft_line){.counter = best->counter, .monotonic = best->monotonic};
     }
 }
 
-static void measure_spans(struct ft_reading *in)
+/* A line from each knot to the next; the last one has none. */
+static void draw_lines(struct ft_reading *in)
 {
     for (size_t i = 0; i + 1 < in->knot_count; i++) {
-        struct ft_knot *k = &in->knots[i];
-        k->span = k[1].at.counter - k->at.counter; /* not 0: choose_knots */
-        k->ns = k[1].at.monotonic - k->at.monotonic;
-        k->inverse = UINT64_MAX / k->span;
+        struct ft_line *l = &in->knots[i];
+        l->span = l[1].counter - l->counter; /* not 0: choose_knots */
+        l->ns = l[1].monotonic - l->monotonic;
+        l->inverse = UINT64_MAX / l->span;
     }
 }
 
@@ -137,37 +141,28 @@ bool ft_clock_build(struct ft_reading *in)
 {
     if (in->header.clock == FT_CLOCK_MONOTONIC || in->pairs_known == in->pair_count) return true;
     if (!in->pair_count) return true;
-    struct ft_knot *knots = realloc(in->knots, in->pair_count * sizeof *knots);
+    struct ft_line *knots = realloc(in->knots, in->pair_count * sizeof *knots);
     if (!knots) return false;
     in->knots = knots;
     qsort(in->pairs, in->pair_count, sizeof *in->pairs, by_counter);
     choose_rate(in);
     choose_knots(in);
-    measure_spans(in);
+    draw_lines(in);
     in->pairs_known = in->pair_count;
     return true;
 }
 
 static int64_t clamp(double ns) { return ns < 0 ? 0 : ns > (double)FAR ? (int64_t)FAR : (int64_t)ns; }
 
-/* Exactly part / span. A division takes longer than both products; the first is at most 2 too low. */
-static uint64_t divide(uint64_t part, uint64_t span, uint64_t inverse)
-{
-    uint64_t quotient = (uint64_t)((unsigned __int128)part * inverse >> 64);
-    for (uint64_t rest = part - quotient * span; rest >= span; rest -= span) quotient++;
-    return quotient;
-}
-
 /* The last knot that is not after the counter, which is between the first and the last. */
-static const struct ft_knot *knot_before(struct ft_reading *in, uint64_t counter)
+static const struct ft_line *knot_before(struct ft_reading *in, uint64_t counter)
 {
     size_t low = 0, high = in->knot_count - 1;                   /* knots[low] <= counter < knots[high] */
     size_t at = __atomic_load_n(&in->knot_at, __ATOMIC_RELAXED); /* several threads may ask */
-    if (at < high && in->knots[at].at.counter <= counter && counter < in->knots[at + 1].at.counter)
-        return &in->knots[at]; /* as the one before, mostly */
+    if (at < high && ft_line_has(&in->knots[at], counter)) return &in->knots[at]; /* as before, mostly */
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (in->knots[middle].at.counter <= counter)
+        if (in->knots[middle].counter <= counter)
             low = middle;
         else
             high = middle;
@@ -176,12 +171,29 @@ static const struct ft_knot *knot_before(struct ft_reading *in, uint64_t counter
     return &in->knots[low];
 }
 
+static bool is_short(const struct ft_line *line) /* knots are close, mostly */
+{
+    uint64_t product;
+    return !__builtin_mul_overflow(line->span, line->ns, &product);
+}
+
+bool ft_reader_line(const struct ft_reader *r, uint64_t counter, struct ft_line *line)
+{
+    struct ft_reading *in = r->private;
+    if (in->header.clock == FT_CLOCK_MONOTONIC || in->knot_count < 2) return false;
+    if (counter < in->knots->counter || counter >= in->knots[in->knot_count - 1].counter) return false;
+    const struct ft_line *found = knot_before(in, counter);
+    if (!is_short(found)) return false;
+    *line = *found;
+    return true;
+}
+
 int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
 {
     struct ft_reading *in = r->private;
     if (in->header.clock == FT_CLOCK_MONOTONIC) return counter < FAR ? (int64_t)counter : (int64_t)FAR;
     if (!in->knot_count) return clamp((double)counter);
-    const struct ft_pair *first = &in->knots->at, *last = &in->knots[in->knot_count - 1].at;
+    const struct ft_line *first = in->knots, *last = in->knots + in->knot_count - 1;
     if (counter <= first->counter) {
         double before = (double)(first->counter - counter) * in->rate;
         return before >= (double)first->monotonic ? 0 : (int64_t)(first->monotonic - (uint64_t)before);
@@ -190,9 +202,8 @@ int64_t ft_reader_ns(const struct ft_reader *r, uint64_t counter)
         double after = (double)(counter - last->counter) * in->rate;
         return after >= (double)FAR ? (int64_t)FAR : (int64_t)(last->monotonic + (uint64_t)after);
     }
-    const struct ft_knot *k = knot_before(in, counter);
-    uint64_t ticks = counter - k->at.counter, part;
-    if (!__builtin_mul_overflow(ticks, k->ns, &part)) /* knots are close, mostly */
-        return (int64_t)(k->at.monotonic + divide(part, k->span, k->inverse));
-    return (int64_t)(k->at.monotonic + (uint64_t)((unsigned __int128)ticks * k->ns / k->span));
+    const struct ft_line *line = knot_before(in, counter);
+    if (is_short(line)) return ft_line_ns(line, counter);
+    unsigned __int128 part = (unsigned __int128)(counter - line->counter) * line->ns;
+    return (int64_t)(line->monotonic + (uint64_t)(part / line->span));
 }

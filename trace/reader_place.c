@@ -66,6 +66,7 @@ struct heard {
 static void pass_on(struct survey *s, struct heard *h)
 {
     struct ft_reading *in = s->in;
+    if (!h->count) return;
     pthread_mutex_lock(&s->lock);
     if (in->voice_count + h->count > in->voice_room) {
         size_t room = 2 * in->voice_room + VOICES;

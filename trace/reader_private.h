@@ -38,12 +38,6 @@ struct ft_pair {
     uint64_t counter, monotonic;
 };
 
-struct ft_knot {
-    struct ft_pair at;
-    uint64_t span, ns; /* to the next one: by the counter, in ns */
-    uint64_t inverse;  /* UINT64_MAX / span */
-};
-
 struct ft_reading {
     int fd;
     uint64_t size; /* of the file */
@@ -63,7 +57,7 @@ struct ft_reading {
     struct ft_page *scratch; /* two times FT_SCRATCH pages */
     struct ft_pair *pairs;
     size_t pair_count, pair_room, pairs_known;
-    struct ft_knot *knots; /* of the clock's curve */
+    struct ft_line *knots; /* of the clock's curve */
     size_t knot_count;
     size_t knot_at; /* where the last time asked for lay */
     double rate;    /* ns a tick, overall */

@@ -269,3 +269,29 @@ Test(trace_records, time_is_the_kernels)
     cr_assert(ft_reader_ns(&r, 0) >= 0);
     cr_assert(ft_reader_ns(&r, UINT64_MAX) >= last);
 }
+
+/* Sizes from a bit to all of them: short lines and long ones, steep and flat. */
+static uint64_t some(uint64_t *seed)
+{
+    *seed ^= *seed << 13, *seed ^= *seed >> 7, *seed ^= *seed << 17;
+    return *seed >> *seed % 61;
+}
+
+Test(trace_records, a_line_of_the_clock_is_a_division)
+{
+    uint64_t seed = 88172645463325252u, lines = 0;
+    while (lines < 200000) {
+        struct ft_line line = {some(&seed), some(&seed) | 1, some(&seed) >> 2, some(&seed), 0};
+        uint64_t part;
+        if (__builtin_mul_overflow(line.span, line.ns, &part)) continue; /* as ft_reader_line */
+        line.inverse = UINT64_MAX / line.span;
+        lines++;
+        uint64_t ticks[] = {0, 1 % line.span, line.span / 2, some(&seed) % line.span, line.span - 1};
+        for (size_t i = 0; i < sizeof ticks / sizeof *ticks; i++) {
+            cr_assert(ft_line_has(&line, line.counter + ticks[i]));
+            cr_assert_eq(ft_line_ns(&line, line.counter + ticks[i]),
+                         (int64_t)(line.monotonic + ticks[i] * line.ns / line.span));
+        }
+        cr_assert_not(ft_line_has(&line, line.counter + line.span));
+    }
+}

@@ -40,8 +40,9 @@ struct merge {
     struct {
         ft_ref ref;
         uint32_t index;
-    } last;      /* that was looked up */
-    size_t next; /* stretch */
+    } last;              /* that was looked up */
+    struct ft_line line; /* of the clock: that of the last time */
+    size_t next;         /* stretch */
     struct turn *heap;
     size_t count, room;
 };
@@ -78,9 +79,11 @@ static uint32_t task_of_ref(struct merge *m, ft_ref ref)
     return m->last.index = known ? *known : NONE;
 }
 
-static int64_t time_of(const struct merge *m, uint64_t counter)
+static int64_t time_of(struct merge *m, uint64_t counter)
 {
-    return order_since(ft_reader_ns(m->reader, counter), m->order->origin);
+    bool on = ft_line_has(&m->line, counter) || ft_reader_line(m->reader, counter, &m->line);
+    return order_since(on ? ft_line_ns(&m->line, counter) : ft_reader_ns(m->reader, counter),
+                       m->order->origin);
 }
 
 /* A stamp's time: the counter near the record's own, of which it has the low bits. Never before that. */
@@ -92,7 +95,7 @@ static uint64_t stamp_counter(uint64_t stamp, uint64_t near)
 }
 
 /* The writes of a page full of them, each an item; their number: no more than `room`. */
-static uint32_t entries(const struct merge *m, const struct ft_head *record, struct due page, struct due *to,
+static uint32_t entries(struct merge *m, const struct ft_head *record, struct due page, struct due *to,
                         uint32_t room)
 {
     uint32_t count = 0;

@@ -9,8 +9,6 @@
 
 #include "order.h"
 
-#define SOON 8 /* items */
-
 _Static_assert(FT_PAGE / FT_REF_UNIT <= UINT16_MAX, "a place in a page takes 16 bits");
 
 static struct order *order_of(struct build *b)
@@ -92,22 +90,12 @@ static bool more(struct build *b)
     return o->left;
 }
 
-/*
- * Records that will be shown soon: those of several pages alternate, and the processor does not guess it.
- * One of 48 bytes lies in two lines as often as in one.
- */
-static inline void fetch(const struct item *it)
-{
-    __builtin_prefetch(it->record);
-    __builtin_prefetch((const char *)it->record + 40);
-}
-
 const struct item *order_next(struct build *b)
 {
     struct order *o = b->order;
     if (!o || (!o->left && !more(b))) return NULL;
     struct item *it = o->at++;
-    if (--o->left >= SOON) fetch(it + SOON);
+    o->left--;
     if (it->task == NONE) it->task = task_index(b, it->record->task);
     return it;
 }
