@@ -225,6 +225,32 @@ Test(diff, an_end_by_a_signal_counts)
     cr_expect(strstr(d->answer.text, "killed by SIGSEGV"), "%s", d->answer.text);
 }
 
+/* 30 is how uWSGI's workers end when they are told to, 22 that the app could not be loaded. */
+static void ended_with(int status)
+{
+    with_thread(100, "flask run", "ticker");
+    leave(root, 0);
+    const char *a = trace_another();
+    root = trace_image(200, 1, FT_BIRTH_ROOT, "uwsgi --master");
+    ft_ref worker = trace_forked(root, 201);
+    leave(worker, status);
+    trace_reap(root, 201, status << 8);
+    leave(root, 0);
+    compare(a);
+}
+
+Test(diff, a_worker_that_ends_as_its_master_wants)
+{
+    ended_with(30);
+    cr_expect_not(fact(SECTION_ENDS, "flask / uwsgi master")->counts);
+}
+
+Test(diff, a_worker_that_fails)
+{
+    ended_with(22);
+    cr_expect(fact(SECTION_ENDS, "flask / uwsgi master")->counts);
+}
+
 Test(diff, an_end_that_nobody_saw_is_no_difference)
 {
     root = trace_image(100, 1, FT_BIRTH_ROOT, "server");

@@ -50,6 +50,7 @@ struct group {
 struct part {
     char *name;         /* "flask / uwsgi master": without those that joined */
     uint32_t groups[2]; /* how many it is in each run */
+    bool renamed;       /* it is called otherwise in the other run */
     bool split;         /* one group here, several there */
 };
 

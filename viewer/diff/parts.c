@@ -189,15 +189,15 @@ static void leftovers(struct diff *d, struct run *r)
 }
 
 /* "flask / uwsgi master", "uwsgi worker" */
-static bool add_name(char **name, const char *more)
+static bool add_name(struct part *p, const char *more)
 {
     char *text = NULL;
-    if (*name && !strcmp(*name, more)) return true;
-    if (!*name) return (*name = strdup(more));
-    if (asprintf(&text, "%s / %s", *name, more) < 0) return false;
-    free(*name);
-    *name = text;
-    return true;
+    if (!p->name) return (p->name = strdup(more));
+    if (!strcmp(p->name, more)) return true;
+    if (asprintf(&text, "%s / %s", p->name, more) < 0) return false;
+    free(p->name);
+    p->name = text;
+    return p->renamed = true;
 }
 
 static bool describe(struct diff *d)
@@ -207,7 +207,7 @@ static bool describe(struct diff *d)
         for (size_t i = 0; i < d->runs[run].group_count; i++) {
             const struct group *g = &d->runs[run].groups[i];
             d->parts[g->part].groups[run]++;
-            if (!g->joined && !add_name(&d->parts[g->part].name, g->name)) return false;
+            if (!g->joined && !add_name(&d->parts[g->part], g->name)) return false;
         }
     for (uint32_t i = 0; d->parts && i < d->part_count; i++) {
         struct part *p = &d->parts[i];

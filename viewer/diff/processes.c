@@ -20,8 +20,8 @@ static void present(struct diff *d, int run, process_id p)
     mention(&d->mentions[run], SECTION_PROCESSES, p, d->parts[g->part].name, state)->silent = !g->joined;
 }
 
-/* Of children of different programs only an end by a signal can be compared: uWSGI's workers leave with
- * statuses that mean something to their master. */
+/* Of children of different programs only bad ends can be compared: uWSGI's workers leave with statuses that
+ * mean something to their master. */
 static void end(struct diff *d, int run, process_id p)
 {
     const struct run *r = &d->runs[run];
@@ -30,8 +30,9 @@ static void end(struct diff *d, int run, process_id p)
     char how[TEXT_SHORT];
     struct mention *m =
         mention(&d->mentions[run], SECTION_ENDS, p, d->parts[g->part].name, text_end(how, process));
-    bool own_meaning = g->joined || (p && strstr(d->parts[g->part].name, " / "));
-    m->counts = (process->how == END_EXIT && !own_meaning) || process->how == END_SIGNAL;
+    bool own_meaning = g->joined || (p != r->server && d->parts[g->part].renamed);
+    bool exited = process->how == END_EXIT && (!own_meaning || process_ended_badly(process));
+    m->counts = exited || process->how == END_SIGNAL;
     if (process->how == END_RUNNING) m->unseen = "it still runs: how it ends is not known";
     if (process->how == END_VANISHED) m->unseen = "nobody recorded its end (record --ebpf)";
 }
