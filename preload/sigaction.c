@@ -173,17 +173,6 @@ HOOK(int, siginterrupt, (int signal_number, int interrupt))
 
 /* --- sigset --------------------------------------------------------------------------------- */
 
-HOOK_REAL(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old));
-
-static uint64_t mask_now(void)
-{
-    int saved = errno;
-    sigset_t now;
-    uint64_t word = REAL(sigprocmask)(SIG_BLOCK, NULL, &now) ? 0 : mask_word(&now);
-    errno = saved;
-    return word;
-}
-
 /* Installs and unblocks; or, with SIG_HOLD, only blocks. It returns SIG_HOLD if the signal was blocked. */
 HOOK(sighandler_t, sigset, (int signal_number, sighandler_t handler))
 {

@@ -61,7 +61,7 @@ SIGMASK(pthread_sigmask)
 
 /* --- System V's, of one signal -------------------------------------------------------------- */
 
-static uint64_t mask_now(void)
+uint64_t mask_now(void)
 {
     int saved = errno;
     sigset_t now;

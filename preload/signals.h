@@ -18,6 +18,9 @@ static inline uint64_t mask_word(const sigset_t *set)
     return word;
 }
 
+/* The calling thread's mask. Keeps errno. */
+uint64_t mask_now(void);
+
 /* A call that succeeded made `new` out of `old`: record it if they differ. Keeps errno. */
 void mask_changed(enum ft_sigmask_api api, int how, uint64_t old, uint64_t new, uint64_t site);
 

@@ -86,3 +86,11 @@ struct timeline *trace_timeline(const uint32_t *alive)
     cr_assert(timeline);
     return timeline;
 }
+
+event_id event_number(const struct timeline *t, enum event_type type, size_t n)
+{
+    for (event_id i = 0; i < t->event_count; i++)
+        if (EVENT_AT(t, i)->type == type && !n--) return i;
+    cr_assert_fail("no such event");
+    return 0;
+}

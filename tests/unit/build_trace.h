@@ -125,4 +125,8 @@ void trace_kernel_signal(ft_ref task, ft_ref sender, uint32_t sender_pid, int si
 struct timeline *trace_timeline(const uint32_t *alive);
 struct timeline *trace_timeline_of(const struct timeline_files *files); /* with what the ELF files say */
 
+/* The nth event of a type, from 0; the test fails if there are fewer. */
+event_id event_number(const struct timeline *t, enum event_type type, size_t n);
+#define find(t, type, n) EVENT_AT(t, event_number(t, type, n))
+
 #endif

@@ -56,15 +56,6 @@ static void bind_to(ft_ref by, const char *address, uint16_t port, int error)
     done(record);
 }
 
-static event_id number(const struct timeline *t, enum event_type type, size_t n)
-{
-    for (event_id i = 0; i < t->event_count; i++)
-        if (EVENT_AT(t, i)->type == type && !n--) return i;
-    cr_assert_fail("no such event");
-    return 0;
-}
-#define find(t, type, n) EVENT_AT(t, number(t, type, n))
-
 Test(timeline_python, shutdown_waits_for_the_python_threads_alive)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
@@ -135,10 +126,10 @@ Test(timeline_python, whose_port_it_was)
     trace_reap(root, 110, 0);
     bind_to(second, "127.0.0.1", 9000, EADDRINUSE);
     struct timeline *t = trace_timeline((uint32_t[]){100, 111, 0});
-    event_id at = number(t, EVENT_BIND, 0);
+    event_id at = event_number(t, EVENT_BIND, 0);
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 0)), NONE);
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 3)), at);
-    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 4)), number(t, EVENT_BIND, 1));
+    cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 4)), event_number(t, EVENT_BIND, 1));
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 5)), NONE, "somebody outside the run");
     cr_expect_eq(timeline_bound_before(t, find(t, EVENT_BIND, 6)), NONE, "its holder is gone");
 }
@@ -340,6 +331,6 @@ Test(timeline_python, an_install_knows_what_it_replaced)
     trace_sigaction(child, SIGTERM, 0x3000, 0); /* something in between was not seen */
     struct timeline *t = trace_timeline((uint32_t[]){100, 110, 0});
     cr_expect_eq(find(t, EVENT_SIGACTION, 0)->child, NONE);
-    cr_expect_eq(find(t, EVENT_SIGACTION, 1)->child, number(t, EVENT_SIGACTION, 0));
+    cr_expect_eq(find(t, EVENT_SIGACTION, 1)->child, event_number(t, EVENT_SIGACTION, 0));
     cr_expect_eq(find(t, EVENT_SIGACTION, 2)->child, NONE);
 }

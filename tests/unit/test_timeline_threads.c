@@ -8,15 +8,6 @@ TestSuite(timeline_threads, .init = trace_begin, .fini = trace_end);
 
 #define BIT(signal) (1ull << ((signal)-1))
 
-static event_id number(const struct timeline *t, enum event_type type, size_t n)
-{
-    for (event_id i = 0; i < t->event_count; i++)
-        if (EVENT_AT(t, i)->type == type && !n--) return i;
-    cr_assert_fail("no such event");
-    return 0;
-}
-#define find(t, type, n) EVENT_AT(t, number(t, type, n))
-
 static const struct disposition *disposition(const struct process *p, int signal)
 {
     for (size_t i = 0; i < p->disposition_count; i++)
