@@ -117,18 +117,55 @@ static void lost_thread(struct diff *d, int run, const struct finding *x)
 
 /* --- anything else ---------------------------------------------------------------------------- */
 
-static void finding(struct diff *d, const struct shared_finding *f)
+/* The worst that counts and only this run has: of a lost thread, if that is an error. */
+static const struct finding *worst_of(const struct diff *d, int run)
 {
-    bool both = f->of[0] && f->of[1];
-    int run = both ? f->of[1]->severity > f->of[0]->severity : !f->of[0];
-    const struct finding *x = f->of[run];
-    d->fix = x->fix;
+    const struct finding *first = NULL;
+    for (size_t i = 0; i < d->finding_count; i++) {
+        const struct finding *x = d->findings[i].of[run];
+        if (!d->findings[i].counts || !x || d->findings[i].of[!run]) continue;
+        bool lost = x->rule == RULE_thread_lost && x->severity == SEVERITY_ERROR;
+        if (!first || (lost && first->rule != RULE_thread_lost)) first = x;
+    }
+    return first;
+}
+
+static void finding(struct diff *d, int run, const struct finding *x)
+{
     if (x->rule == RULE_thread_lost && x->threads.count)
         lost_thread(d, run, x);
-    else if (both)
-        say(&d->answer, "%s worse: %s", d->runs[run].label, x->title);
     else
         say(&d->answer, "%s only: %s", d->runs[run].label, x->title);
+}
+
+static int weight(const struct finding *x)
+{
+    return !x ? -1 : 2 * (int)x->severity + (x->rule == RULE_thread_lost && x->severity == SEVERITY_ERROR);
+}
+
+/* Of one run, or of each. */
+static bool only_one_has(struct diff *d)
+{
+    const struct finding *of[2] = {worst_of(d, 0), worst_of(d, 1)};
+    int run = weight(of[1]) > weight(of[0]);
+    if (!of[run]) return false;
+    finding(d, run, of[run]);
+    d->fix = of[run]->fix;
+    if (of[!run]) say(&d->answer, " %s only: %s", d->runs[!run].label, of[!run]->title);
+    return true;
+}
+
+static bool both_have(struct diff *d)
+{
+    for (size_t i = 0; i < d->finding_count; i++) {
+        const struct shared_finding *f = &d->findings[i];
+        if (!f->counts || !f->of[0] || !f->of[1]) continue;
+        int worse = f->of[1]->severity > f->of[0]->severity;
+        say(&d->answer, "%s it is worse: %s", d->runs[worse].label, f->of[worse]->title);
+        d->fix = f->of[worse]->fix;
+        return true;
+    }
+    return false;
 }
 
 /* The sections, the most telling first. */
@@ -160,18 +197,9 @@ static bool unseen(const struct diff *d)
 
 void answer_find(struct diff *d)
 {
-    const struct shared_finding *first = NULL;
-    for (size_t i = 0; i < d->finding_count; i++) {
-        const struct shared_finding *f = &d->findings[i];
-        const struct finding *x = f->of[0] ? f->of[0] : f->of[1];
-        if (!f->counts) continue;
-        if (!first || (x->rule == RULE_thread_lost && x->severity == SEVERITY_ERROR)) first = f;
-    }
-    if (first) {
-        finding(d, first);
-        return;
-    }
-    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
-        if (fact(d, telling[i])) return;
-    say(&d->answer, "Nothing differs that matters%s.", unseen(d) ? ", as far as both runs could see" : "");
+    bool found = only_one_has(d) || both_have(d);
+    for (size_t i = 0; !found && i < sizeof telling / sizeof *telling; i++) found = fact(d, telling[i]);
+    if (!found)
+        say(&d->answer, "Nothing differs that matters%s.",
+            unseen(d) ? ", as far as both runs could see" : "");
 }

@@ -199,7 +199,8 @@ static bool could_not_be_found(const struct diff *d, int run, const struct findi
 {
     const struct run *r = &d->runs[run], *other = &d->runs[!run];
     char buffer[512];
-    if (is_of_the_kernel(x->rule) && r->t->kernel_view == KERNEL_VIEW_NONE)
+    if (is_of_the_kernel(x->rule) && r->t->kernel_view == KERNEL_VIEW_NONE &&
+        other->t->kernel_view != KERNEL_VIEW_NONE)
         return snprintf(reason, 512, "only forktrace-ebpf sees that: record --ebpf"), true;
     if (*r->lost) return snprintf(reason, 512, "%s", r->lost), true;
     enum section section = x->globals.count   ? SECTION_GLOBALS
