@@ -89,7 +89,20 @@ static void put(FILE *out, char32_t c)
     xml_put(out, text);
 }
 
-static bool is_text(const struct cell *cell) { return cell->ch && cell->ch != ' ' && !cell->lines; }
+/* Waits: shading, which fonts draw each in its own way. */
+static bool is_shade(const struct cell *cell) { return cell->ch == U'░' || cell->ch == U'▒'; }
+
+static void shading(FILE *out, int x, int y, const struct cell *cell, unsigned ink)
+{
+    fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%06x\" opacity=\"%s\"/>",
+            MARGIN + x * WIDTH, MARGIN + y * HEIGHT + 4, WIDTH, HEIGHT - 8, ink,
+            cell->ch == U'░' ? ".35" : ".6");
+}
+
+static bool is_text(const struct cell *cell)
+{
+    return cell->ch && cell->ch != ' ' && !cell->lines && !is_shade(cell);
+}
 
 /* Cells [from, to) of a row, all of one shade. */
 static void piece(const struct grid *g, FILE *out, int y, int from, int to)
@@ -98,12 +111,17 @@ static void piece(const struct grid *g, FILE *out, int y, int from, int to)
     if (shade.ground != GROUND)
         fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%06x\"/>",
                 MARGIN + from * WIDTH, MARGIN + y * HEIGHT, (to - from) * WIDTH, HEIGHT, shade.ground);
-    for (int x = from; x < to; x++)
-        if (grid_at(g, x, y)->lines) line(out, x, y, grid_at(g, x, y)->lines, shade.ink);
+    for (int x = from; x < to; x++) {
+        const struct cell *cell = grid_at(g, x, y);
+        if (is_shade(cell))
+            shading(out, x, y, cell, shade.ink);
+        else if (cell->lines)
+            line(out, x, y, cell->lines, shade.ink);
+    }
     while (from < to) {
         while (from < to && !is_text(grid_at(g, from, y))) from++;
         int end = from;
-        for (int x = from; x < to && !grid_at(g, x, y)->lines; x++)
+        for (int x = from; x < to && !grid_at(g, x, y)->lines && !is_shade(grid_at(g, x, y)); x++)
             if (grid_at(g, x, y)->ch != ' ') end = x + 1;
         if (end == from) break;
         fprintf(out, "<text x=\"%d\" y=\"%d\" textLength=\"%d\" fill=\"#%06x\"%s%s>", MARGIN + from * WIDTH,
