@@ -11,11 +11,28 @@
 #include "mark.h"
 #include "tui.h"
 
-static bool endless(const struct event *e)
+static bool for_a_lock_to_the_end(const struct event *e)
 {
     unsigned kind = wait_facts_of(e).kind;
     return e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
            timeline_timed(e) != FT_TIMED;
+}
+
+/*
+ * Idle threads of a server wait for the one that waits for the next request: those are well. The owner is the
+ * one at the beginning of the wait.
+ */
+bool wait_endless(const struct tui *tui, const struct event *e)
+{
+    const struct timeline *t = tui->timeline;
+    if (!for_a_lock_to_the_end(e)) return false;
+    if (!timeline_owner_alive(t, e) || e->child == e->thread) return true;
+    enum thread_end how = t->threads[e->child].how;
+    if (how == THREAD_RETURNED || how == THREAD_EXITED || how == THREAD_CANCELLED) return true;
+    event_id last = index_wait_before(&tui->index, e->child, INT64_MAX);
+    if (last == NONE || !for_a_lock_to_the_end(EVENT_AT(t, last))) return false;
+    return wait_facts_of(EVENT_AT(t, last)).address !=
+           wait_facts_of(e).address; /* else it has let go of it */
 }
 
 static bool loses_threads(const struct timeline *t, event_id event)
@@ -34,13 +51,14 @@ static bool another_worked(const struct timeline *t, const struct event *e)
     return e->process < t->process_count && e->image + 1u < t->processes[e->process].image_count;
 }
 
-static const char *what_is_wrong(const struct timeline *t, event_id event)
+static const char *what_is_wrong(const struct tui *tui, event_id event)
 {
+    const struct timeline *t = tui->timeline;
     const struct event *e = EVENT_AT(t, event);
     switch (e->type) {
     case EVENT_FORK: return loses_threads(t, event) ? "threads lost at this fork" : NULL;
     case EVENT_EXEC_FAILED: return another_worked(t, e) ? NULL : "exec failed";
-    case EVENT_LOCK_WAIT: return endless(e) ? "this wait never ended" : NULL;
+    case EVENT_LOCK_WAIT: return wait_endless(tui, e) ? "this wait never ended" : NULL;
     default: return NULL;
     }
 }
@@ -114,7 +132,7 @@ bool trouble_find(struct tui *tui)
     const event_id *events = timeline_rare_events(t, &count);
     for (size_t i = 0; i < count; i++) {
         const struct event *e = EVENT_AT(t, events[i]);
-        const char *what = what_is_wrong(t, events[i]);
+        const char *what = what_is_wrong(tui, events[i]);
         if (what && !add(tui, (struct trouble){e->ns, events[i], e->process, e->thread, what})) return false;
     }
     for (process_id i = 0; i < t->process_count; i++) {
@@ -122,7 +140,8 @@ bool trouble_find(struct tui *tui)
         const char *what = p->how == END_SIGNAL ? "killed by a signal"
                            : p->how == END_EXIT ? "ended with an error"
                                                 : "vanished";
-        if (process_ended_badly(p) && !add(tui, (struct trouble){p->end, NONE, i, p->main, what})) return false;
+        if (process_ended_badly(p) && !add(tui, (struct trouble){p->end, NONE, i, p->main, what}))
+            return false;
     }
     if (tui->trouble_count) qsort(tui->troubles, tui->trouble_count, sizeof *tui->troubles, by_time);
     return count_lost(tui);

@@ -235,6 +235,8 @@ void facts_moment(struct tui *tui, struct facts *f);
 
 /* trouble.c */
 bool trouble_find(struct tui *tui);
+/* A wait for a lock that nothing could have ended: nobody there owns it, or its owner waits so, too. */
+bool wait_endless(const struct tui *tui, const struct event *e);
 /* How many findings there are. */
 size_t finding_count(const struct tui *tui);
 /* What is left of the finding the details tell when the findings are looked for anew; 0: they tell none. */

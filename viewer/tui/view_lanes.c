@@ -58,8 +58,7 @@ static void draw_waits(struct pane *p, size_t i)
         if (first < p->lanes.x) first = p->lanes.x;
         if (last > p->lanes.x + c) last = p->lanes.x + c;
         if (last - first < 1) continue; /* its mark says it */
-        enum style style =
-            e->flags & EVENT_UNFINISHED && wait_facts_of(e).kind <= FT_WAIT_spin ? STYLE_TROUBLE : STYLE_WAIT;
+        enum style style = wait_endless(p->tui, e) ? STYLE_TROUBLE : STYLE_WAIT;
         for (int x = first; x <= last; x++) {
             struct cell *cell = grid_at(p->g, x, y);
             unsigned lines = cell->lines;
@@ -100,9 +99,7 @@ static void label_waits(struct pane *p, size_t i)
         if (wait == NONE) return;
         const struct event *e = EVENT_AT(p->t, wait);
         char text[120];
-        unsigned kind = wait_facts_of(e).kind;
-        bool endless = e->flags & EVENT_UNFINISHED && kind >= FT_WAIT_mutex && kind <= FT_WAIT_spin &&
-                       timeline_timed(e) != FT_TIMED;
+        bool endless = wait_endless(p->tui, e);
         int first = lane_x(p, e->ns), x = first < p->lanes.x ? p->lanes.x + 1 : first + 2;
         int room = 0;
         for (const struct cell *cell;
