@@ -42,7 +42,8 @@ struct merge {
         uint32_t index;
     } last;              /* that was looked up */
     struct ft_line line; /* of the clock: that of the last time */
-    size_t next;         /* stretch */
+    bool begun;          /* the stretches are by time */
+    size_t next;         /* of them */
     struct turn *heap;
     size_t count, room;
 };
@@ -67,6 +68,22 @@ void merge_free(struct merge *m)
     free(m->heap);
     map_free(&m->tasks);
     free(m);
+}
+
+static int by_start(const void *x, const void *y)
+{
+    const struct stretch *a = x, *b = y;
+    if (a->time != b->time) return (int64_t)a->time < (int64_t)b->time ? -1 : 1;
+    return a->ref < b->ref ? -1 : a->ref > b->ref;
+}
+
+static void begin(struct merge *m)
+{
+    const struct order *o = m->order;
+    for (size_t i = 0; i < o->stretch_count; i++)
+        o->stretches[i].time = (uint64_t)ft_reader_ns(m->reader, o->stretches[i].time);
+    qsort(o->stretches, o->stretch_count, sizeof *o->stretches, by_start);
+    m->begun = true;
 }
 
 /* --- a page ----------------------------------------------------------------------------------- */
@@ -276,6 +293,7 @@ static size_t give(struct merge *m, struct item *to, size_t room)
 
 bool merge_next(struct merge *m, struct item *items, size_t room, size_t *count)
 {
+    if (!m->begun) begin(m);
     for (*count = 0; *count < room; *count += give(m, items + *count, room - *count)) {
         if (!open_pages(m)) return false;
         if (!m->count) break;

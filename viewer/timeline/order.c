@@ -50,13 +50,6 @@ void order_add_page(struct build *b, const struct ft_page *page, ft_ref first,
     o->in_place += summary->records;
 }
 
-static int by_start(const void *x, const void *y)
-{
-    const struct stretch *a = x, *b = y;
-    if (a->time != b->time) return (int64_t)a->time < (int64_t)b->time ? -1 : 1;
-    return a->ref < b->ref ? -1 : a->ref > b->ref;
-}
-
 size_t order_count(const struct build *b)
 {
     return b->order ? b->order->place_count + b->order->in_place : 0;
@@ -65,15 +58,15 @@ size_t order_count(const struct build *b)
 int64_t order_start(struct build *b)
 {
     struct order *o = b->order;
+    uint64_t first = UINT64_MAX;
     size_t events = 0;
     if (!o) return 0;
     for (size_t i = 0; i < o->stretch_count; i++) {
-        struct stretch *s = &o->stretches[i];
-        s->time = (uint64_t)ft_reader_ns(b->t->reader, s->time);
+        const struct stretch *s = &o->stretches[i];
+        if (s->time < first) first = s->time;
         events += s->count ? 0 : s->items;
     }
-    qsort(o->stretches, o->stretch_count, sizeof *o->stretches, by_start);
-    o->origin = (int64_t)o->stretches[0].time;
+    o->origin = ft_reader_ns(b->t->reader, first);
     o->merge = merge_start(b);
     if (!o->merge) longjmp(b->no_memory, 1);
     ahead_start(b, events_expect(b, events));

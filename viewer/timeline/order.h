@@ -12,7 +12,7 @@
 
 /* The records collected from one page. */
 struct stretch {
-    uint64_t time;  /* when its earliest began: by the counter; in ns, once all are collected */
+    uint64_t time;  /* when its earliest began: by the counter; in ns, once merging has begun */
     uint64_t first; /* in places */
     const uint8_t *page;
     ft_ref ref;     /* of the page's first byte */
@@ -42,7 +42,7 @@ static inline int64_t order_since(int64_t ns, int64_t origin)
 }
 
 /* merge.c: used by one thread at a time, by any. */
-struct merge *merge_start(struct build *b); /* all stretches are there, by time */
+struct merge *merge_start(struct build *b); /* all stretches are there */
 /*
  * The next items by time, no more than `room`; 0: that was all. The task of one nobody had heard of is NONE.
  * False: out of memory.
