@@ -58,7 +58,7 @@ ESCAPES = re.compile(rb"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][0-9A-B]|[=>78])|\s")
 
 
 def first_screen(argv, limit):
-    """The same until a program on a terminal has drawn something and waits for a key. To clear the screen is no drawing."""
+    """The same until a program on a terminal has drawn something and waits for a key. To clear it, or to ask for patience, is none."""
     start = time.monotonic()
     pid, terminal = pty.fork()
     if pid == 0:
@@ -73,17 +73,16 @@ def first_screen(argv, limit):
                 break
             if not drawn:
                 break
-            if seen or len(ESCAPES.sub(b"", drawn)) > 20:
+            if seen or len(ESCAPES.sub(b"", drawn)) > 60:
                 seen = time.monotonic()
         elif seen:
             break
     try:
         os.write(terminal, b"q")
-        time.sleep(0.2)
-        os.close(terminal)
     except OSError:
-        pass
+        pass  # it has ended
     status, usage = reaped(pid, time.monotonic() + 10 if seen else 0)
+    os.close(terminal)  # not before: it would be hung up on
     if status:
         return None
     return Opened(seen - start if seen else None, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
