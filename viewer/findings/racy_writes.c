@@ -39,9 +39,10 @@ static bool share_lock(const struct ft_py_write *a, const struct ft_py_write *b)
     return false;
 }
 
-static bool is_int(const struct ft_py_write *w)
+/* One that may be added to and taken from others like it. */
+static bool is_int(unsigned kind, uint64_t value)
 {
-    return w->kind == FT_PY_KIND_int && (int64_t)w->value > -(1ll << 53) && (int64_t)w->value < 1ll << 53;
+    return kind == FT_PY_KIND_int && (int64_t)value > -(1ll << 53) && (int64_t)value < 1ll << 53;
 }
 
 /* What the values say. Beginning with `first`, all there were are first, first + step, ... highest. */
@@ -50,11 +51,11 @@ static void count(struct row *r, const struct ft_py_write *w)
     int64_t value = (int64_t)w->value;
     if (!r->writes) {
         r->file = w->file, r->line = w->line;
-        r->step = value - r->first;
-        r->counts = r->known && is_int(w) && r->step;
+        r->counts = r->known && is_int(w->kind, w->value) && value != r->first;
+        r->step = r->counts ? value - r->first : 0;
         r->highest = r->first;
     }
-    r->counts &= is_int(w) && w->file == r->file && w->line == r->line;
+    r->counts &= is_int(w->kind, w->value) && w->file == r->file && w->line == r->line;
     if (!r->counts) return;
     int64_t from = value - r->step - r->first, most = r->highest - r->first;
     if (r->step < 0) from = -from, most = -most;
@@ -91,7 +92,7 @@ static void write_of(const struct timeline *t, struct rows *rows, copy_id copy, 
     struct ft_py_write w, before;
     if (!timeline_python_write(t, e, &w)) return;
     if (w.flags & FT_PY_BY_MODULE && !r->writes) { /* its first value */
-        r->known = is_int(&w);
+        r->known = is_int(w.kind, w.value);
         r->first = (int64_t)w.value;
         r->setter = e->thread;
         return;
@@ -114,7 +115,7 @@ static bool look(const struct timeline *t, struct rows *rows)
     if (!rows->row || !rows->ring) return false;
     for (copy_id c = 0; c < t->copy_count; c++) {
         struct value v = t->copies[c].at_birth;
-        rows->row[c].known = v.known && v.kind == FT_PY_KIND_int;
+        rows->row[c].known = v.known && is_int(v.kind, v.bits);
         rows->row[c].first = (int64_t)v.bits;
         rows->row[c].setter = NONE;
     }
