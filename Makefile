@@ -48,7 +48,7 @@ Q := $(if $(filter 0,$(V)),@,)
 say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),@:)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib view ebpf no-ebpf deps demo test unit fuzz fixtures witness scenarios screens screenshots golden bench man install clean help format
+.PHONY: all lib view ebpf no-ebpf deps demo test lint unit fuzz fixtures witness scenarios screens screenshots golden bench man install clean help format
 all: $(B)/libforktrace.so $(B)/forktrace-watch $(B)/forktrace $(if $(strip $(BPF_MISSING)),no-ebpf,ebpf) ## build everything
 
 lib: $(B)/libforktrace.so $(B)/forktrace-watch
@@ -211,6 +211,13 @@ install: all ## into $(DESTDIR)$(PREFIX)
 
 clean: ## remove build/
 	$(Q)rm -rf $(B)
+
+# Fixtures and lessons are as bad as what they show.
+lint: $(if $(strip $(BPF_MISSING)),,$(B)/ebpf/forktrace.skel.h) ## clang looks at what gcc has built, shellcheck at the scripts where it is
+	$(Q)find trace symbols preload ebpf viewer tests/unit tests/tools tests/fuzz -name '*.c' ! -path '*/lessons/*' ! -name '*.bpf.c' \
+	    $(if $(strip $(BPF_MISSING)),! -path 'ebpf/*') -print0 | \
+	    xargs -0 -P2 -n20 $(BPF_CLANG) -fsyntax-only -std=gnu11 $(filter-out -Wno-missing-attributes,$(WARN)) -I. -I$(B)/ebpf
+	$(Q)if command -v shellcheck >/dev/null; then shellcheck .ci/run tests/*.sh tests/golden/*.sh; fi
 
 format: ## clang-format every source
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
