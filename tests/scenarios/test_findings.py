@@ -225,3 +225,11 @@ def handlers(check):
         found, _ = findings(server)
         check.equal("handlers lost", [x["subject"] for x in by_rule(found, "handler-replaced")], expected)
         check_evidence(check, server, found)
+    for environment, expected in (({}, ["SIGTERM Worker.handle_exit"]), ({"KEEP": "1"}, [])):
+        # Without --preload it is the server's that is lost: its worker does not hear SIGTERM any more.
+        server = check.server(*GUNICORN, "--graceful-timeout", "1", "handlers:app", env=environment).ready()
+        server.stop(signal.SIGTERM)
+        found, _ = findings(server)
+        check.equal("the server's handlers lost",
+                    [x["subject"].split(" (")[0] for x in by_rule(found, "handler-replaced")], expected)
+        check_evidence(check, server, found)

@@ -89,6 +89,38 @@ static bool equips_its_child(const struct timeline *t, const struct event *e, pr
     return forker.path && !strcmp(forker.path, new->name);
 }
 
+/*
+ * Python's signal.siginterrupt(), which gunicorn calls, installs the handler that is there once more, with
+ * other flags and without telling Python: whose it is, says the install before.
+ */
+static event_id owners_install(const struct timeline *t, event_id install)
+{
+    event_id at = install;
+    for (int steps = 0; steps < 4; steps++) {
+        const struct event *e = EVENT_AT(t, at);
+        if (timeline_python_handler(t, e).name) return at;
+        if (e->child >= at) break; /* NONE, too */
+        const struct event *before = EVENT_AT(t, e->child);
+        if (!before->record || before->type != EVENT_SIGACTION || before->process != e->process) break;
+        if (FT_GET(sigaction, before->record).new_handler != FT_GET(sigaction, e->record).new_handler) break;
+        at = e->child;
+    }
+    return install;
+}
+
+/* Giving back what was set aside takes nothing away. Python's are one C function: whether it is the same, its
+ * name says. */
+static bool gives_back(const struct timeline *t, event_id before, const struct event *e)
+{
+    const struct event *aside = EVENT_AT(t, before);
+    struct python_function now = timeline_python_handler(t, e);
+    if (FT_GET(sigaction, aside->record).old_handler != FT_GET(sigaction, e->record).new_handler)
+        return false;
+    if (!now.name || aside->child >= before) return true;
+    struct python_function was = timeline_python_handler(t, EVENT_AT(t, owners_install(t, aside->child)));
+    return !was.name || (!strcmp(was.name, now.name) && was.line == now.line);
+}
+
 static void look(struct findings *f, const event_id *events, size_t count, size_t i)
 {
     const struct timeline *t = f->timeline;
@@ -97,8 +129,8 @@ static void look(struct findings *f, const event_id *events, size_t count, size_
     if (!is_handler(r.old_handler) || !is_handler(r.new_handler) || r.signal < 1) return;
     struct disposition before = timeline_disposition(t, e->process, r.signal, e->ns - 1);
     if (before.event == NONE || before.event >= events[i] || before.handler != r.old_handler) return;
-    /* Giving back what was set aside takes nothing away. */
-    if (FT_GET(sigaction, EVENT_AT(t, before.event)->record).old_handler == r.new_handler) return;
+    before.event = owners_install(t, before.event);
+    if (gives_back(t, before.event, e)) return;
     struct party old = party(t, EVENT_AT(t, before.event), r.old_handler), new = party(t, e, r.new_handler);
     if (!*old.name || !*new.name || old.library || new.library || !strcmp(old.name, new.name)) return;
     if (restored(t, events, count, i, r.signal, r.old_handler, &old)) return;
