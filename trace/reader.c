@@ -17,8 +17,9 @@
 
 static enum ft_reader_error check_header(const struct ft_header *h, size_t have)
 {
+    static const struct ft_header nothing; /* the file has its size before its header: killed in between */
     size_t of_magic = have < sizeof h->magic ? have : sizeof h->magic;
-    if (!have) return FT_READ_EMPTY;
+    if (!have || !memcmp(h, &nothing, have < sizeof nothing ? have : sizeof nothing)) return FT_READ_EMPTY;
     if (memcmp(h->magic, FT_MAGIC, of_magic)) return FT_READ_FOREIGN;
     if (have < offsetof(struct ft_header, page_size)) return FT_READ_TRUNCATED;
     if (h->endian == __builtin_bswap32(FT_ENDIAN)) return FT_READ_ENDIAN;

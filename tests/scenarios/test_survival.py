@@ -195,7 +195,9 @@ def sigkill(check):
         try:
             trace = server.trace()
         except ChildProcessError as error:
-            unreadable.append((moment, str(error)))
+            # killed before the file had its header: nothing had happened, and that is what is said of it
+            if counts or "is empty" not in str(error):
+                unreadable.append((moment, str(error)))
             continue
         for pid, count in counts.items():
             recorded = recorded_installs(trace, pid)

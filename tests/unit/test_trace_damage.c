@@ -100,7 +100,11 @@ Test(trace_damage, what_is_no_trace)
     cr_assert_eq(try("/tmp", true), -FT_READ_OPEN);
     cr_assert_eq(try("/dev/null", true), -FT_READ_FOREIGN);
     cr_assert_eq(try("/proc/self/exe", true), -FT_READ_FOREIGN);
+    static const char unwritten[8192];
     cr_assert_eq(try_bytes("", 0, true), -FT_READ_EMPTY);
+    cr_assert_eq(try_bytes(unwritten, sizeof unwritten, true), -FT_READ_EMPTY,
+                 "it has its size before its header");
+    cr_assert_eq(try_bytes("\0\0\0\0\0\0\0\0\1", 9, true), -FT_READ_FOREIGN);
     cr_assert_eq(try_bytes("hello", 5, true), -FT_READ_FOREIGN);
     h->magic[5] ^= 1;
     cr_assert_eq(try_bytes(good, good_size, true), -FT_READ_FOREIGN);
