@@ -241,17 +241,22 @@ int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context)
     return hand_out(r, false, visit, NULL, context);
 }
 
-/* A fault brings in 16 pages at such an address; so many of them are 32 MiB. */
-#define AT_ONCE 65536u
-#define CROWD   512u
+/* A fault may bring in so much (a large folio of the page cache); CROWD of them are 16 MiB. */
+#define AT_ONCE ((size_t)2 << 20)
+#define CROWD   8u
+#define NEAR    16u /* that may take turns, and are counted once */
 
 static void looked_at(const void *record)
 {
-    static _Thread_local uintptr_t last;
-    static _Thread_local unsigned changes;
-    if ((uintptr_t)record / AT_ONCE == last) return;
-    last = (uintptr_t)record / AT_ONCE;
-    if (++changes % CROWD == 0) ft_map_crowded();
+    static _Thread_local uintptr_t near[NEAR];
+    static _Thread_local unsigned count;
+    uintptr_t here = (uintptr_t)record / AT_ONCE;
+    if (near[here % NEAR] == here) return;
+    near[here % NEAR] = here;
+    if (++count < CROWD) return;
+    ft_map_crowded();
+    count = 0;
+    memset(near, 0, sizeof near);
 }
 
 void ft_get(const struct ft_head *record, void *structure, size_t size)

@@ -10,7 +10,7 @@
 
 #include "order.h"
 
-#define FORGET 8192 /* pages opened, after which those of a file in place may leave memory */
+#define FORGET 2048 /* pages opened, after which those of a file in place may leave memory */
 
 /* An item of an open page. */
 struct due {
