@@ -103,6 +103,19 @@ void indexes_free(struct build *b)
 
 /* --- questions -------------------------------------------------------------------------------- */
 
+size_t timeline_events_before(const struct timeline *t, int64_t ns)
+{
+    size_t low = 0, high = t->event_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->events[middle].ns < ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count_of)
 {
     struct event_index *x = &build_of(t)->by_process;

@@ -105,7 +105,7 @@ struct process {
     bool out_of_memory; /* the kernel's OOM killer chose it */
     process_id reaped_by;
     event_id reap;
-    const char *role; /* "uwsgi master", "uwsgi worker 1", ...; NULL */
+    const char *role;    /* "uwsgi master", "uwsgi worker 1", ...; NULL */
     const char *program; /* "uwsgi"; what an interpreter runs: "flask", "app.py"; NULL */
     struct image *images;
     size_t image_count;
@@ -434,6 +434,8 @@ struct python_function timeline_python_handler(const struct timeline *t, const s
 /* Threads of a process are not contiguous: the next one after `previous` (NONE: the first), NONE at the end.
  */
 thread_id timeline_next_thread(const struct timeline *t, process_id process, thread_id previous);
+/* How many events come before a time: the next one is the first at or after it. */
+size_t timeline_events_before(const struct timeline *t, int64_t ns);
 /* The events of a process, by time. */
 const event_id *timeline_events_of(const struct timeline *t, process_id process, size_t *count);
 /* Those of a type, of all processes. (These two take a look at all events when they are first asked.) */

@@ -132,19 +132,6 @@ static event_id event_of_rank(const struct values *v, copy_id copy, uint32_t n)
         if (timeline_copy_written(v->timeline, i) == copy && before++ == n) return i;
 }
 
-static event_id first_event_at(const struct timeline *t, int64_t ns)
-{
-    size_t low = 0, high = t->event_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (t->events[middle].ns < ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return (event_id)low;
-}
-
 /* --- building --------------------------------------------------------------------------------- */
 
 static void find_splits(struct values *v)
@@ -227,7 +214,7 @@ uint32_t values_count(const struct values *v, copy_id copy)
 
 uint32_t values_before(const struct values *v, copy_id copy, int64_t ns)
 {
-    if (v->ranks[copy]) return rank_of(v, copy, first_event_at(v->timeline, ns));
+    if (v->ranks[copy]) return rank_of(v, copy, (event_id)timeline_events_before(v->timeline, ns));
     uint32_t low = v->first[copy], high = v->first[copy + 1];
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;

@@ -12,19 +12,6 @@ static int lane_x(const struct pane *p, int64_t ns) { return p->lanes.x + window
 
 /* --- the map ---------------------------------------------------------------------------------- */
 
-static size_t events_before(const struct timeline *t, int64_t ns)
-{
-    size_t low = 0, high = t->event_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (t->events[middle].ns < ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static int digits_of(size_t count)
 {
     int bits = 0;
@@ -58,7 +45,7 @@ void draw_map(struct pane *p)
     size_t before = 0;
     for (int pass = 0; pass < 2; pass++, before = 0) {
         for (int c = 0; c < width; c++) {
-            size_t next = events_before(p->t, window_time(&whole, c + 1));
+            size_t next = timeline_events_before(p->t, window_time(&whole, c + 1));
             int digits = digits_of(next - before);
             before = next;
             if (pass == 0) {
