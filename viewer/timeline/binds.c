@@ -86,7 +86,7 @@ event_id timeline_bound_before(const struct timeline *t, const struct event *e)
     size_t tries = 0;
     for (size_t i = b->bound_count; i-- > 0 && tries < TRIES;) {
         const struct event *other = EVENT_AT(t, b->bound[i]);
-        if (other > e) continue;
+        if (other->id > e->id) continue;
         tries++;
         if (collide(wanted, address_of(other)) && lives_on(t, other->process, e->ns)) return b->bound[i];
     }
