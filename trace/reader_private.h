@@ -1,6 +1,6 @@
 /*
  * reader_private.h: what the parts of the reader share. reader.c opens and
- * answers, reader_pages.c copies and checks pages, reader_map.c says which files
+ * hands out, reader_records.c answers, reader_pages.c copies and checks pages, reader_map.c says which files
  * need no copies, reader_clock.c converts time.
  */
 #ifndef FT_READER_PRIVATE_H
