@@ -15,7 +15,7 @@ CFLAGS  ?= -O2 -g
 FLAGS   := -std=gnu11 -fno-strict-aliasing $(WARN) -I. -MMD -MP
 ifdef SAN
 # gcc takes what the sanitizers add for ways a program can go
-VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer -Wno-format-overflow -Wno-format-truncation
+VIEW_SAN := -fsanitize=address,undefined -fno-omit-frame-pointer $(if $(findstring clang,$(CC)),,-Wno-format-overflow -Wno-format-truncation)
 endif
 # The library: few mappings (each costs at fork), nothing exported but the hooks, libgcc's unwinder inside.
 # Its segments lie on pages of the largest size that the machine's kernels may have: else they do not load it.
