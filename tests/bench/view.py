@@ -64,16 +64,15 @@ def first_screen(argv, limit):
     if pid == 0:
         os.environ.update(TERM="xterm", LINES="50", COLUMNS="200")
         os.execvp(argv[0], argv)
-    seen = 0.0
-    while time.monotonic() - start < limit:
+    seen, over = 0.0, False
+    while not over and time.monotonic() - start < limit:
         if select.select([terminal], [], [], 2.0)[0]:
             try:
                 drawn = os.read(terminal, 65536)
             except OSError:
-                break
-            if not drawn:
-                break
-            if seen or len(ESCAPES.sub(b"", drawn)) > 60:
+                drawn = b""
+            over = not drawn  # it lets go of its terminal a moment before it has ended
+            if drawn and (seen or len(ESCAPES.sub(b"", drawn)) > 60):
                 seen = time.monotonic()
         elif seen:
             break
@@ -81,9 +80,9 @@ def first_screen(argv, limit):
         os.write(terminal, b"q")
     except OSError:
         pass  # it has ended
-    status, usage = reaped(pid, time.monotonic() + 10 if seen else 0)
+    status, usage = reaped(pid, time.monotonic() + 10 if seen or over else 0)
     os.close(terminal)  # not before: it would be hung up on
-    if status:
+    if status or (over and not seen):
         return None
     return Opened(seen - start if seen else None, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
