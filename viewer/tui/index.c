@@ -131,9 +131,12 @@ static bool sort_waits(struct index *ix, const struct filter *filter, const thre
     uint32_t *first = ix->first_wait;
     size_t count;
     const event_id *waits = timeline_events_of_type(t, EVENT_LOCK_WAIT, &count);
+    for (size_t l = 0; l < t->thread_count; l++) ix->last_wait[l] = NONE;
     for (size_t i = 0; i < count; i++) {
         thread_id lane = lane_of(t, lanes, timeline_about(t, waits[i]));
-        if (lane != NONE && filter_event(filter, waits[i])) first[lane + 1]++;
+        if (lane == NONE) continue;
+        ix->last_wait[lane] = waits[i];
+        if (filter_event(filter, waits[i])) first[lane + 1]++;
     }
     for (size_t l = 0; l < t->thread_count; l++) first[l + 1] += first[l];
     ix->waits = malloc((count + 1) * sizeof *ix->waits);
@@ -160,9 +163,9 @@ static inline void stronger(const struct index *ix, int level, uint32_t i, struc
     if (strength > best->strength) *best = (struct best){level < 0 ? i : ix->best[level][i], strength};
 }
 
-static void fill_level(struct index *ix, int level, uint32_t count, uint32_t from, uint32_t to)
+static void fill_level(struct index *ix, int level, uint32_t count, uint32_t blocks)
 {
-    for (uint32_t b = from; b < to; b++) {
+    for (uint32_t b = 0; b < blocks; b++) {
         struct best best = {NONE, -1};
         for (uint32_t i = b * INDEX_BLOCK; i < count && i < (b + 1) * INDEX_BLOCK; i++)
             stronger(ix, level - 1, i, &best);
@@ -179,7 +182,7 @@ static bool build_pyramid(struct index *ix)
         ix->best[k] = malloc(blocks * sizeof **ix->best);
         ix->strength[k] = malloc(blocks);
         if (!ix->best[k] || !ix->strength[k]) return false;
-        fill_level(ix, k, count, 0, blocks);
+        fill_level(ix, k, count, blocks);
         count = blocks;
     }
     return true;
@@ -190,8 +193,9 @@ bool index_build(struct index *ix, const struct timeline *t, const struct filter
     *ix = (struct index){.timeline = t};
     ix->first = calloc(t->thread_count + 1, sizeof *ix->first);
     ix->first_wait = calloc(t->thread_count + 1, sizeof *ix->first_wait);
+    ix->last_wait = malloc((t->thread_count + 1) * sizeof *ix->last_wait);
     thread_id *lanes = lanes_of(t);
-    bool done = ix->first && ix->first_wait && lanes && sort_events(ix, filter, lanes) &&
+    bool done = ix->first && ix->first_wait && ix->last_wait && lanes && sort_events(ix, filter, lanes) &&
                 sort_waits(ix, filter, lanes) && build_pyramid(ix);
     free(lanes);
     if (!done) index_free(ix);
@@ -204,6 +208,7 @@ void index_free(struct index *ix)
     free(ix->first_wait);
     free(ix->events);
     free(ix->waits);
+    free(ix->last_wait);
     for (int k = 0; k < INDEX_LEVELS; k++) free(ix->best[k]), free(ix->strength[k]);
     *ix = (struct index){0};
 }

@@ -21,6 +21,7 @@ struct index {
     event_id *events;  /* by lane, then by time */
     uint32_t *first_wait;
     event_id *waits;              /* those of type LOCK_WAIT, likewise */
+    event_id *last_wait;          /* [thread_count]: each lane's last one, though a filter hides it; or NONE */
     /* level k: position of the strongest event in each block of 16^(k+1), and how strong it is */
     uint32_t *best[INDEX_LEVELS];
     uint8_t *strength[INDEX_LEVELS];

@@ -29,7 +29,7 @@ bool wait_endless(const struct tui *tui, const struct event *e)
     if (!timeline_owner_alive(t, e) || e->child == e->thread) return true;
     enum thread_end how = t->threads[e->child].how;
     if (how == THREAD_RETURNED || how == THREAD_EXITED || how == THREAD_CANCELLED) return true;
-    event_id last = index_wait_before(&tui->index, e->child, INT64_MAX);
+    event_id last = tui->index.last_wait[e->child];
     if (last == NONE || !for_a_lock_to_the_end(EVENT_AT(t, last))) return false;
     return wait_facts_of(EVENT_AT(t, last)).address !=
            wait_facts_of(e).address; /* else it has let go of it */
