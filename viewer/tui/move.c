@@ -65,6 +65,12 @@ void move_stay(struct tui *tui, uint32_t row)
     move_select(tui);
 }
 
+size_t events_until_now(const struct tui *tui)
+{
+    const struct timeline *t = tui->timeline;
+    return tui->now < INT64_MAX ? timeline_events_before(t, tui->now + 1) : t->event_count;
+}
+
 uint32_t row_of_event(const struct tui *tui, event_id event)
 {
     const struct event *e = EVENT_AT(tui->timeline, event);

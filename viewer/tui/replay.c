@@ -31,19 +31,8 @@ static void say(struct tui *tui)
 static event_id neighbour(const struct tui *tui, int by)
 {
     const struct timeline *t = tui->timeline;
-    size_t low = 0, high = t->event_count;
-    if (tui->event < t->event_count) {
-        low = tui->event + (by > 0);
-    } else {
-        while (low < high) {
-            size_t middle = low + (high - low) / 2;
-            if (t->events[middle].ns <= tui->now)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-    }
-    for (size_t i = low; by > 0 ? i < t->event_count : i > 0;) {
+    size_t i = tui->event < t->event_count ? tui->event + (by > 0) : events_until_now(tui);
+    while (by > 0 ? i < t->event_count : i > 0) {
         event_id event = (event_id)(by > 0 ? i++ : --i);
         if (filter_event(&tui->filter, event)) return event;
     }

@@ -53,15 +53,8 @@ static event_id event_from(const struct tui *tui, int direction)
 {
     const struct timeline *t = tui->timeline;
     if (tui->event < t->event_count) return tui->event;
-    size_t low = 0, high = t->event_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (t->events[middle].ns <= tui->now)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return (event_id)(direction > 0 ? low + t->event_count - 1 : low);
+    size_t until = events_until_now(tui);
+    return (event_id)(direction > 0 ? until + t->event_count - 1 : until);
 }
 
 static int64_t now_ms(void)

@@ -165,6 +165,8 @@ void move_to(struct tui *tui, uint32_t row, int64_t ns, event_id event);
 void move_to_event(struct tui *tui, event_id event);
 /* Go to a lane at the same time; a live run is still followed. */
 void move_stay(struct tui *tui, uint32_t row);
+/* How many events there are up to the time cursor, those at it included. */
+size_t events_until_now(const struct tui *tui);
 /* The row an event is on; unfolds nothing. */
 uint32_t row_of_event(const struct tui *tui, event_id event);
 /* The row of a copy of a global; NONE if it has none now. */
@@ -181,6 +183,8 @@ void place_keep(struct tui *tui);
 struct place place_here(const struct tui *tui);
 /* The row of a place, or that of its process. */
 uint32_t place_row(const struct tui *tui, const struct place *place);
+/* Whether a row is the one of a place itself. */
+bool place_is_row(const struct tui *tui, const struct place *place, uint32_t row);
 
 /* shown.c */
 bool shown_act(struct tui *tui, enum action action);
