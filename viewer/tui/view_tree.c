@@ -26,10 +26,18 @@ static const char *last_words(const char *name, int words)
     return at;
 }
 
+static int draw_words(struct tui *tui, int x, int y, int room, enum style style, const char *text)
+{
+    int used = grid_text(&tui->grid, x, y, room, style, text);
+    search_light(tui, x, y, used, text);
+    return used;
+}
+
 /* `uwsgi worker 12` and `server child 3` differ at their ends: where there is not room for all, those stay.
  */
-static int draw_name(struct grid *g, int x, int y, int room, enum style style, const char *name)
+static int draw_name(struct tui *tui, int x, int y, int room, enum style style, const char *name)
 {
+    struct grid *g = &tui->grid;
     const char *number = last_words(name, 1);
     bool numbered = number > name && number[1] && !number[1 + strspn(number + 1, "0123456789")];
     for (int words = 2; numbered && words > 0 && grid_width(g, name, room + 1) > room; words--) {
@@ -38,10 +46,10 @@ static int draw_name(struct grid *g, int x, int y, int room, enum style style, c
         int wide = grid_width(g, tail, 100);
         if (tail == name || wide > 10 || wide + 4 > room) continue;
         snprintf(head, sizeof head, "%.*s", (int)(tail - name), name);
-        int used = grid_text(g, x, y, room - wide, style, head);
-        return used + grid_text(g, x + used, y, wide, style, tail);
+        int used = draw_words(tui, x, y, room - wide, style, head);
+        return used + draw_words(tui, x + used, y, wide, style, tail);
     }
-    return grid_text(g, x, y, room, style, name);
+    return draw_words(tui, x, y, room, style, name);
 }
 
 void draw_label(struct pane *p, size_t i, int y)
@@ -83,9 +91,7 @@ void draw_label(struct pane *p, size_t i, int y)
         name = thread_label(p->t, row->thread, text, sizeof text);
         if (grid_width(g, name, room + 1) > room) name = thread_name(p->t, row->thread, text, sizeof text);
     }
-    int used = draw_name(g, x, y, room, style, name);
-    search_light(p->tui, x, y, used, name);
-    x += used;
+    x += draw_name(p->tui, x, y, room, style, name);
     grid_text(g, x, y, more, STYLE_DIM, hidden);
     for (size_t c = 0; c < p->tui->chosen_count; c++)
         if (p->tui->chosen[c] == row->process && row->kind == ROW_PROCESS)
