@@ -10,14 +10,17 @@ struct place place_here(const struct tui *tui)
                           row->thread, global,     finding_key(tui), tui->window};
 }
 
+bool place_is_row(const struct tui *tui, const struct place *place, uint32_t i)
+{
+    const struct row *row = &tui->rows.row[i];
+    return row->kind == place->kind && row->process == place->process && row->thread == place->thread &&
+           (row->kind != ROW_COPY || tui->timeline->copies[row->copy].global == place->global);
+}
+
 uint32_t place_row(const struct tui *tui, const struct place *place)
 {
-    for (uint32_t i = 0; i < tui->rows.count; i++) {
-        const struct row *row = &tui->rows.row[i];
-        if (row->kind == place->kind && row->process == place->process && row->thread == place->thread &&
-            (row->kind != ROW_COPY || tui->timeline->copies[row->copy].global == place->global))
-            return i;
-    }
+    for (uint32_t i = 0; i < tui->rows.count; i++)
+        if (place_is_row(tui, place, i)) return i;
     return place->process < tui->rows.process_count ? tui->rows.of_process[place->process] : 0;
 }
 

@@ -58,8 +58,13 @@ static void filter_as_asked(struct tui *tui, const char *text)
     tui->filter.families = tui->asked.families;
     memcpy(tui->filter.text, text, sizeof tui->filter.text);
     filter_now(tui);
-    move_stay(tui, place_row(tui, &tui->asked_place));
-    if (!tui->following) tui->now = tui->asked_place.now, tui->event = tui->asked_place.event;
+    const struct place *place = &tui->asked_place;
+    if (!tui->following) tui->now = place->now;
+    move_stay(tui, place_row(tui, place));
+    if (tui->following) return;
+    bool shown = place_is_row(tui, place, (uint32_t)tui->row) && place->event < tui->timeline->event_count &&
+                 filter_event(&tui->filter, place->event);
+    if (place->event == NONE || shown) tui->event = place->event; /* else what is there on this lane */
 }
 
 void filter_try(struct tui *tui)
@@ -85,7 +90,9 @@ static void choose(struct tui *tui)
         tui->chosen[tui->chosen_count++] = p;
     else
         tui_say(tui, "%d are chosen, no more can be", FAMILIES);
-    if (!*tui->message)
+    if (!tui->chosen_count)
+        tui_say(tui, "none is chosen any more");
+    else if (!*tui->message)
         tui_say(tui, "%zu chosen: o shows only them and their kin; Esc forgets them", tui->chosen_count);
 }
 

@@ -131,6 +131,7 @@ bool tui_renew(struct tui *tui, const struct timeline *t, bool live)
         row.kind == ROW_COPY ? find_global(t, tui->timeline, tui->timeline->copies[row.copy].global) : NONE;
     for (size_t i = 0; i < tui->place_count && i < PLACES; i++)
         tui->places[i].global = find_global(t, tui->timeline, tui->places[i].global);
+    tui->asked_place.global = find_global(t, tui->timeline, tui->asked_place.global);
     tui->timeline = t;
     tui->live = live;
     if (!remake(tui)) return false;
@@ -349,8 +350,8 @@ static void draw_bar(struct tui *tui, struct area a)
     struct area rest = {a.x + 1, a.y, a.width - 1, 1};
     if (tui->over) {
         char more[40] = "";
-        if (tui->over_scroll < tui->over_most)
-            snprintf(more, sizeof more, "%d more lines", tui->over_most - tui->over_scroll);
+        int left = tui->over_most - tui->over_scroll;
+        if (left > 0) snprintf(more, sizeof more, "%d more line%s", left, left == 1 ? "" : "s");
         draw_keys(tui, &rest, ACTION_NONE);
         int wide = (int)strlen(more);
         if (wide < rest.width) grid_text(g, a.x + a.width - wide - 1, a.y, wide, STYLE_DIM, more);
