@@ -1,7 +1,6 @@
 /*
  * check_formats.c: the result of `forktrace check` for people, and as JSON.
  */
-#include <stdlib.h>
 
 #include "tree.h"
 #include "export/json.h"
@@ -21,11 +20,7 @@ bool verdict_json(FILE *out, const struct judged *j)
         json_bool(x, "in_baseline", v->known);
         cJSON_AddItemToArray(array, x);
     }
-    char *text = cJSON_Print(document);
-    cJSON_Delete(document);
-    if (text) fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    return text;
+    return json_document(out, document);
 }
 
 bool verdict_text(FILE *out, const struct judged *j)

@@ -34,6 +34,9 @@ void json_signal(cJSON *object, const char *key, int signal);    /* "SIGTERM"; b
 void json_mask(cJSON *object, const char *key, uint64_t mask);   /* ["SIGTERM"] */
 cJSON *json_array_string(const char *string);                    /* an item for an array */
 
+/* Writes it, for people to read, and deletes it. false: out of memory. */
+bool json_document(FILE *out, cJSON *document);
+
 /* What stands before the arrays: schema, run, host, clock, losses. */
 cJSON *json_trace(const struct loaded *l);
 cJSON *json_process(const struct timeline *t, process_id p);

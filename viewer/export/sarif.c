@@ -231,9 +231,5 @@ bool export_sarif(FILE *out, const struct judged *j)
     put_root(run);
     cJSON *results = cJSON_AddArrayToObject(run, "results");
     for (size_t i = 0; i < j->findings->count; i++) cJSON_AddItemToArray(results, result_of(j, i));
-    char *text = cJSON_Print(document);
-    cJSON_Delete(document);
-    if (text) fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    return text;
+    return json_document(out, document);
 }

@@ -135,3 +135,13 @@ void json_mask(cJSON *object, const char *key, uint64_t mask)
         if (mask >> (signal - 1) & 1)
             cJSON_AddItemToArray(array, json_array_string(text_signal(name, signal)));
 }
+
+bool json_document(FILE *out, cJSON *document)
+{
+    char *text = cJSON_Print(document);
+    bool done = text;
+    cJSON_Delete(document);
+    if (text) fprintf(out, "%s\n", text);
+    cJSON_free(text);
+    return done;
+}
