@@ -44,7 +44,7 @@ static const struct command {
      "  --baseline OLD             only what is new since this trace\n"
      "  --format FORMAT            text (default), json, sarif (2.1.0), junit\n" PARTIAL_OPTION COLOR_OPTION},
     {"diff", diff_main, "two runs side by side: exit status 0 the same, 1 not, 2 unusable",
-     "[--format FORMAT] [--partial] A B",
+     "[--format FORMAT] [--no-symbols] [--partial] A B",
      "  -f, --format FORMAT        text (default), json\n"
      "  --no-symbols               object+offset instead of names from the ELF files of this machine\n" PARTIAL_OPTION
      COLOR_OPTION},
