@@ -1,68 +1,11 @@
-/* test_diff.c: two runs made by hand, side by side. */
-#include <arpa/inet.h>
-#include <errno.h>
+/* test_diff.c: two runs side by side: what is compared with what, threads, the answer, what is written. */
+#include <cjson/cJSON.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "build_trace.h"
-#include "viewer/command.h"
-#include "viewer/diff/diff.h"
+#include "two_runs.h"
 
-static struct loaded loaded[2];
-static struct diff *d;
-
-/* What has been written is B, what was before trace_another is A. */
-static void compare(const char *a)
-{
-    cr_assert_eq(load(&loaded[0], a, false), 0);
-    cr_assert_eq(load(&loaded[1], trace_path(), false), 0);
-    cr_assert(d = diff_of(&loaded[0], &loaded[1]));
-}
-
-static void end(void)
-{
-    if (d) diff_free(d), unload(&loaded[0]), unload(&loaded[1]);
-    trace_end();
-}
 TestSuite(diff, .init = trace_begin, .fini = end);
-
-static const struct fact *fact(enum section section, const char *subject)
-{
-    for (size_t i = 0; i < d->fact_count; i++)
-        if (d->facts[i].section == section && !strcmp(d->facts[i].subject, subject)) return &d->facts[i];
-    cr_assert(false, "nothing is told of %s", subject);
-    return NULL;
-}
-
-static char *written(diff_format *format)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    cr_assert(out && format(out, d));
-    fclose(out);
-    return text;
-}
-
-/* --- programs ----------------------------------------------------------------------------------- */
-
-#define A_WHILE 60000 /* us: longer than a moment */
-
-static ft_ref root, thread;
-
-static void with_thread(uint32_t pid, const char *argv, const char *name)
-{
-    root = trace_image(pid, 1, FT_BIRTH_ROOT, argv);
-    thread = trace_thread_at(root, pid, pid + 10, 0xabc);
-    trace_thread_name(root, 0xabc, name);
-}
-
-static void leave(ft_ref who, int status) { trace_exit(who, FT_EXIT__exit, status); }
 
 /* A server: a thread, then workers, which work until they are told to end. */
 static void server(uint32_t pid, const char *argv, unsigned workers)
@@ -79,8 +22,6 @@ static void server(uint32_t pid, const char *argv, unsigned workers)
     leave(root, 0);
 }
 
-/* --- tests -------------------------------------------------------------------------------------- */
-
 Test(diff, two_runs_of_one_program_are_the_same)
 {
     server(100, "uwsgi --master --port 8000", 3);
@@ -96,8 +37,7 @@ Test(diff, two_runs_of_one_program_are_the_same)
 
 Test(diff, one_process_is_what_a_master_and_its_workers_are_together)
 {
-    with_thread(100, "flask run", "ticker");
-    leave(root, 0);
+    flask();
     const char *a = trace_another();
     server(200, "uwsgi --master", 2);
     compare(a);
@@ -122,8 +62,7 @@ Test(diff, the_same_in_the_other_order)
 {
     server(200, "uwsgi --master", 2);
     const char *a = trace_another();
-    with_thread(100, "flask run", "ticker");
-    leave(root, 0);
+    flask();
     compare(a);
     cr_expect(strstr(d->answer.text, "Under uwsgi, `ticker` does not exist in"), "%s", d->answer.text);
     cr_expect_null(d->findings[0].of[1]);
@@ -174,8 +113,7 @@ Test(diff, servers_behind_a_shell)
 /* A worker that starts its own: nothing is lost, but what should be done once is done by each. */
 Test(diff, a_thread_in_each_worker)
 {
-    with_thread(100, "flask run", "ticker");
-    leave(root, 0);
+    flask();
     const char *a = trace_another();
     root = trace_image(200, 1, FT_BIRTH_ROOT, "uwsgi --master");
     ft_ref worker[2] = {trace_forked(root, 220), trace_forked(root, 221)};
@@ -190,123 +128,25 @@ Test(diff, a_thread_in_each_worker)
     cr_expect_str_eq(fact(SECTION_THREADS, "ticker")->says[1], "runs once each in uwsgi worker 1 and 2");
 }
 
-Test(diff, handlers_at_the_end)
+/* One thread of that name for a moment, one for longer: in each worker there are both. */
+Test(diff, a_process_with_two_of_a_kind_is_told_once)
 {
     root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
-    trace_sigaction(root, SIGTERM, 0, 1);
-    trace_sigaction(root, SIGHUP, 0, 1);
-    trace_sigaction(root, SIGHUP, 1, 0);
-    const char *a = trace_another();
-    root = trace_image(200, 1, FT_BIRTH_ROOT, "server");
-    trace_sigaction(root, SIGTERM, 0, 1);
-    trace_sigaction(root, SIGUSR1, 0, 1);
-    compare(a);
-    cr_expect(fact(SECTION_SIGNALS, "SIGTERM")->same);
-    const struct fact *only = fact(SECTION_SIGNALS, "SIGUSR1");
-    cr_expect(only->counts && !only->says[0] && !strcmp(only->says[1], "ignored in server"));
-    cr_expect_eq(d->differences, 1);
-    cr_expect(strstr(d->answer.text, "SIGUSR1"), "%s", d->answer.text);
-}
-
-Test(diff, an_end_by_a_signal_counts)
-{
-    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
-    ft_ref child = trace_forked(root, 101);
-    leave(child, 0);
-    trace_reap(root, 101, 0);
-    leave(root, 0);
-    const char *a = trace_another();
-    root = trace_image(200, 1, FT_BIRTH_ROOT, "server");
-    trace_forked(root, 201);
-    trace_reap(root, 201, SIGSEGV);
-    leave(root, 0);
-    compare(a);
-    cr_expect_eq(d->differences, 1);
-    cr_expect(strstr(d->answer.text, "killed by SIGSEGV"), "%s", d->answer.text);
-}
-
-/* 30 is how uWSGI's workers end when they are told to, 22 that the app could not be loaded. */
-static void ended_with(int status)
-{
-    with_thread(100, "flask run", "ticker");
-    leave(root, 0);
-    const char *a = trace_another();
-    root = trace_image(200, 1, FT_BIRTH_ROOT, "uwsgi --master");
-    ft_ref worker = trace_forked(root, 201);
-    leave(worker, status);
-    trace_reap(root, 201, status << 8);
-    leave(root, 0);
-    compare(a);
-}
-
-Test(diff, a_worker_that_ends_as_its_master_wants)
-{
-    ended_with(30);
-    cr_expect_not(fact(SECTION_ENDS, "flask / uwsgi master")->counts);
-}
-
-Test(diff, a_worker_that_fails)
-{
-    ended_with(22);
-    cr_expect(fact(SECTION_ENDS, "flask / uwsgi master")->counts);
-}
-
-Test(diff, an_end_that_nobody_saw_is_no_difference)
-{
-    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
-    leave(root, 0);
-    const char *a = trace_another();
-    trace_image(200, 1, FT_BIRTH_ROOT, "server");
-    compare(a);
-    const struct fact *end_of = fact(SECTION_ENDS, "server");
-    cr_expect_eq(d->differences, 0);
-    cr_expect_not(end_of->same);
-    cr_expect_eq(end_of->unseen, 1);
-    cr_expect(strstr(end_of->reason, "nobody recorded its end"), "%s", end_of->reason);
-}
-
-/* B's helper is static: that it has no handler, nobody knows. Its twin is seen, and has none. */
-static void helper(uint32_t pid, bool covered, bool installs)
-{
-    root = trace_image(pid, 1, FT_BIRTH_ROOT, "server");
-    ft_ref child = trace_forked(root, pid + 1);
-    if (covered) {
-        trace_exec(child, "/usr/bin/helper");
-        ft_ref image = trace_image(pid + 1, pid, FT_BIRTH_EXEC, "helper");
-        if (installs) trace_sigaction(image, SIGUSR2, 0, 1);
-        leave(image, 0);
-    } else {
-        trace_blind(child, 0, "/usr/bin/helper", FT_BLIND_STATIC);
-        trace_exec(child, "/usr/bin/helper");
+    for (uint32_t pid = 120; pid < 122; pid++) {
+        ft_ref worker = trace_forked(root, pid);
+        thread = trace_thread_at(worker, pid, pid + 10, 0xabc);
+        trace_thread_name(worker, 0xabc, "pool-1");
+        trace_thread_end(thread, FT_THREAD_END_returned);
+        trace_thread_at(worker, pid, pid + 20, 0xdef);
+        trace_thread_name(worker, 0xdef, "pool-2");
+        leave(worker, 0);
     }
-    trace_reap(root, (int)pid + 1, 0);
     leave(root, 0);
-}
-
-Test(diff, what_was_not_covered_is_not_missing)
-{
-    helper(100, true, true);
     const char *a = trace_another();
-    helper(200, false, false);
+    trace_forked(trace_image(200, 1, FT_BIRTH_ROOT, "server"), 220);
     compare(a);
-    const struct fact *handler = fact(SECTION_SIGNALS, "SIGUSR2");
-    cr_expect_not(handler->counts);
-    cr_expect_eq(handler->unseen, 1);
-    cr_expect(strstr(handler->reason, "static"), "%s", handler->reason);
-    cr_expect_eq(d->differences, 0);
-    char *text = written(diff_text);
-    cr_expect(strstr(text, "Not seen in B: helper: static"), "%s", text);
-    free(text);
-}
-
-Test(diff, what_was_covered_is_missing)
-{
-    helper(100, true, true);
-    const char *a = trace_another();
-    helper(200, true, false);
-    compare(a);
-    cr_expect(fact(SECTION_SIGNALS, "SIGUSR2")->counts);
-    cr_expect_eq(d->differences, 1);
+    const char *says = fact(SECTION_THREADS, "pool")->says[0];
+    cr_expect(says && !strcmp(says, "runs in server child 1 and 2 (each for a moment)"), "%s", says);
 }
 
 static const struct shared_finding *lost_thread(void)
@@ -354,138 +194,40 @@ Test(diff, names_do_not_act_on_the_terminal)
     }
 }
 
-/* --- addresses ---------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------- */
 
-static void binds(ft_ref by, uint16_t port, int error)
+/* The object, or the first of the array, has just these keys, separated by blanks. */
+static void has_keys(const cJSON *object, const char *keys)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
-    trace_bind(by, &in, sizeof in, error);
-}
-
-static void binds_path(ft_ref by, const char *path)
-{
-    struct sockaddr_un un = {.sun_family = AF_UNIX};
-    strcpy(un.sun_path, path);
-    trace_bind(by, &un, sizeof un, 0);
-}
-
-Test(diff, ports_that_the_user_or_the_kernel_chose)
-{
-    root = trace_image(100, 1, FT_BIRTH_ROOT, "server --port=8000");
-    binds(root, 8000, 0), binds(root, 41000, 0), binds(root, 9100, 0);
-    binds_path(root, "/tmp/pymp-8x2f9a0q/listener-q1w2e3r4"), binds_path(root, "/run/app-4711.sock");
-    const char *a = trace_another();
-    root = trace_image(200, 1, FT_BIRTH_ROOT, "server --port=8080");
-    binds(root, 8080, 0), binds(root, 52000, 0), binds(root, 9100, EADDRINUSE);
-    binds_path(root, "/tmp/pymp-0zk_31_b/listener-aaaabbbb"), binds_path(root, "/run/app-98765.sock");
-    compare(a);
-    cr_expect(fact(SECTION_ADDRESSES, "127.0.0.1:the port of its command line")->same);
-    cr_expect(fact(SECTION_ADDRESSES, "127.0.0.1:a port of the kernel's range")->same);
-    cr_expect(fact(SECTION_ADDRESSES, "/tmp/pymp-*/listener-*")->same);
-    cr_expect(fact(SECTION_ADDRESSES, "/run/app-*.sock")->same);
-    const struct fact *conflict = fact(SECTION_ADDRESSES, "127.0.0.1:9100");
-    cr_expect(conflict->counts);
-    cr_expect_str_eq(conflict->says[1], "asked for in vain (EADDRINUSE) by server");
-}
-
-/* 80 is not in 8080, and 8080 not in 18080. */
-Test(diff, a_port_that_only_looks_like_one_of_the_command_line)
-{
-    root = trace_image(100, 1, FT_BIRTH_ROOT, "server 8080");
-    binds(root, 80, 0);
-    const char *a = trace_another();
-    root = trace_image(200, 1, FT_BIRTH_ROOT, "server 18080");
-    binds(root, 8080, 0);
-    compare(a);
-    cr_expect(fact(SECTION_ADDRESSES, "127.0.0.1:80")->counts);
-    cr_expect(fact(SECTION_ADDRESSES, "127.0.0.1:8080")->counts);
-}
-
-/* --- waits, globals ------------------------------------------------------------------------------- */
-
-#define SOME_LOCK 0x7f0000001000
-
-static void waits(uint32_t pid, bool for_ghost)
-{
-    root = trace_image(pid, 1, FT_BIRTH_ROOT, "prog");
-    thread = trace_thread_at(root, pid, pid + 10, 0xabc);
-    ft_ref fork = trace_fork(root, FT_FORK_fork, (int32_t)pid + 1);
-    if (for_ghost) trace_held(root, fork, thread, SOME_LOCK);
-    trace_child(fork, pid + 1);
-    if (for_ghost) trace_waiting(fork, SOME_LOCK, pid + 10);
-    usleep(A_WHILE);
-    trace_kill(root, FT_KILL_kill, pid + 1, SIGKILL);
-    trace_reap(root, (int)pid + 1, SIGKILL);
-    leave(root, 0);
-}
-
-Test(diff, a_deadlock_is_the_answer)
-{
-    waits(100, false);
-    const char *a = trace_another();
-    waits(200, true);
-    compare(a);
-    bool counts = false;
-    for (size_t i = 0; i < d->fact_count; i++)
-        counts |= d->facts[i].section == SECTION_WAITS && d->facts[i].counts;
-    cr_expect(counts);
-    cr_expect(!strncmp(d->answer.text, "In B only: ", 11), "%s", d->answer.text);
-    cr_expect(d->findings[0].of[1] && d->findings[0].of[1]->rule == RULE_child_deadlock);
-}
-
-static void counts_in_c(uint32_t pid, bool watched, unsigned writes)
-{
-    root = trace_image(pid, 1, FT_BIRTH_ROOT, "server");
-    if (watched) {
-        trace_c_watch(root, "counter", 0, 1, 1);
-        ft_ref global = trace_c_global(root, "counter", 8, 0, 1);
-        trace_c_site(root, global, 1, 0x4000, 0);
-        while (writes-- > 0) trace_c_write(root, 1, 5 + writes, 0);
+    char found[512] = "";
+    const cJSON *of = cJSON_IsArray(object) ? object->child : object, *key;
+    cr_assert(cJSON_IsObject(of), "%s", keys);
+    cJSON_ArrayForEach(key, of)
+    {
+        size_t used = strlen(found);
+        snprintf(found + used, sizeof found - used, "%s%s", used ? " " : "", key->string);
     }
-    leave(root, 0);
+    cr_expect_str_eq(found, keys);
 }
 
-Test(diff, a_c_global_that_was_not_watched)
-{
-    counts_in_c(100, true, 3);
-    const char *a = trace_another();
-    counts_in_c(200, false, 0);
-    compare(a);
-    const struct fact *counter = fact(SECTION_GLOBALS, "counter");
-    cr_expect_not(counter->counts);
-    cr_expect_eq(counter->unseen, 1);
-    cr_expect(strstr(counter->reason, "not watched"), "%s", counter->reason);
-    cr_expect_eq(d->differences, 0);
-}
-
-Test(diff, a_c_global_that_only_one_run_writes)
-{
-    counts_in_c(100, true, 3);
-    const char *a = trace_another();
-    counts_in_c(200, true, 0);
-    compare(a);
-    cr_expect(fact(SECTION_GLOBALS, "counter")->counts);
-}
-
-/* What a script may look for is always there, as null if it is nothing. */
+/* What a script may look for is always there, as null if it is nothing: A has nothing to say. */
 Test(diff, every_key_of_the_json)
 {
     root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
     const char *a = trace_another();
     server(200, "uwsgi --master", 1);
     compare(a);
-    static const char *const keys[] = {"schema",      "a",         "b",         "answer",     "fix",
-                                       "differences", "parts",     "findings",  "facts",      "file",
-                                       "program",     "argv",      "processes", "threads",    "complete",
-                                       "lost",        "uncovered", "rule",      "subject",    "fingerprint",
-                                       "in",          "counts",    "reason",    "severity_a", "severity_b",
-                                       "title_a",     "title_b",   "section",   "same",       "not_seen_in"};
-    char *text = written(diff_json), key[64];
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        snprintf(key, sizeof key, "\"%s\":", keys[i]);
-        cr_expect(strstr(text, key), "%s", key);
-    }
-    cr_expect(strstr(text, "\"forktrace-diff/1\""));
+    char *text = written(diff_json);
+    cJSON *all = cJSON_Parse(text);
+    has_keys(all, "schema a b answer fix differences parts findings facts");
+    cr_expect_str_eq(cJSON_GetObjectItem(all, "schema")->valuestring, "forktrace-diff/1");
+    for (const char *run = "a\0b\0"; *run; run += 2)
+        has_keys(cJSON_GetObjectItem(all, run),
+                 "file program argv processes threads complete lost uncovered");
+    has_keys(cJSON_GetObjectItem(all, "parts"), "name a b");
+    has_keys(cJSON_GetObjectItem(all, "findings"),
+             "rule subject fingerprint in counts not_seen_in reason severity_a severity_b title_a title_b");
+    has_keys(cJSON_GetObjectItem(all, "facts"), "section subject same counts a b not_seen_in reason");
+    cJSON_Delete(all);
     free(text);
 }

@@ -57,7 +57,7 @@ static size_t where_it_runs(const struct diff *d, int run, const char *subject, 
             continue;
         if (!count || list[count - 1] != x->process) list[count++] = x->process;
     }
-    return count;
+    return mention_once(list, count);
 }
 
 static size_t forks_of(const struct timeline *t, const struct finding *x)

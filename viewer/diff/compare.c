@@ -81,9 +81,8 @@ static char *words(const struct run *r, const struct about *a)
         }
         told[states++] = a->list[i].state;
         for (k = i; k < a->count; k++)
-            if (!strcmp(a->list[k].state, a->list[i].state) &&
-                (!count || list[count - 1] != a->list[k].process))
-                list[count++] = a->list[k].process;
+            if (!strcmp(a->list[k].state, a->list[i].state)) list[count++] = a->list[k].process;
+        count = mention_once(list, count); /* what counts comes first: a process may be there twice */
         if (i) say(&s, "; ");
         if (!a->list[i].silent) say(&s, "%s%s", a->list[i].state, section_words[a->list[i].section].joiner);
         say_processes(&s, r->t, list, count);
@@ -213,10 +212,14 @@ static bool could_not_be_found(const struct diff *d, int run, const struct findi
     return false;
 }
 
+static const struct finding *worst(const struct shared_finding *s)
+{
+    return !s->of[1] || (s->of[0] && s->of[0]->severity >= s->of[1]->severity) ? s->of[0] : s->of[1];
+}
+
 static void judge(struct diff *d, struct shared_finding *s)
 {
-    const struct finding *a = s->of[0], *b = s->of[1];
-    const struct finding *x = !b || (a && a->severity >= b->severity) ? a : b;
+    const struct finding *a = s->of[0], *b = s->of[1], *x = worst(s);
     bool differs = !a || !b || a->severity != b->severity;
     int without = !a ? 0 : !b ? 1 : -1, worse = x == b;
     char by[1200];
@@ -227,11 +230,6 @@ static void judge(struct diff *d, struct shared_finding *s)
     else if (without < 0 || !could_not_be_found(d, without, x, s->reason))
         s->counts = x->severity >= SEVERITY_WARNING;
     d->differences += s->counts;
-}
-
-static const struct finding *worst(const struct shared_finding *s)
-{
-    return !s->of[1] || (s->of[0] && s->of[0]->severity >= s->of[1]->severity) ? s->of[0] : s->of[1];
 }
 
 static int by_weight(const void *a, const void *b)

@@ -145,6 +145,8 @@ bool unseen_python(const char *object);
 struct mention *mention(struct mentions *m, enum section section, process_id p, const char *subject,
                         const char *state);
 void mention_detail(struct mention *m, const char *detail);
+/* Brings them into order, each once. Returns how many are left. */
+size_t mention_once(process_id *list, size_t count);
 /* One file a section: */
 void mention_processes(struct diff *d, int run);
 void mention_threads(struct diff *d, int run);

@@ -2,7 +2,6 @@
  * json.c: the difference as one JSON document, schema forktrace-diff/1. Every
  * key is always there; what is not known or not said is null.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "diff.h"
@@ -67,6 +66,7 @@ static void findings(cJSON *document, const struct diff *d)
         json_string(x, "fingerprint", any->fingerprint);
         json_string(x, "in", states[f->of[0] && f->of[1] ? 2 : !f->of[0]]);
         json_bool(x, "counts", f->counts);
+        json_string(x, "not_seen_in", f->allowed || !*f->reason ? NULL : f->of[0] ? "b" : "a");
         json_string(x, "reason", *f->reason ? f->reason : NULL);
         json_string(x, "severity_a", f->of[0] ? severity_name(f->of[0]->severity) : NULL);
         json_string(x, "severity_b", f->of[1] ? severity_name(f->of[1]->severity) : NULL);
@@ -106,9 +106,5 @@ bool diff_json(FILE *out, const struct diff *d)
     parts(document, d);
     findings(document, d);
     facts(document, d);
-    char *text = cJSON_Print(document);
-    cJSON_Delete(document);
-    if (text) fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    return text;
+    return json_document(out, document);
 }

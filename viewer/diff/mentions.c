@@ -30,3 +30,18 @@ void mention_detail(struct mention *m, const char *detail)
     free(m->detail);
     m->detail = strdup(detail);
 }
+
+static int by_id(const void *a, const void *b)
+{
+    process_id x = *(const process_id *)a, y = *(const process_id *)b;
+    return x < y ? -1 : x > y;
+}
+
+size_t mention_once(process_id *list, size_t count)
+{
+    size_t left = 0;
+    if (count) qsort(list, count, sizeof *list, by_id);
+    for (size_t i = 0; i < count; i++)
+        if (!left || list[left - 1] != list[i]) list[left++] = list[i];
+    return left;
+}

@@ -125,7 +125,7 @@ static struct group **sorted(const struct run *r)
 
 static void match(struct diff *d, struct group *a, struct group *b) { a->part = b->part = d->part_count++; }
 
-static void namesakes(struct diff *d)
+static bool namesakes(struct diff *d)
 {
     struct run *a = &d->runs[0], *b = &d->runs[1];
     struct group **x = sorted(a), **y = sorted(b);
@@ -135,7 +135,9 @@ static void namesakes(struct diff *d)
         if (order < 0) i++;
         if (order > 0) k++;
     }
+    bool done = x && y;
     free(x), free(y);
+    return done;
 }
 
 /* The part it was forked by; NONE: it was not, or executed something else since. */
@@ -218,7 +220,7 @@ static bool describe(struct diff *d)
 
 bool parts_match(struct diff *d)
 {
-    namesakes(d);
+    if (!namesakes(d)) return false;
     places(d);
     leftovers(d, &d->runs[0]);
     leftovers(d, &d->runs[1]);

@@ -55,7 +55,7 @@ static void runs(struct diff *d, int run, thread_id id)
     m->counts = !brief && !unseen_name(t, id);
     if (th->python_name && d->runs[!run].nameless)
         m->needs = "the names of Python's threads were not recorded there (FORKTRACE_PYTHON)";
-    mention_detail(m, *place ? detail : brief ? "each for a moment" : "");
+    mention_detail(m, detail);
 }
 
 /* A child of the same name it started itself: nothing is missing there. */
