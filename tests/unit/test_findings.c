@@ -163,6 +163,44 @@ Test(findings, a_lock_the_forking_thread_holds_is_its_own)
     cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_lock_held));
 }
 
+/* A child forked while a thread holds a lock, that ends by itself; the parent goes on. */
+static void held_at_the_fork(bool told_to_end, bool waits)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    thread = trace_thread_at(root, 100, 110, 0xabc);
+    child = trace_fork(root, FT_FORK_fork, 101);
+    trace_held(root, child, thread, SOME_LOCK);
+    trace_child(child, 101);
+    if (waits) trace_waiting(child, SOME_LOCK, 110);
+    usleep(A_WHILE);
+    if (told_to_end) trace_kill(root, FT_KILL_kill, 101, SIGTERM);
+    trace_exit(child, FT_EXIT__exit, 0);
+    trace_reap(root, 101, 0);
+    trace_thread_name(root, 0xabc, "later");
+}
+
+Test(findings, a_lock_held_at_the_fork_of_a_job)
+{
+    held_at_the_fork(false, false);
+    const struct finding *x = one((uint32_t[]){100, 0}, RULE_lock_held);
+    expect_severity(x, SEVERITY_NOTE);
+    cr_expect(strstr(x->explanation, "did without it"), "%s", x->explanation);
+}
+
+Test(findings, a_lock_held_at_the_fork_of_a_worker)
+{
+    held_at_the_fork(true, false);
+    const struct finding *x = one((uint32_t[]){100, 0}, RULE_lock_held);
+    expect_severity(x, SEVERITY_WARNING);
+    cr_expect_not(strstr(x->explanation, "did without it"), "%s", x->explanation);
+}
+
+Test(findings, a_lock_held_at_the_fork_of_a_job_that_wants_it)
+{
+    held_at_the_fork(false, true);
+    expect_severity(one((uint32_t[]){100, 0}, RULE_lock_held), SEVERITY_WARNING);
+}
+
 Test(findings, a_handler_replaced_by_somebody_else)
 {
     root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");

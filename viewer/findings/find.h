@@ -105,6 +105,12 @@ bool is_transient_thread(const struct timeline *t, thread_id thread);
 /* Its program calls it fork-safe: children can do without it. By its name, which has "fork-safe" in it: names
  * are what every language can give a thread, and 15 characters are all that pthread_setname_np takes. */
 bool is_fork_safe(const struct timeline *t, thread_id thread);
+/*
+ * It did without this thread of its parent's, and ended by itself before the parent did: it had one job, like
+ * saving a snapshot (Redis). Not said of Python's threads, which may matter to it (exporters, loggers): that
+ * a C program knows what it forks for is the rule.
+ */
+bool did_its_job(const struct timeline *t, process_id p, thread_id lost);
 /* What tells threads that do the same from others; 0: cannot be told. */
 uint64_t thread_kind(const struct timeline *t, thread_id thread);
 

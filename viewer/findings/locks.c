@@ -189,6 +189,17 @@ static bool is_still_bound(const struct timeline *t, process_id parent, process_
     return now.kind == FT_PY_KIND_lock && now.bits == address;
 }
 
+static bool waited_for(const struct timeline *t, process_id p, uint64_t address)
+{
+    size_t count;
+    const event_id *events = timeline_events_of(t, p, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct event *e = EVENT_AT(t, events[i]);
+        if (e->type == EVENT_LOCK_WAIT && e->record && wait_of(e).address == address) return true;
+    }
+    return false;
+}
+
 void find_lock_held(struct findings *f)
 {
     const struct timeline *t = f->timeline;
@@ -209,6 +220,9 @@ void find_lock_held(struct findings *f)
         if (n.symbol && !strcmp(n.symbol, "_PyRuntime")) continue; /* CPython makes these anew in the child */
         struct finding *x =
             finding_of(f, RULE_lock_held, word_lock(name, t, e, held.address, held.kind, e->child));
+        if (!x->processes.count) x->severity = SEVERITY_NOTE;
+        if (!did_its_job(t, child, e->child) || waited_for(t, child, held.address))
+            finding_worse(x, SEVERITY_WARNING);
         finding_process(f, x, child);
         finding_thread(f, x, e->child);
         finding_event(f, x, i);
@@ -231,4 +245,6 @@ void tell_lock_held(const struct timeline *t, struct finding *x, struct say *tit
     if (*word_place(place, t, th->create))
         say(why, "`%s` was started at %s. ", word_thread(name, t, x->threads.list[0]), place);
     say(why, "Whoever takes the lock in the child waits for ever.");
+    if (x->severity == SEVERITY_NOTE)
+        say(why, " %s did without it, and ended.", x->processes.count == 1 ? "This one" : "These");
 }

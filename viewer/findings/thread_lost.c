@@ -46,26 +46,6 @@ static bool is_looked_after(const struct timeline *t, thread_id lost)
     return false;
 }
 
-static bool was_signalled(const struct timeline *t, process_id p)
-{
-    size_t count;
-    timeline_signals_to(t, p, &count);
-    return count > 0;
-}
-
-/*
- * A child with an end of its own, which its parent outlived, did one job: it
- * saved a snapshot (Redis), ran a query. Python's threads may matter to it
- * (exporters, loggers); that a C program knows what it forks for is the rule.
- */
-static bool is_job_in_c(const struct timeline *t, process_id p, thread_id lost)
-{
-    const struct process *child = &t->processes[p];
-    const struct thread *th = &t->threads[lost];
-    return !th->python_name && !th->python.name && child->how == END_EXIT && child->end != NEVER &&
-           process_end_ns(t, child->parent) > child->end && !was_signalled(t, p);
-}
-
 /*
  * logging's QueueListener, whose child hands its records to it: a thread that feeds a queue between processes
  * runs in it. (A queue.Queue has none: what is put into that in the child, stays there.)
@@ -83,7 +63,7 @@ static bool is_reached_by_queue(const struct timeline *t, process_id child, thre
 static bool is_harmless(const struct timeline *t, process_id child, thread_id lost)
 {
     return is_internal_thread(t, lost) || is_looked_after(t, lost) || is_fork_safe(t, lost) ||
-           is_job_in_c(t, child, lost) || is_transient_thread(t, lost) || is_reached_by_queue(t, child, lost);
+           did_its_job(t, child, lost) || is_transient_thread(t, lost) || is_reached_by_queue(t, child, lost);
 }
 
 /* The global this thread went on writing while the child kept the old value; NONE. */

@@ -216,6 +216,21 @@ bool is_transient_thread(const struct timeline *t, thread_id thread)
            process_end_ns(t, th->process) > th->end;
 }
 
+static bool was_signalled(const struct timeline *t, process_id p)
+{
+    size_t count;
+    timeline_signals_to(t, p, &count);
+    return count > 0;
+}
+
+bool did_its_job(const struct timeline *t, process_id p, thread_id lost)
+{
+    const struct process *child = &t->processes[p];
+    const struct thread *th = &t->threads[lost];
+    return !th->python_name && !th->python.name && child->how == END_EXIT && child->end != NEVER &&
+           process_end_ns(t, child->parent) > child->end && !was_signalled(t, p);
+}
+
 static uint64_t hash(uint64_t h, const char *text)
 {
     for (; text && *text; text++) h = (h ^ (uint8_t)*text) * 0x100000001b3u;
