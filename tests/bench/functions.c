@@ -4,15 +4,9 @@
  *
  * flags: -pg -fno-inline
  */
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { PROCESSES = 8, THREADS = 4 };
+#include "many.h"
 
 static volatile long sum;
-static long each;
 
 static void call(long i) { sum += i; }
 
@@ -22,18 +16,4 @@ static void *change(void *context)
     return context;
 }
 
-int main(int argc, char **argv)
-{
-    each = (argc > 1 ? atol(argv[1]) : 10000) / (PROCESSES * THREADS) / 2;
-    for (int p = 0; p < PROCESSES; p++) {
-        if (fork()) continue;
-        pthread_t threads[THREADS];
-        for (int i = 1; i < THREADS; i++) pthread_create(&threads[i], NULL, change, NULL);
-        change(NULL);
-        for (int i = 1; i < THREADS; i++) pthread_join(threads[i], NULL);
-        exit(0);
-    }
-    while (wait(NULL) > 0) {
-    }
-    return 0;
-}
+int main(int argc, char **argv) { return many((argc > 1 ? atol(argv[1]) : 10000) / 2); }

@@ -33,8 +33,11 @@ static char *read_file(const char *path, struct stat *stat)
     int fd = open_regular(path, stat);
     char *text = fd < 0 ? NULL : malloc(MOST + 1);
     size_t size = 0;
-    for (ssize_t n = 1; text && n > 0 && size<MOST; size += n> 0 ? (size_t)n : 0)
-        n = read(fd, text + size, MOST - size);
+    while (text && size < MOST) {
+        ssize_t n = read(fd, text + size, MOST - size);
+        if (n <= 0) break;
+        size += (size_t)n;
+    }
     if (text) text[size] = 0;
     if (fd >= 0) close(fd);
     return text;
