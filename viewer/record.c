@@ -23,7 +23,7 @@
 #include "command.h"
 #include "ebpf.h"
 #include "installed.h"
-#include "load.h"
+#include "recording.h"
 #include "symbols/symbols.h"
 #include "symbols/target.h"
 #include "text.h"
@@ -31,20 +31,6 @@
 #include "trace/settings.h"
 #include "trace/writer.h"
 #include "trim.h"
-#include "watch.h"
-
-struct recording {
-    const char *output;
-    bool verbose, ebpf;
-    const char *buffer; /* forktrace-ebpf's; NULL: its default */
-    bool greenlets;     /* their switches too */
-    bool sanitizer;     /* the command is made with gcc's AddressSanitizer */
-    char *watch;        /* "py:app.i;counter", what FORKTRACE_WATCH said first; NULL: nothing is watched */
-    char **command;
-    char library[PATH_MAX];
-    char path[PATH_MAX];   /* of the trace */
-    enum ft_blind_why why; /* the library will not be in the command; 0: not known to */
-};
 
 /* --- before ------------------------------------------------------------------------------------- */
 
@@ -213,56 +199,6 @@ static int wait_for(pid_t child, const sigset_t *ours)
     }
 }
 
-static void tell(const struct recording *r)
-{
-    struct stat st;
-    bool written = !stat(r->path, &st);
-    if (!written && r->why) {
-        command_error(r->command[0], "no trace was written: %s: record --ebpf sees it",
-                      ft_blind_text(r->why));
-        return;
-    }
-    if (!r->verbose && !isatty(STDERR_FILENO)) return;
-    fputs("forktrace: ", stderr);
-    text_put(stderr, r->path);
-    if (!written)
-        fputs(": no trace was written: forktrace doctor -- CMD may know why\n", stderr);
-    else
-        fprintf(stderr, ": %.1f KiB; forktrace report or forktrace view shows it\n",
-                (double)st.st_blocks / 2);
-}
-
-/* What of the watches came to nothing, and what is not seen of the others. */
-static void tell_watch(const struct recording *r, const struct timeline *t, const char *item, size_t length)
-{
-    char words[1400];
-    char *name = strndup(item, length);
-    const struct watch_result *w = watch_result(t, item, length);
-    bool python = length > 3 && !memcmp(item, "py:", 3), found = w && w->object;
-    if (python && name && !watch_bound(t, r->watch, item, length))
-        /* A name nobody bound is most likely misspelt: that is no trace of zero writes. */
-        command_error(name, "never bound in this run: is it module.name, and of the program's own?");
-    else if (!python && name && !w)
-        command_error(name, "not watched: forktrace report says why");
-    else if (!python && name && !found)
-        command_error(name, "not watched: %s", watch_words(words, sizeof words, w));
-    else if (!python && name && (r->verbose || isatty(STDERR_FILENO) || watch_misses(w))) {
-        fputs("forktrace: ", stderr);
-        text_put(stderr, name);
-        fprintf(stderr, ": %s\n", watch_words(words, sizeof words, w));
-    }
-    free(name);
-}
-
-static void tell_watches(const struct recording *r)
-{
-    struct loaded l;
-    if (!r->watch || access(r->path, R_OK) || load(&l, r->path, false)) return;
-    for (const char *at = r->watch; *at; at += strcspn(at, ";"), at += *at == ';')
-        if (strcspn(at, ";")) tell_watch(r, l.timeline, at, strcspn(at, ";"));
-    unload(&l);
-}
-
 /*
  * Nobody in the run waits for its first process: we do, and say how it ended.
  * In a child, because a writer's mappings stay, and trim() asks that there be none.
@@ -327,8 +263,7 @@ static int run(struct recording *r)
     if (r->ebpf) ebpf_stop(&ebpf);
     record_end(r->path, child, status);
     trim(r->path);
-    tell(r);
-    tell_watches(r);
+    recording_tell(r);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
