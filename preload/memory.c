@@ -35,7 +35,7 @@ bool memory_forks;
 
 void memory_init(const char *mode)
 {
-    if (mode && !strcmp(mode, "off")) return;
+    if (mode && !strcmp(mode, "off")) return self_note(FT_NOTE_LEFT_OUT, FT_LEFT_OUT_MEMORY);
     ranges_init();
     memory_forks = mode && !strcmp(mode, "forks");
 }

@@ -18,6 +18,7 @@
 #include "doctor.h"
 #include "installed.h"
 #include "trace/reader.h"
+#include "trace/settings.h"
 
 #define ENOUGH_SPACE (256ull << 20)
 #define DEFAULT_MAX  (1ull << 30) /* FORKTRACE_MAX_SIZE */
@@ -185,10 +186,38 @@ static void check_clock(void)
                cheap ? "%s: read without a system call" : "%s: each record asks clock_gettime", source);
 }
 
+/* --- settings ----------------------------------------------------------------------------------- */
+
+/* What is set here, and what a trace will lack for it. */
+static bool check_settings(void)
+{
+    static const struct {
+        const char *name, *value, *lacks;
+    } settings[] = {
+        {"FORKTRACE_PYTHON", "off", "Python's stacks, names, globals and greenlets are not recorded"},
+        {"FORKTRACE_PYTHON", "names", "Python's globals are not recorded"},
+        {"FORKTRACE_C", "off", "C globals are not compared when processes end"},
+    };
+    const char *off = getenv("FORKTRACE_DISABLE"), *wait = getenv("FORKTRACE_WAIT_MS");
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const char *value = getenv(settings[i].name);
+        if (value && !strcmp(value, settings[i].value))
+            doctor_say(OPINION_HINT, settings[i].name, "unset it to see them", "it is %s: %s", value,
+                       settings[i].lacks);
+    }
+    if (wait && ft_wait_ms(wait) > ft_wait_ms(NULL))
+        doctor_say(OPINION_HINT, "FORKTRACE_WAIT_MS", "unset it to see those of 100 ms and more",
+                   "waits shorter than %u ms are not recorded", ft_wait_ms(wait));
+    if (!off || !*off || !strcmp(off, "0")) return true;
+    doctor_say(OPINION_OFF, "FORKTRACE_DISABLE", "unset it", "it is %s: nothing is recorded", off);
+    return false;
+}
+
 bool doctor_library(const char *directory)
 {
     doctor_heading("The library");
     bool good = check_library(directory);
+    good &= check_settings();
     good &= check_space(directory);
     good &= check_file_size();
     check_watches();

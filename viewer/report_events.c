@@ -8,6 +8,7 @@
 #include "names.h"
 #include "report.h"
 #include "text.h"
+#include "trace/settings.h"
 #include "tree.h"
 
 #define AWAITED 4 /* threads named in one line */
@@ -268,6 +269,15 @@ static void note_line(FILE *out, const struct timeline *t, const struct event *e
     fputc('\n', out);
 }
 
+static void threshold(FILE *out, const struct timeline *t)
+{
+    uint32_t ms = t->reader->header->wait_threshold;
+    char text[TEXT_SHORT];
+    if (ms <= ft_wait_ms(NULL)) return;
+    fprintf(out, "\nWaits that took less than %s were not recorded, as FORKTRACE_WAIT_MS asks.\n",
+            text_duration(text, (int64_t)ms * 1000000));
+}
+
 static void loss(FILE *out, uint64_t n, const char *text)
 {
     if (n) fprintf(out, "  %s%" PRIu64 " %s%s\n", text_ink(INK_BAD), n, text, text_ink(INK_PLAIN));
@@ -279,6 +289,7 @@ void report_coverage(FILE *out, const struct loaded *l)
     char text[256];
     size_t uncovered = 0, lost_births = 0, found = 0;
     section(out, t, EVENT_NOTE, "Notes", note_line);
+    threshold(out, t);
     if (t->complete) return;
     report_heading(out, "Coverage");
     for (unsigned reason = 0; reason < FT_LOST_COUNT; reason++) {

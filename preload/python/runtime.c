@@ -53,12 +53,15 @@ static bool fill(struct python *p, const struct link_map *map)
 
 void python_look(const struct link_map *map, uint64_t start, uint64_t end)
 {
-    if (off || declined || python.layout) return;
+    if (declined || python.layout) return;
     const uint32_t *version = elf_symbol(map, "Py_Version"); /* 3.11 and later */
-    if (!version) {
-        if (!elf_symbol(map, "PyCode_Addr2Line")) return;
+    if (!version && !elf_symbol(map, "PyCode_Addr2Line")) return;
+    if (off || !version) {
         declined = true;
-        self_note(FT_NOTE_PYTHON_UNKNOWN, "before 3.11");
+        if (off)
+            self_note(FT_NOTE_LEFT_OUT, FT_LEFT_OUT_PYTHON);
+        else
+            self_note(FT_NOTE_PYTHON_UNKNOWN, "before 3.11");
         return;
     }
     struct python found = {.start = start, .end = end, .map = map};
@@ -75,7 +78,10 @@ void python_look(const struct link_map *map, uint64_t start, uint64_t end)
     python = found;
     __atomic_store_n(&python.layout, layout, __ATOMIC_RELEASE); /* last: from now on it is used */
     python_found = true;
-    if (!names_only) globals_start(map, (const void *)(uintptr_t)start);
+    if (names_only)
+        self_note(FT_NOTE_LEFT_OUT, FT_LEFT_OUT_GLOBALS);
+    else
+        globals_start(map, (const void *)(uintptr_t)start);
 }
 
 /* Stopped for good when it is gone: what comes back at the same place is a fresh copy, without our jumps. */

@@ -3,7 +3,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import PYTHON, scenario
+from harness import PYTHON, forktrace, scenario
 from test_uwsgi import UWSGI
 
 FORMS = {"n": ("7", 23), "gone": ("unset", 2),  "none": ("None", 1), "truth": ("True", 1), "real": ("2.5", 1), "whole": (str(-(2**62)), 1),
@@ -56,11 +56,19 @@ def forms_uwsgi(check):
 @scenario("python globals off, names only")
 def less(check):
     for mode, names in (("off", False), ("names", True)):
-        server = check.server(PYTHON, "forms.py", env={"FORKTRACE_PYTHON": mode})
+        server = check.server(PYTHON, "forms.py", env={"FORKTRACE_PYTHON": mode, "FORKTRACE_WAIT_MS": "5000"})
         server.wait(30)
         trace = server.trace()
         check.equal(f"{mode}: globals", trace.json["globals"], [])
         check.equal(f"{mode}: threads with Python's name", sum(bool(t["python_name"]) for t in trace.threads), 3 * names)
+        said = f"left out, as a setting asks: FORKTRACE_PYTHON={mode}: Python's "
+        check.true(f"{mode}: coverage", trace.root["coverage_reason"].startswith(said), trace.root)
+        check.equal(f"{mode}: what is left out on purpose is no loss", (trace.root["coverage"], trace.json["complete"]), ("full", True))
+        check.equal(f"{mode}: shortest wait", trace.json["wait_threshold_ms"], 5000)
+        check.true(f"{mode}: report tells of shorter ones",
+                   "\nWaits that took less than 5.00 s were not recorded" in forktrace("report", server.trace_path).stdout)
+        for command in ("report", "ps"):
+            check.true(f"{mode}: {command} says so", said in forktrace(command, server.trace_path).stdout)
 
 
 @scenario("python race, each write")

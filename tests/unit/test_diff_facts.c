@@ -132,6 +132,57 @@ Test(diff_facts, what_was_covered_is_missing)
     cr_expect_eq(d->differences, 1);
 }
 
+#define INTERPRETER 0x401000 /* libpython: where trace_thread() starts threads */
+
+/* A Python, with a thread `name` (NULL: it has no name that is known) and one that libpython starts in C. */
+static void python(uint32_t pid, const char *name, bool watchdog)
+{
+    root = trace_image(pid, 1, FT_BIRTH_ROOT, "server");
+    trace_object(root, "/usr/lib/libpython3.11.so.1.0", INTERPRETER, INTERPRETER + 0x1000);
+    trace_sigaction(root, SIGTERM, 0, INTERPRETER + 0x80);
+    thread = trace_thread_at(root, pid, pid + 10, 0xabc);
+    if (name) trace_py_thread(root, thread, name);
+    if (watchdog) trace_thread_at(root, pid, pid + 11, 0xdef);
+    usleep(A_WHILE);
+}
+
+Test(diff_facts, names_that_a_setting_leaves_out)
+{
+    python(100, "ticker", false);
+    const char *a = trace_another();
+    python(200, NULL, false);
+    trace_note(root, FT_NOTE_LEFT_OUT, FT_LEFT_OUT_PYTHON);
+    compare(a);
+    const struct fact *ticker = fact(SECTION_THREADS, "ticker");
+    cr_expect_not(ticker->counts);
+    cr_expect_eq(ticker->unseen, 1);
+    cr_expect(strstr(ticker->reason, "FORKTRACE_PYTHON=off"), "%s", ticker->reason);
+    cr_expect_eq(d->differences, 0);
+    char *text = written(diff_text);
+    cr_expect(strstr(text, "Not seen in B: server: left out, as a setting asks"), "%s", text);
+    free(text);
+}
+
+Test(diff_facts, globals_that_a_setting_leaves_out_hide_no_thread)
+{
+    python(100, "ticker", false);
+    const char *a = trace_another();
+    root = trace_image(200, 1, FT_BIRTH_ROOT, "server");
+    trace_note(root, FT_NOTE_LEFT_OUT, FT_LEFT_OUT_GLOBALS);
+    compare(a);
+    cr_expect(fact(SECTION_THREADS, "ticker")->counts);
+}
+
+/* faulthandler's: its names were looked for, and it has none. */
+Test(diff_facts, a_nameless_thread_of_python_is_one_like_others)
+{
+    python(100, "ticker", true);
+    const char *a = trace_another();
+    python(200, "ticker", false);
+    compare(a);
+    cr_expect_eq(d->differences, 1);
+}
+
 /* --- addresses ---------------------------------------------------------------------------------- */
 
 static void binds(ft_ref by, uint16_t port, int error)

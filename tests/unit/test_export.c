@@ -106,8 +106,8 @@ Test(export, json_has_every_key_of_the_schema)
     one_of_everything();
     cJSON *json = document(export_json), *item;
     cr_assert(json, "not JSON: %s", text);
-    expect_keys(json,
-                "schema run_id host clock sources complete lost processes threads events globals findings");
+    expect_keys(json, "schema run_id host clock wait_threshold_ms sources complete lost processes threads "
+                      "events globals findings");
     cr_expect_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(json, "schema")), "forktrace-timeline/1");
     cJSON_ArrayForEach(item, cJSON_GetObjectItem(json, "processes")) expect_keys(
         item, "id pid ppid parent created_by origin start_ns end_ns end reaped_by role images ghosts signals "

@@ -323,6 +323,22 @@ Test(timeline_python, all_that_python_does_not_tell_is_said_and_inherited)
     }
 }
 
+Test(timeline_python, what_a_setting_leaves_out_is_said_where_it_matters)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "python3 app.py");
+    ft_ref child = trace_forked(root, 110);
+    trace_note(child, FT_NOTE_LEFT_OUT, FT_LEFT_OUT_PYTHON);
+    trace_note(trace_forked(child, 120), FT_NOTE_LEFT_OUT, FT_LEFT_OUT_MEMORY);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 120, 0});
+    cr_expect_null(t->processes[0].coverage_reason);
+    cr_expect(strstr(t->processes[1].coverage_reason, "as a setting asks: " FT_LEFT_OUT_PYTHON));
+    cr_expect(strstr(t->processes[2].coverage_reason, FT_LEFT_OUT_PYTHON));
+    cr_expect(strstr(t->processes[2].coverage_reason, FT_LEFT_OUT_MEMORY));
+    cr_expect_eq(t->processes[0].dark, 0);
+    cr_expect(t->processes[2].dark & DARK_PYTHON_NAMES);
+    cr_expect_eq(t->processes[2].coverage, COVERAGE_FULL);
+}
+
 Test(timeline_python, an_install_knows_what_it_replaced)
 {
     ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");

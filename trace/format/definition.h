@@ -78,7 +78,8 @@ struct ft_clock { /* head.time and this were read together */
     X(58, WATCH_LONG, "watched objects of more than 64 KiB, or 2 MiB together: changes that no engine sees are not noticed behind that") \
     X(53, MEMORY_CUT, "more writable memory of the program's own objects than is compared when processes end: the rest is not") \
     X(54, MEMORY_ENOUGH, "the C globals of so many ends of processes were kept that those of others are not: FORKTRACE_MAX_SIZE sets how many") \
-    X(55, MEMORY_UNREADABLE, "/proc/self/pagemap cannot be read here, and the writable data of the program is too much to be read without: C globals are not compared when processes end")
+    X(55, MEMORY_UNREADABLE, "/proc/self/pagemap cannot be read here, and the writable data of the program is too much to be read without: C globals are not compared when processes end") \
+    X(57, LEFT_OUT, "left out, as a setting asks")
 enum ft_note_what {
 #define X(number, NAME, text) FT_NOTE_##NAME = number,
     FT_NOTES(X)
@@ -90,5 +91,10 @@ struct ft_note {
     uint32_t what; /* enum ft_note_what */
     ft_ref text;   /* a path or a name it is about, or 0 */
 };
+
+/* Texts of LEFT_OUT, in the processes which the setting matters to: what is not there was not looked for. */
+#define FT_LEFT_OUT_PYTHON  "FORKTRACE_PYTHON=off: Python's stacks, names, globals and greenlets"
+#define FT_LEFT_OUT_GLOBALS "FORKTRACE_PYTHON=names: Python's globals"
+#define FT_LEFT_OUT_MEMORY  "FORKTRACE_C=off: a look at C globals when processes end"
 
 #endif

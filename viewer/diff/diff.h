@@ -66,11 +66,9 @@ struct run {
     process_id server;  /* the first of these; the first process if there is none */
     char lost[512];     /* why anything may be missing in this trace; "" */
     struct {
-        process_id by[COVERAGE_NONE + 1];
-    } * hidden;    /* of a part: the first process of it that is covered no better; NONE */
-    bool *there;   /* a part has processes here */
-    bool nameless; /* Python's threads have no names here: it was not looked into (FORKTRACE_PYTHON=off) */
-    bool globals;  /* there are Python globals (not with FORKTRACE_PYTHON=names) */
+        process_id by[SECTION_COUNT];
+    } * hidden;        /* of a part: the worst covered process of it that leaves this in the dark; NONE */
+    bool *there;       /* a part has processes here */
     process_id anyone; /* the first that is not covered; NONE */
 };
 
@@ -136,7 +134,7 @@ uint32_t part_of(const struct run *r, process_id p);
  * into `buffer` of 512 bytes. */
 const char *unseen_in(const struct run *r, uint32_t part, enum section section, char *buffer);
 bool unseen_run(struct run *r, uint32_t part_count); /* looks at the coverage of each part */
-/* A thread of Python's, of which nothing else is known. */
+/* A thread of Python's, whose names are not recorded. */
 bool unseen_name(const struct timeline *t, thread_id id);
 /* "libpython3.11.so.1.0", "python3.11" */
 bool unseen_python(const char *object);

@@ -51,8 +51,6 @@ void mention_globals(struct diff *d, int run)
                                         : kept  ? KEPT
                                                 : "not written");
             m->counts = written || g->watched || lives_on(t, c->process);
-            if (!g->c && !d->runs[!run].globals)
-                m->needs = "no Python global was recorded there (FORKTRACE_PYTHON)";
             if (g->c && g->watched) m->needs = "it was not watched there (record -w)";
             detail(m, t, c);
         }

@@ -79,6 +79,13 @@ static void arguments(FILE *out, const struct diff *d, unsigned width)
     }
 }
 
+static bool unseen(const struct run *r, process_id p, char *reason)
+{
+    for (int s = 0; s < SECTION_COUNT; s++)
+        if (unseen_in(r, part_of(r, p), (enum section)s, reason)) return true;
+    return false;
+}
+
 /* What it could not see: once for each reason. */
 static void coverage(FILE *out, const struct run *r, unsigned width)
 {
@@ -87,8 +94,7 @@ static void coverage(FILE *out, const struct run *r, unsigned width)
     for (process_id p = 0; p < r->t->process_count; p++) {
         const struct process *process = &r->t->processes[p];
         bool covered = process->coverage == COVERAGE_FULL && !process->coverage_reason;
-        if (covered || !unseen_in(r, part_of(r, p), SECTION_THREADS, reason) || !strcmp(reason, before))
-            continue;
+        if (covered || !unseen(r, p, reason) || !strcmp(reason, before)) continue;
         if (!line.used) say(&line, "Not seen in %s: ", r->letter);
         if (line.used > sizeof line.text / 2) {
             say(&line, "; and more: forktrace report tells");

@@ -22,8 +22,8 @@ static bool is_finalisation(const struct timeline *t, event_id i)
 }
 
 /* All handlers in Python are one function of CPython's, which lies in a program here and in a library there.
- */
-static void handler(char *buffer, const struct timeline *t, process_id p, const struct disposition *d)
+ * Says whether which one it is, is known. */
+static bool handler(char *buffer, const struct timeline *t, process_id p, const struct disposition *d)
 {
     struct python_function python = {0};
     char *line;
@@ -35,13 +35,14 @@ static void handler(char *buffer, const struct timeline *t, process_id p, const 
         names_python(buffer, NAMES_TEXT, &python);
         line = strrchr(buffer, ':');
         if (line) strcpy(line, ")");
-        return;
+        return true;
     }
     struct named n = names_at(t, p, process_end_ns(t, p), d->handler);
     names_function(buffer, NAMES_TEXT, &n);
     if (unseen_python(n.object)) snprintf(buffer, NAMES_TEXT, "Python's own");
     if (!n.object)
         snprintf(buffer, NAMES_TEXT, "a function in no file"); /* made at run time: at any address */
+    return !unseen_python(n.object) || !(t->processes[p].dark & DARK_PYTHON_NAMES);
 }
 
 static void one(struct diff *d, int run, process_id p, struct disposition at_end)
@@ -49,10 +50,11 @@ static void one(struct diff *d, int run, process_id p, struct disposition at_end
     const struct timeline *t = d->runs[run].t;
     char signal[TEXT_SHORT], name[NAMES_TEXT];
     text_signal(signal, at_end.signal);
+    bool known = true;
     if (at_end.kind == DISPOSITION_DEFAULT) return;
     if (at_end.kind == DISPOSITION_IGNORE) snprintf(name, sizeof name, "ignored");
-    if (at_end.kind == DISPOSITION_HANDLER) handler(name, t, p, &at_end);
-    mention(&d->mentions[run], SECTION_SIGNALS, p, signal, name);
+    if (at_end.kind == DISPOSITION_HANDLER) known = handler(name, t, p, &at_end);
+    mention(&d->mentions[run], SECTION_SIGNALS, p, signal, name)->counts = known;
 }
 
 /* Signals whose last install was CPython's farewell. */

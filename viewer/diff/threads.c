@@ -53,8 +53,6 @@ static void runs(struct diff *d, int run, thread_id id)
     snprintf(detail, sizeof detail, "%s%s%s", brief ? "each for a moment" : "", brief && *place ? ", " : "",
              place);
     m->counts = !brief && !unseen_name(t, id);
-    if (th->python_name && d->runs[!run].nameless)
-        m->needs = "the names of Python's threads were not recorded there (FORKTRACE_PYTHON)";
     mention_detail(m, detail);
 }
 

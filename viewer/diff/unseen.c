@@ -17,21 +17,29 @@ bool unseen_python(const char *object)
 bool unseen_name(const struct timeline *t, thread_id id)
 {
     const struct thread *th = &t->threads[id];
-    if (th->python_name || th->python.name || th->name || !th->start_routine) return false;
+    if (!(t->processes[th->process].dark & DARK_PYTHON_NAMES) || th->name || !th->start_routine) return false;
     const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
     return o && unseen_python(o->path);
 }
 
-/* What FORKTRACE_PYTHON leaves out is in no record: it is known by what is not there. */
-static void look_for_python(struct run *r)
+/* Whether a process leaves this in the dark: the library is not in it, or does not see all. */
+static bool hides(const struct process *p, enum section section)
 {
-    for (thread_id id = 0; id < r->t->thread_count && !r->nameless; id++) r->nameless = unseen_name(r->t, id);
-    for (global_id g = 0; g < r->t->global_count; g++) r->globals |= !r->t->globals[g].c;
+    static const unsigned dark[SECTION_COUNT] = {
+        [SECTION_THREADS] = DARK_PYTHON_NAMES | DARK_GREENLETS,
+        [SECTION_GLOBALS] = DARK_PYTHON_GLOBALS,
+        [SECTION_SIGNALS] = DARK_PYTHON_NAMES,
+    };
+    switch (p->coverage) {
+    case COVERAGE_FULL: return p->dark & dark[section];
+    case COVERAGE_KERNEL_ONLY: return section != SECTION_PROCESSES && section != SECTION_ENDS;
+    default: return section != SECTION_PROCESSES;
+    }
 }
 
 bool unseen_run(struct run *r, uint32_t part_count)
 {
-    look_for_python(r);
+    const struct process *processes = r->t->processes;
     tree_lost(r->lost, sizeof r->lost, r->t);
     if (!*r->lost && r->t->reader->truncated)
         snprintf(r->lost, sizeof r->lost, "the trace is truncated, its end is missing");
@@ -40,27 +48,19 @@ bool unseen_run(struct run *r, uint32_t part_count)
     r->there = calloc(part_count + 1, sizeof *r->there);
     if (!r->hidden || !r->there) return false;
     for (uint32_t part = 0; part < part_count; part++)
-        for (int c = 0; c <= COVERAGE_NONE; c++) r->hidden[part].by[c] = NONE;
+        for (int s = 0; s < SECTION_COUNT; s++) r->hidden[part].by[s] = NONE;
     for (process_id p = 0; p < r->t->process_count; p++) {
-        const struct process *process = &r->t->processes[p];
         uint32_t part = part_of(r, p);
-        process_id *first = &r->hidden[part].by[process->coverage];
         r->there[part] = true;
-        if (!process->coverage_reason && process->coverage == COVERAGE_FULL) continue;
-        if (*first == NONE) *first = p;
-        if (r->anyone == NONE && process->coverage != COVERAGE_FULL) r->anyone = p;
+        for (int s = 0; s < SECTION_COUNT; s++) {
+            process_id *worst = &r->hidden[part].by[s];
+            if (hides(&processes[p], (enum section)s) &&
+                (*worst == NONE || processes[p].coverage > processes[*worst].coverage))
+                *worst = p;
+        }
+        if (r->anyone == NONE && processes[p].coverage != COVERAGE_FULL) r->anyone = p;
     }
     return true;
-}
-
-/* Whether a process without the library in it (or: without a sight of its Python) leaves this in the dark. */
-static bool hides(enum coverage coverage, enum section section)
-{
-    switch (coverage) {
-    case COVERAGE_FULL: return section == SECTION_THREADS || section == SECTION_GLOBALS;
-    case COVERAGE_KERNEL_ONLY: return section != SECTION_PROCESSES && section != SECTION_ENDS;
-    default: return section != SECTION_PROCESSES;
-    }
 }
 
 static const char *say_process(char *buffer, const struct run *r, process_id p)
@@ -76,10 +76,8 @@ static const char *say_process(char *buffer, const struct run *r, process_id p)
 const char *unseen_in(const struct run *r, uint32_t part, enum section section, char *buffer)
 {
     if (*r->lost) return snprintf(buffer, 512, "%s", r->lost), buffer;
-    for (int c = COVERAGE_NONE; c >= COVERAGE_FULL; c--) {
-        process_id p = r->hidden[part].by[c];
-        if (p != NONE && hides((enum coverage)c, section)) return say_process(buffer, r, p);
-    }
+    process_id p = r->hidden[part].by[section];
+    if (p != NONE) return say_process(buffer, r, p);
     /* There is no such part here: or it was started where nobody looked. */
     return !r->there[part] && r->anyone != NONE ? say_process(buffer, r, r->anyone) : NULL;
 }

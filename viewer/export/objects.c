@@ -62,6 +62,7 @@ cJSON *json_trace(const struct loaded *l)
     cJSON *clock = cJSON_AddObjectToObject(trace, "clock");
     json_string(clock, "source", clock_name(h));
     json_int(clock, "realtime_offset_ns", l->timeline->realtime);
+    json_uint(trace, "wait_threshold_ms", h->wait_threshold);
     cJSON *sources = cJSON_AddArrayToObject(trace, "sources");
     bool kernel = l->timeline->kernel_view != KERNEL_VIEW_NONE;
     if (l->timeline->by_library || !kernel) cJSON_AddItemToArray(sources, json_array_string("preload"));

@@ -39,20 +39,40 @@ void coverage_born(struct build *b, process_id p)
     if (told) b->processes[p].blind = b->blinds[*told];
 }
 
-/* --- seen, but not its Python side -------------------------------------------------------------- */
+/* --- seen, but not all of it --------------------------------------------------------------------- */
 
-static bool about_python(unsigned what)
-{
-    return what == FT_NOTE_PYTHON_UNKNOWN || what == FT_NOTE_PYTHON_UNPATCHED ||
-           what == FT_NOTE_PYTHON_FULL || what == FT_NOTE_PYTHON_WATCHERS || what == FT_NOTE_PYTHON_OWN_GIL ||
-           what == FT_NOTE_GREENLETS_UNKNOWN || what == FT_NOTE_GREENLETS_TRACED;
-}
+#define DARK_PYTHON (DARK_PYTHON_NAMES | DARK_PYTHON_GLOBALS | DARK_GREENLETS)
 
-/* Of processes only the kernel saw: what it does not see there. */
-static bool about_probes(unsigned what)
+/* Notes that say what of a process is not seen. From FT_NOTE_KERNEL_PYTHON on: of one only the kernel saw. */
+static const struct partly {
+    unsigned note;
+    const char *text; /* NULL: any */
+    const char *prefix;
+    unsigned dark;
+} partly[] = {
+    {FT_NOTE_PYTHON_UNKNOWN, NULL, "python: ", DARK_PYTHON},
+    {FT_NOTE_PYTHON_UNPATCHED, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_PYTHON_FULL, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_PYTHON_WATCHERS, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_PYTHON_OWN_GIL, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_GREENLETS_UNKNOWN, NULL, "python: ", DARK_GREENLETS},
+    {FT_NOTE_GREENLETS_TRACED, NULL, "python: ", 0},
+    {FT_NOTE_LEFT_OUT, FT_LEFT_OUT_PYTHON, "", DARK_PYTHON},
+    {FT_NOTE_LEFT_OUT, FT_LEFT_OUT_GLOBALS, "", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_LEFT_OUT, FT_LEFT_OUT_MEMORY, "", 0},
+    {FT_NOTE_MEMORY_UNREADABLE, NULL, "memory: ", 0},
+    {FT_NOTE_KERNEL_PYTHON, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_KERNEL_PYTHON_LATE, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_KERNEL_NAME, NULL, "python: ", DARK_PYTHON_GLOBALS},
+    {FT_NOTE_KERNEL_C_WATCH, NULL, "watch: ", 0},
+};
+
+static const struct partly *partly_of(unsigned note, const char *text)
 {
-    return what == FT_NOTE_KERNEL_PYTHON || what == FT_NOTE_KERNEL_PYTHON_LATE ||
-           what == FT_NOTE_KERNEL_C_WATCH || what == FT_NOTE_KERNEL_NAME;
+    for (size_t i = 0; i < sizeof partly / sizeof *partly; i++)
+        if (partly[i].note == note && (!partly[i].text || (text && !strcmp(partly[i].text, text))))
+            return &partly[i];
+    return NULL;
 }
 
 /* Written once in an address space: it holds in children forked from there, too (coverage_inherit). */
@@ -63,20 +83,22 @@ void coverage_note(struct build *b, const struct item *it)
     event_add(b, it, EVENT_NOTE);
     globals_note(b, it);
     if (note.what == FT_NOTE_SECCOMP) more_of(b, it)->filtered = build_string(b, note.text);
-    if (!about_python(note.what) && !about_probes(note.what)) return;
+    const char *what = ft_note_text(note.what), *detail = build_string(b, note.text);
+    const struct partly *how = partly_of(note.what, detail);
+    if (!how) return;
     process_id p = process_of(b, it);
     struct process_more *more = &b->processes[p];
-    const char *what = ft_note_text(note.what), *detail = build_string(b, note.text), *before = more->python;
-    const char **reason = &b->t->processes[p].coverage_reason;
-    more->python = build_format(b, "%s%s%s: %s%s%s", before ? before : "", before ? "; " : "",
-                                note.what == FT_NOTE_KERNEL_C_WATCH ? "watch" : "python", what,
-                                detail && *detail ? ": " : "", detail ? detail : "");
-    if (!*reason || *reason == before) *reason = more->python;
+    const char **reason = &b->t->processes[p].coverage_reason, *before = more->partly;
+    b->t->processes[p].dark |= how->dark;
+    more->partly = build_format(b, "%s%s%s%s%s%s", before ? before : "", before ? "; " : "", how->prefix,
+                                what, detail && *detail ? ": " : "", detail ? detail : "");
+    if (!*reason || *reason == before) *reason = more->partly;
 }
 
 void coverage_inherit(struct build *b, process_id child, process_id parent)
 {
-    b->t->processes[child].coverage_reason = b->processes[child].python = b->processes[parent].python;
+    b->t->processes[child].coverage_reason = b->processes[child].partly = b->processes[parent].partly;
+    b->t->processes[child].dark = b->t->processes[parent].dark;
     b->processes[child].filtered = b->processes[parent].filtered;
 }
 
@@ -101,7 +123,7 @@ void coverage_image(struct build *b, process_id p, const char *exe)
     struct process_more *more = &b->processes[p];
     struct blind blind = more->blind;
     more->blind.why = 0;
-    more->python = NULL;
+    more->partly = NULL;
     if (!blind.why || same_name(exe, blind.path)) return;
     add_image(b, p, blind.ns, blind.path);
     more->was_blind = true;

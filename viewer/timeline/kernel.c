@@ -205,7 +205,7 @@ void kernel_exec(struct build *b, const struct item *it)
     task_is(b, it->record->task, main, b->threads[main].image);
     b->processes[p].image_told = true;
     struct process_more *more = &b->processes[p];
-    more->python = NULL;
+    more->partly = NULL;
     more->why = r.why ? r.why : more->blind.why; /* the library may have said so before */
     more->blind.why = 0;
 }
@@ -313,7 +313,7 @@ bool kernel_covers(struct build *b, process_id p)
                                    : "unknown: the library wrote nothing in it: it was just starting, ended "
                                      "while it was loading, or "
                                      "turned recording off";
-    if (more->python) /* what of the watches is not seen there */
-        process->coverage_reason = build_format(b, "%s; %s", process->coverage_reason, more->python);
+    if (more->partly) /* what of the watches is not seen there */
+        process->coverage_reason = build_format(b, "%s; %s", process->coverage_reason, more->partly);
     return true;
 }

@@ -68,7 +68,7 @@ struct process_more {
     event_id exec;                /* the image went away through this, and no new one spoke */
     struct blind blind;           /* the last one told of */
     const char *filtered; /* recording ended in it, or in an ancestor it is a copy of: for this system call */
-    const char *python;   /* what is not seen of the Python in its current image */
+    const char *partly;   /* what is not seen of its current image, though the library is in it */
     bool was_blind;       /* one of its images was, and another came after it */
     bool spoke;           /* wrote a record of its own */
     bool ended;           /* its exit was recorded to the very end */

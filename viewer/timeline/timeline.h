@@ -40,6 +40,14 @@ enum thread_end {
 };
 enum coverage { COVERAGE_FULL, COVERAGE_KERNEL_ONLY, COVERAGE_NONE };
 
+/* What the library does not see, or not all of, in a process it is in: that nothing of it is there, proves
+ * nothing. */
+enum dark {
+    DARK_PYTHON_NAMES = 1, /* Python's stacks; names of threads, targets, handlers */
+    DARK_PYTHON_GLOBALS = 2,
+    DARK_GREENLETS = 4,
+};
+
 /* One exec generation of a process. */
 struct image {
     int64_t start;
@@ -113,8 +121,8 @@ struct process {
     size_t disposition_count;
     uint64_t mask_at_birth; /* bit n-1: signal n is blocked */
     enum coverage coverage;
-    const char
-        *coverage_reason; /* NULL: nothing is missing. When full: what is not seen of its Python side */
+    const char *coverage_reason; /* NULL: nothing is missing. When full: what is not seen of it, in words */
+    unsigned dark;               /* and in bits: enum dark */
 };
 
 enum thread_kind { THREAD_NATIVE, THREAD_GREENLET };
