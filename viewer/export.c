@@ -12,12 +12,9 @@
 static const struct format {
     const char *name;
     bool (*write)(FILE *out, const struct loaded *l);
-} formats[] = {{"json", export_json},
-               {"ndjson", export_ndjson},
-               {"svg", export_svg},
-               {"chrome", export_chrome},
-               {"mermaid", export_mermaid}};
-#define FORMATS "json, ndjson, svg, chrome or mermaid"
+} formats[] = {{"json", export_json},     {"ndjson", export_ndjson},     {"svg", export_svg},
+               {"chrome", export_chrome}, {"perfetto", export_perfetto}, {"mermaid", export_mermaid}};
+#define FORMATS "json, ndjson, svg, chrome, perfetto or mermaid"
 
 static const struct format *format;
 static const char *output;
@@ -30,11 +27,7 @@ static bool option(int letter, const char *value)
     }
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (!strcmp(formats[i].name, value)) format = &formats[i];
-    if (!format && !strcmp(value, "perfetto"))
-        command_usage("export",
-                      "--format perfetto is not in this version: ui.perfetto.dev opens chrome, too");
-    else if (!format)
-        command_usage("export", "--format %s: this version knows " FORMATS, value);
+    if (!format) command_usage("export", "--format %s: this version knows " FORMATS, value);
     return format;
 }
 

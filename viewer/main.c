@@ -65,7 +65,8 @@ static const struct command {
     {"export", export_main, "the timeline for other programs",
      "--format FORMAT [-o OUT] [--partial] FILE",
      "  -f, --format FORMAT        json: one document; ndjson: one object a line; svg: a picture of the lanes;\n"
-     "                             chrome: for ui.perfetto.dev and chrome://tracing; mermaid: a chart for Markdown\n"
+     "                             perfetto: for ui.perfetto.dev, with all details; chrome: for chrome://tracing,\n"
+     "                             speedscope and others; mermaid: a chart for Markdown\n"
      "  -o, --output OUT           write there instead of to the standard output\n"
      PARTIAL_OPTION},
     {"learn", learn_main, "the pitfalls, one program each: run, shown, explained and mended",

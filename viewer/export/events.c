@@ -53,7 +53,7 @@ static fields *const by_type[EVENT_TYPE_COUNT] = {
     [EVENT_FD_USE] = event_fd_use_fields,
 };
 
-cJSON *json_event(const struct timeline *t, event_id i)
+cJSON *json_event_itself(const struct timeline *t, event_id i)
 {
     const struct event *e = EVENT_AT(t, i);
     cJSON *object = cJSON_CreateObject();
@@ -69,6 +69,12 @@ cJSON *json_event(const struct timeline *t, event_id i)
                 e->flags & EVENT_KERNEL     ? "ebpf"
                 : e->flags & EVENT_INFERRED ? NULL
                                             : "preload");
-    cJSON_AddItemToObject(object, "stack", json_frames(t, e));
+    return object;
+}
+
+cJSON *json_event(const struct timeline *t, event_id i)
+{
+    cJSON *object = json_event_itself(t, i);
+    cJSON_AddItemToObject(object, "stack", json_frames(t, EVENT_AT(t, i)));
     return object;
 }

@@ -44,6 +44,9 @@ cJSON *json_thread(const struct timeline *t, thread_id id);
 cJSON *json_global(const struct timeline *t, global_id g);
 cJSON *json_event(const struct timeline *t, event_id i);
 cJSON *json_finding(const struct findings *f, size_t i);
+/* The same without their stacks. */
+cJSON *json_thread_itself(const struct timeline *t, thread_id id);
+cJSON *json_event_itself(const struct timeline *t, event_id i);
 
 /* An array of frames of an event; of a stack whose process and time are those of the event. */
 cJSON *json_frames(const struct timeline *t, const struct event *e);
@@ -54,6 +57,7 @@ bool export_json(FILE *out, const struct loaded *l);
 bool export_ndjson(FILE *out, const struct loaded *l);
 bool export_svg(FILE *out, const struct loaded *l); /* likewise, in a file of its own each */
 bool export_chrome(FILE *out, const struct loaded *l);
+bool export_perfetto(FILE *out, const struct loaded *l);
 bool export_mermaid(FILE *out, const struct loaded *l);
 
 #endif

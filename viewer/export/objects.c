@@ -193,7 +193,7 @@ static void start_routine(cJSON *object, const struct timeline *t, const struct 
     json_python(routine, "python", &th->python);
 }
 
-cJSON *json_thread(const struct timeline *t, thread_id id)
+cJSON *json_thread_itself(const struct timeline *t, thread_id id)
 {
     const struct thread *th = &t->threads[id];
     cJSON *object = cJSON_CreateObject();
@@ -211,10 +211,6 @@ cJSON *json_thread(const struct timeline *t, thread_id id)
     json_bool(object, "hub", th->hub);
     json_string(object, "type", th->type);
     json_id(object, "created_by", 't', th->created_by);
-    const struct process *p = &t->processes[th->process];
-    event_id made = th->is_main ? p->fork : th->create;
-    cJSON_AddItemToObject(object, "created_at",
-                          made == NONE ? cJSON_CreateArray() : json_frames(t, EVENT_AT(t, made)));
     start_routine(object, t, th);
     json_int(object, "start_ns", th->start);
     json_time(object, "end_ns", th->end);
@@ -223,5 +219,15 @@ cJSON *json_thread(const struct timeline *t, thread_id id)
         json_int(object, "cpu_ns", th->cpu_ns);
     else
         json_null(object, "cpu_ns");
+    return object;
+}
+
+cJSON *json_thread(const struct timeline *t, thread_id id)
+{
+    const struct thread *th = &t->threads[id];
+    cJSON *object = json_thread_itself(t, id);
+    event_id made = th->is_main ? t->processes[th->process].fork : th->create;
+    cJSON_AddItemToObject(object, "created_at",
+                          made == NONE ? cJSON_CreateArray() : json_frames(t, EVENT_AT(t, made)));
     return object;
 }

@@ -34,10 +34,10 @@ static bool tree_build(struct tree *tree, const struct timeline *t)
 }
 
 /* A copy worth a row. Functions and classes are watched only because a whole module is. */
-static bool notable(const struct timeline *t, const struct copy *copy)
+bool rows_notable(const struct timeline *t, copy_id c)
 {
-    const struct global *g = &t->globals[copy->global];
-    unsigned kind = copy->last.kind;
+    const struct global *g = &t->globals[t->copies[c].global];
+    unsigned kind = t->copies[c].last.kind;
     bool code = kind == FT_PY_KIND_function || kind == FT_PY_KIND_module || kind == FT_PY_KIND_type;
     return (g->diverged && !g->found) || (g->watched && !code);
 }
@@ -47,7 +47,7 @@ static bool shown(const struct rows *rows, const struct timeline *t, copy_id c)
     process_id p = t->copies[c].process;
     if (p >= t->process_count || rows->copies == COPIES_NONE || !filter_process(rows->filter, p))
         return false;
-    return rows->copies == COPIES_ALL || notable(t, &t->copies[c]);
+    return rows->copies == COPIES_ALL || rows_notable(t, c);
 }
 
 /* The copies to show, by process: a counting sort, which keeps the order of the globals. */

@@ -44,6 +44,9 @@ struct rows {
 bool rows_build(struct rows *rows, const struct timeline *t);
 void rows_free(struct rows *rows);
 
+/* Whether a copy has a row by COPIES_NOTABLE. */
+bool rows_notable(const struct timeline *t, copy_id c);
+
 /* Times of a row's lane; the end is `now` while it runs. */
 int64_t row_start(const struct timeline *t, const struct row *row);
 int64_t row_end(const struct timeline *t, const struct row *row, int64_t now);

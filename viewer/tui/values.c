@@ -265,14 +265,28 @@ bool values_apart(const struct values *v, copy_id copy, int64_t ns)
     return before && values_point(v, copy, before - 1).ns > split;
 }
 
-bool value_number(struct value value, double *number)
+bool value_integer(struct value value, int64_t *number)
 {
+    *number = (int64_t)value.bits;
     switch (value.kind) {
     case FT_PY_KIND_int:
     case FT_PY_KIND_bool:
     case FT_C_KIND_signed:
     case FT_C_KIND_boolean:
-    case FT_C_KIND_enumeration: *number = (double)(int64_t)value.bits; break;
+    case FT_C_KIND_enumeration: return value.known;
+    case FT_C_KIND_unsigned: return value.known && *number >= 0;
+    default: return false;
+    }
+}
+
+bool value_number(struct value value, double *number)
+{
+    int64_t integer;
+    if (value_integer(value, &integer)) {
+        *number = (double)integer;
+        return true;
+    }
+    switch (value.kind) {
     case FT_C_KIND_unsigned: *number = (double)value.bits; break;
     case FT_PY_KIND_float:
     case FT_C_KIND_real: memcpy(number, &value.bits, sizeof *number); break;

@@ -44,6 +44,8 @@ struct point values_point(const struct values *v, copy_id copy, uint32_t i);
 bool values_at(const struct values *v, copy_id copy, int64_t ns, struct point *point);
 /* At this time the copy has been written since it is no longer shared: it goes its own way. */
 bool values_apart(const struct values *v, copy_id copy, int64_t ns);
+/* The whole number in a value, if it is one of 64 bits with a sign. */
+bool value_integer(struct value value, int64_t *number);
 /* The number in a value, if it is one. */
 bool value_number(struct value value, double *number);
 
