@@ -24,7 +24,8 @@ SO_CFLAGS  := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-plt -fno-s
 SO_LDFLAGS := -shared -static-libgcc -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,-z,now -Wl,-z,nodelete -Wl,-z,initfirst \
               -Wl,-Bsymbolic -Wl,-z,noseparate-code -Wl,-z,max-page-size=$(SO_PAGE) -Wl,-z,norelro -Wl,--hash-style=gnu \
               -Wl,--sort-section=name
-LIBS    := -lcjson -lncursesw -lZydis -ldw -lelf
+SYM_LIBS := -lZydis -ldw -lelf -liberty
+LIBS    := -lcjson -lncursesw $(SYM_LIBS)
 
 WRITER   := $(wildcard trace/writer*.c) trace/settings.c
 READER   := trace/parallel.c $(wildcard trace/reader*.c)
@@ -70,7 +71,7 @@ $(B)/forktrace: $(VIEW_OBJ)
 
 $(B)/forktrace-ebpf: $(EBPF_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf -lZydis -ldw -lelf -lz
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lbpf $(SYM_LIBS) -lz
 
 $(B)/ebpf/%.bpf.o: ebpf/%.bpf.c
 	@mkdir -p $(@D)
@@ -96,7 +97,7 @@ $(B)/view/lessons.o: $(LESSONS) Makefile
 # What the library runs to find the stores to watched C globals: a disassembler does not belong into the program.
 $(B)/forktrace-watch: $(FIND_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ -lZydis -ldw -lelf
+	$(Q)$(CC) $(VIEW_SAN) -o $@ $^ $(SYM_LIBS)
 
 $(B)/so/%.o: %
 	@mkdir -p $(@D)
@@ -184,7 +185,7 @@ fuzz: $(B)/tests/seeds ## hostile traces: FUZZ=reader or timeline, or programs: 
 	$(Q)mkdir -p $(B)/seeds $(B)/corpus-$(FUZZ) $(B)/seeds-$(FUZZ) && $(B)/tests/seeds $(B)/seeds
 	$(Q)cp $(or $(FUZZ_SEEDS),$(B)/seeds/* $(wildcard tests/golden/*.ftrace)) $(B)/seeds-$(FUZZ)
 	$(Q)clang -std=gnu11 -O1 -g -fno-strict-aliasing -I. -fsanitize=fuzzer,address,undefined -o $(B)/tests/fuzz-$(FUZZ) \
-	    tests/fuzz/fuzz_$(FUZZ).c $(FUZZ_SRC) $(if $(FUZZ_SRC_$(FUZZ)),-lZydis -ldw -lelf)
+	    tests/fuzz/fuzz_$(FUZZ).c $(FUZZ_SRC) $(if $(FUZZ_SRC_$(FUZZ)),$(SYM_LIBS))
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/tests/fuzz-$(FUZZ) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=200000 \
 	    -artifact_prefix=$(B)/ $(B)/corpus-$(FUZZ) $(B)/seeds-$(FUZZ)
 

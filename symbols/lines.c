@@ -6,6 +6,8 @@
 #include "private.h"
 
 #include <dwarf.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 void lines_free(struct symbols *s)
@@ -26,12 +28,45 @@ static bool unit_of(Dwarf *dwarf, uint64_t address, Dwarf_Die *unit)
     return false;
 }
 
+/* The own library of C++ and Rust: "/usr/include/c++/12/mutex",
+ * "/rustc/1f2a.../library/std/src/thread/mod.rs". */
+static bool is_runtime(const char *file) { return strstr(file, "/c++/") || strstr(file, "/rustc/"); }
+
+/* Most of that library is inlined: then the line that called it is meant. */
+static void past_runtime(Dwarf_Die *unit, uint64_t address, const char **file, int *line)
+{
+    Dwarf_Die *innermost = NULL, *scopes = NULL;
+    Dwarf_Files *files;
+    Dwarf_Attribute attribute;
+    size_t file_count;
+    int count =
+        0; /* dwarf_getscopes goes on with where an inlined function is defined, this with its caller: */
+    if (dwarf_getscopes(unit, address, &innermost) > 0) count = dwarf_getscopes_die(&innermost[0], &scopes);
+    if (dwarf_getsrcfiles(unit, &files, &file_count)) count = 0;
+    for (int i = 0; i < count; i++) {
+        Dwarf_Word from, at;
+        if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine ||
+            dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &attribute), &from) ||
+            dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &attribute), &at))
+            continue;
+        const char *caller = dwarf_filesrc(files, from, NULL, NULL);
+        if (!caller || is_runtime(caller) || !at || at > INT_MAX) continue;
+        *file = caller, *line = (int)at;
+        break;
+    }
+    free(innermost);
+    free(scopes);
+}
+
 static bool line_in(Dwarf *dwarf, uint64_t address, const char **file, int *line)
 {
     Dwarf_Die unit;
     if (!dwarf || !unit_of(dwarf, address, &unit)) return false;
     Dwarf_Line *found = dwarf_getsrc_die(&unit, address);
-    return found && (*file = dwarf_linesrc(found, NULL, NULL)) && !dwarf_lineno(found, line) && *line > 0;
+    if (!found || !(*file = dwarf_linesrc(found, NULL, NULL)) || dwarf_lineno(found, line) || *line <= 0)
+        return false;
+    if (is_runtime(*file)) past_runtime(&unit, address, file, line);
+    return true;
 }
 
 /*

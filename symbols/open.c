@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "private.h"
+#include "spoken.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,4 +104,5 @@ void symbols_close_all(void)
         free(s);
     }
     cache = NULL;
+    spoken_free();
 }

@@ -47,7 +47,14 @@ bool symbols_find(struct symbols *s, uint64_t address, struct symbol *found);
  */
 const char *symbols_name(struct symbols *s, uint64_t address, uint64_t *offset);
 
-/* Source file and line, if there is DWARF. The file's name is the compiler's, usually absolute. */
+/*
+ * "app::Server::counter" for a mangled name of C++ or Rust, without parameters; any other as it is. Valid as
+ * long as `name` and until symbols_close_all.
+ */
+const char *symbols_spoken(const char *name);
+
+/* Source file and line, if there is DWARF; of what C++'s or Rust's own library inlined, those of the call.
+ * The file's name is the compiler's, usually absolute. */
 bool symbols_line(struct symbols *s, uint64_t address, const char **file, int *line);
 
 /* Where a function or object of that name is defined. */

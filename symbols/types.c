@@ -43,8 +43,9 @@ static bool in_unit(Dwarf_Die *unit, const char *name, uint64_t address, Dwarf_D
             continue;
         }
         if (tag != DW_TAG_variable || !(its = dwarf_diename(&child))) continue;
-        size_t length = strlen(its); /* the symbol of a function's static is name.123 */
-        if (strncmp(its, name, length) || (name[length] && name[length] != '.')) continue;
+        size_t length = strlen(its);            /* the symbol of a function's static is name.123 */
+        bool mangled = !strncmp(name, "_Z", 2); /* C++: its place says it */
+        if (!mangled && (strncmp(its, name, length) || (name[length] && name[length] != '.'))) continue;
         if (lies_at(&child, address) && dwarf_attr_integrate(&child, DW_AT_type, &attribute) &&
             dwarf_formref_die(&attribute, type))
             return true;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "private.h"
+#include "spoken.h"
 #include "types.h"
 #include "watch.h"
 
@@ -136,7 +137,8 @@ static bool has_symtab(struct symbols *s)
     return s->debug.elf;
 }
 
-/* A name may have been asked for by the symbol of a function's static: "hits" is hits.0. */
+/* A name may have been asked for by the symbol of a function's static: "hits" is hits.0; and as it is in C++.
+ */
 static bool find_symbol(struct symbols *s, const struct expression *e, struct symbol *found)
 {
     if (symbols_address(s, e->symbol, found) && found->data) return true;
@@ -147,6 +149,13 @@ static bool find_symbol(struct symbols *s, const struct expression *e, struct sy
         if (!symbol->data || strncmp(symbol->name, e->symbol, length) || symbol->name[length] != '.')
             continue;
         if (strspn(symbol->name + length + 1, "0123456789") != strlen(symbol->name + length + 1)) continue;
+        *found = *symbol;
+        return true;
+    }
+    for (size_t i = 0; strstr(e->symbol, "::") && i < s->count; i++) {
+        char name[sizeof e->symbol];
+        const struct symbol *symbol = &s->entries[i].symbol;
+        if (!symbol->data || !spoken(symbol->name, name, sizeof name) || strcmp(name, e->symbol)) continue;
         *found = *symbol;
         return true;
     }
@@ -188,12 +197,13 @@ static void say_near(const struct watch_object *objects, size_t count, const str
         table_read(s);
         for (size_t i = 0; i < s->count; i++) {
             const struct symbol *symbol = &s->entries[i].symbol;
-            unsigned d = symbol->data ? distance(e->symbol, symbol->name, most) : most + 1;
+            const char *name = symbol->data ? symbols_spoken(symbol->name) : "";
+            unsigned d = *name ? distance(e->symbol, name, most) : most + 1;
             for (size_t k = 0; k < NEAR_NAMES; k++) {
-                if (d >= best[k] || (names[k] && !strcmp(names[k], symbol->name))) continue;
+                if (d >= best[k] || (names[k] && !strcmp(names[k], name))) continue;
                 for (size_t l = NEAR_NAMES - 1; l > k; l--) best[l] = best[l - 1], names[l] = names[l - 1];
                 best[k] = d;
-                names[k] = symbol->name;
+                names[k] = name;
                 break;
             }
         }
@@ -325,8 +335,8 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
             continue;
         }
         w->object = o;
-        w->exported = is_exported(s, e.symbol);
-        size_t real = w->exported ? owner(objects, count, o, e.symbol) : o;
+        w->exported = is_exported(s, found.name);
+        size_t real = w->exported ? owner(objects, count, o, found.name) : o;
         if (real != o) {
             w->object = real;
             s = symbols_open(objects[real].path, NULL, 0);
@@ -346,15 +356,16 @@ void watch_piece(const struct watch *w, uint64_t offset, uint64_t size, char *na
 {
     uint64_t in_symbol = w->where.start - w->where.object + offset;
     Dwarf_Die die = w->die;
-    snprintf(name, room, "%s", w->symbol);
+    const char *symbol = *w->symbol ? symbols_spoken(w->symbol) : w->name;
+    snprintf(name, room, "%s", symbol);
     if (w->typed && types_at(&die, in_symbol, size, name, room)) {
         *type = (struct watch_type){0};
         types_describe(&die, type);
         return;
     }
     guess_type(type, size);
-    snprintf(name, room, "%s+%llu/%llu", *w->symbol ? w->symbol : w->name,
-             (unsigned long long)(*w->symbol ? in_symbol : offset), (unsigned long long)size);
+    snprintf(name, room, "%s+%llu/%llu", symbol, (unsigned long long)(*w->symbol ? in_symbol : offset),
+             (unsigned long long)size);
 }
 
 bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, size_t room,
@@ -364,6 +375,7 @@ bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, s
     if (!symbols_find(s, address, &found) || !found.data || !found.name || !found.size ||
         address - found.start >= found.size)
         return false;
+    const char *symbol = symbols_spoken(found.name);
     uint64_t offset = address - found.start;
     if (!s->last.known || s->last.start != found.start) {
         s->last.known = true;
@@ -374,7 +386,7 @@ bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, s
     for (uint64_t size = 8; s->last.typed && size; size /= 2) {
         Dwarf_Die die = s->last.type;
         uint64_t from = offset / size * size;
-        snprintf(name, room, "%s", found.name);
+        snprintf(name, room, "%s", symbol);
         if (!types_at(&die, from, size, name, room)) continue;
         *type = (struct watch_type){0};
         types_describe(&die, type);
@@ -386,8 +398,8 @@ bool watch_at(struct symbols *s, uint64_t address, unsigned guess, char *name, s
     *start = found.start + from;
     guess_type(type, size);
     if (scalar)
-        snprintf(name, room, "%s", found.name);
+        snprintf(name, room, "%s", symbol);
     else
-        snprintf(name, room, "%s+%llu/%llu", found.name, (unsigned long long)from, (unsigned long long)size);
+        snprintf(name, room, "%s+%llu/%llu", symbol, (unsigned long long)from, (unsigned long long)size);
     return true;
 }

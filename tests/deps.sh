@@ -3,7 +3,7 @@
 # demo less is needed. No service is started: the servers are run by the tests, in places of their own.
 set -eu
 
-build="gcc libc6-dev make pkg-config libelf-dev libdw-dev libzydis-dev libcjson-dev libncurses-dev
+build="gcc libc6-dev make pkg-config libelf-dev libdw-dev libiberty-dev libzydis-dev libcjson-dev libncurses-dev
        clang-14 bpftool libbpf-dev zlib1g-dev"
 demo="python3 uwsgi-core uwsgi-plugin-python3 python3-flask curl"
 tests="libcriterion-dev g++ musl-tools procps libcap2-bin tmux gunicorn python3-gevent python3-eventlet wrk"

@@ -132,8 +132,8 @@ static bool matches_thread(const struct timeline *t, thread_id id, const char *p
     if (th->create == NONE) return false;
     const struct event *create = EVENT_AT(t, th->create);
     if (names_python_caller(t, create, &f)) return matches(pattern, f.file);
-    struct named caller = names_frame(t, th->process, create->ns, timeline_site(create));
-    return timeline_site(create) && matches_code(pattern, &caller);
+    struct named caller = names_frame(t, th->process, create->ns, names_call(t, create));
+    return names_call(t, create) && matches_code(pattern, &caller);
 }
 
 static bool each_thread_matches(const struct timeline *t, const struct finding *x, const char *pattern)

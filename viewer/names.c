@@ -38,7 +38,7 @@ static struct named find(const struct timeline *t, process_id process, int64_t n
     n.in_object = address - o->bias;
     struct symbols *s = symbols_of(o);
     if (!s) return n;
-    n.symbol = symbols_name(s, inside - o->bias, &n.offset);
+    n.symbol = symbols_spoken(symbols_name(s, inside - o->bias, &n.offset));
     if (n.symbol) n.offset += address - inside;
     return n;
 }
@@ -94,25 +94,75 @@ bool names_line(const struct timeline *t, process_id process, int64_t ns, uint64
     return s && symbols_line(s, pc - 1 - o->bias, file, line);
 }
 
+/* --- past C++ and Rust ---------------------------------------------------------------------------- */
+
+/* Of the own library of C++ or Rust. */
+static bool is_own(const char *symbol)
+{
+    static const char *const spaces[] = {
+        "std::", "__gnu_cxx::", "__gthread_", "core::", "alloc::", "<std::", "<core::", "<alloc::"};
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+        if (!strncmp(symbol, spaces[i], strlen(spaces[i]))) return true;
+    return false;
+}
+
+/* Debian's libstdc++ says no names of what it does not export: its file has to do. */
+static bool is_runtime(const struct named *n)
+{
+    if (n->symbol && is_own(n->symbol)) return true;
+    return n->object && (!strncmp(n->object, "libstdc++.so", 12) || !strncmp(n->object, "libc++.so", 9));
+}
+
+uint64_t names_call(const struct timeline *t, const struct event *e)
+{
+    const uint64_t *pcs;
+    size_t count = timeline_stack(t, e, &pcs);
+    for (size_t i = 0; i < count; i++) {
+        struct named n = names_frame(t, e->process, e->ns, pcs[i]);
+        if (!is_runtime(&n)) return pcs[i];
+    }
+    return count ? pcs[0] : timeline_site(e);
+}
+
+bool names_routine(char *buffer, size_t size, const struct timeline *t, thread_id thread)
+{
+    const struct thread *th = &t->threads[thread];
+    if (!th->start_routine) return false;
+    struct named n = names_at(t, th->process, th->start, th->start_routine);
+    bool shared = is_runtime(&n) && th->create != NONE;
+    if (shared) {
+        const struct event *e = EVENT_AT(t, th->create);
+        n = names_frame(t, e->process, e->ns, names_call(t, e));
+    }
+    if (n.symbol) snprintf(buffer, size, "%s%s", shared ? "std::thread of " : "", n.symbol);
+    return n.symbol;
+}
+
 /* --- writes of globals -------------------------------------------------------------------------- */
+
+/* "handle (server.c:88)", "server.c:88"; without a line "handle (server)". */
+static void name_line(char *buffer, size_t size, const struct named *n, const char *file, int line)
+{
+    char symbol[160], safe[80];
+    if (!file) {
+        names_function(buffer, size, n);
+        return;
+    }
+    text_escape(safe, sizeof safe, last_part(file), strlen(last_part(file)));
+    text_escape(symbol, sizeof symbol, n->symbol ? n->symbol : "", n->symbol ? strlen(n->symbol) : 0);
+    snprintf(buffer, size, *symbol ? "%s (%s:%d)" : "%.0s%s:%d", symbol, safe, line);
+}
 
 const char *names_written(char *buffer, size_t size, const struct timeline *t, const struct copy *c)
 {
-    char name[NAMES_TEXT], safe[80];
     const char *file = c->file;
     int line = (int)c->line;
     struct named n = {0};
     buffer[0] = 0;
     if (!c->writes || (!file && !c->pc)) return buffer;
     if (c->pc) n = names_frame(t, c->process, c->written, c->pc);
-    if (c->pc && !names_line(t, c->process, c->written, c->pc, &file, &line)) {
-        names_function(name, sizeof name, &n);
-        snprintf(buffer, size, "%s", name);
-        return buffer;
-    }
-    text_escape(safe, sizeof safe, last_part(file), strlen(last_part(file)));
-    text_escape(name, sizeof name, n.symbol ? n.symbol : "", n.symbol ? strlen(n.symbol) : 0);
-    snprintf(buffer, size, *name ? "%s (%s:%d)" : "%.0s%s:%d", name, safe, line);
+    if (c->pc && !names_line(t, c->process, c->written, c->pc, &file, &line)) file = NULL;
+    name_line(buffer, size, &n, file, line);
     return buffer;
 }
 
@@ -138,7 +188,7 @@ static bool variable(const struct object *o, uint64_t address, unsigned guess, s
         return false;
     v->size = type.size;
     v->kind = type.kind;
-    v->startup = symbols_find(s, address, &found) && found.startup;
+    v->startup = (symbols_find(s, address, &found) && found.startup) || is_own(v->name);
     free(type.names);
     return type.size && type.size <= 8 && v->start <= address && address - v->start < type.size;
 }
@@ -190,12 +240,17 @@ bool names_python_caller(const struct timeline *t, const struct event *e, struct
 const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e)
 {
     struct python_function python;
-    uint64_t site = timeline_site(e);
+    const char *file;
+    uint64_t site;
+    int line;
     buffer[0] = 0;
     if (names_python_caller(t, e, &python)) return names_python(buffer, size, &python);
+    site = names_call(t, e);
     if (!site) return buffer;
     struct named n = names_frame(t, e->process, e->ns, site);
-    return names_function(buffer, size, &n);
+    if (!names_line(t, e->process, e->ns, site, &file, &line)) file = NULL;
+    name_line(buffer, size, &n, file, line);
+    return buffer;
 }
 
 const char *names_taken_by(char *buffer, size_t size, const struct timeline *t, const struct event *e)

@@ -37,13 +37,24 @@ const char *names_text(char *buffer, size_t size, const struct named *n);
 /* Without the offset: for calls, where it tells a person nothing. */
 const char *names_function(char *buffer, size_t size, const struct named *n);
 
+/*
+ * The return address of the call an event is: that of the innermost function that is not the own library of
+ * C++ or Rust, of std::thread::thread say; 0: unknown.
+ */
+uint64_t names_call(const struct timeline *t, const struct event *e);
+/*
+ * What a thread runs: its start routine. All threads of std::thread have the same one, which is no name: then
+ * by the function that made it, "std::thread of app::start". Not escaped. False: it has no name.
+ */
+bool names_routine(char *buffer, size_t size, const struct timeline *t, thread_id thread);
+
 /* "handler (app.py:12)"; escaped, returns buffer. */
 const char *names_python(char *buffer, size_t size, const struct python_function *f);
 /* The Python frame that made the call of an event, past Python's own library; false: there is none. */
 bool names_python_caller(const struct timeline *t, const struct event *e, struct python_function *caller);
 /*
  * Who made the call of an event: the Python line where there is one (past
- * Python's own library), else the C function; "" if unknown. Returns buffer.
+ * Python's own library), else the C function, with its line if there is DWARF; "" if unknown. Returns buffer.
  */
 const char *names_caller(char *buffer, size_t size, const struct timeline *t, const struct event *e);
 

@@ -31,9 +31,8 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
         return buffer;
     }
     const struct thread *th = &t->threads[thread];
-    struct named n =
-        th->start_routine ? names_at(t, th->process, th->start, th->start_routine) : (struct named){0};
-    char name[NAMES_TEXT] = "";
+    struct named n;
+    char name[NAMES_TEXT] = "", routine[NAMES_TEXT];
     if (th->python_name)
         escaped(name, sizeof name, th->python_name);
     else if (th->hub)
@@ -42,10 +41,10 @@ const char *tree_thread(char *buffer, size_t size, const struct timeline *t, thr
         escaped(name, sizeof name, th->python.name ? th->python.name : "greenlet");
     else if (th->name)
         escaped(name, sizeof name, th->name);
-    else if (n.symbol)
-        escaped(name, sizeof name, n.symbol);
+    else if (names_routine(routine, sizeof routine, t, thread))
+        escaped(name, sizeof name, routine);
     else if (th->start_routine)
-        names_text(name, sizeof name, &n);
+        n = names_at(t, th->process, th->start, th->start_routine), names_text(name, sizeof name, &n);
     else
         snprintf(name, sizeof name,
                  th->is_main      ? "main thread"

@@ -293,3 +293,43 @@ Test(symbols, hostile_files)
         symbols_close_all();
     }
 }
+
+/* --- C++ and Rust ----------------------------------------------------------------------------- */
+
+Test(symbols, names_as_a_person_writes_them)
+{
+    static const char *const names[][2] = {
+        {"_ZN3app6Server4hitsE", "app::Server::hits"},
+        {"_ZN3app12_GLOBAL__N_14hitsE", "app::(anonymous namespace)::hits"},
+        {"_ZN3app4PoolIlE4sizeE", "app::Pool<long>::size"},
+        {"_ZN3app6Server3runEi", "app::Server::run"},
+        {"_ZN3app6Server3runEi@plt", "app::Server::run@plt"},
+        {"_ZZ4mainENKUlvE_clEv", "main::{lambda()#1}::operator()"},
+        {"_ZN4main4pool5start17h0123456789abcdefE", "main::pool::start"},
+        {"_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar"},
+        {"_Zero", "_Zero"},
+        {"_ZN", "_ZN"},
+        {"counter", "counter"},
+        {"", ""}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int again = 0; again < 2; again++) cr_expect_str_eq(symbols_spoken(names[i][0]), names[i][1]);
+    cr_expect_null(symbols_spoken(NULL));
+}
+
+/* P<int, int>, P<that, that>, ...: 40 steps of a few letters mean 2^40 words. */
+Test(symbols, a_short_name_that_means_a_long_one)
+{
+    char name[1000] = "_Z1fI1PIiiE";
+    for (int i = 0; i < 40; i++) {
+        char number[] = {(char)(i < 10 ? '0' + i : i < 36 ? 'A' + i - 10 : '0' + i - 36), 0}, word[8];
+        snprintf(word, sizeof word, i < 36 ? "S%s_" : "S1%s_", number);
+        snprintf(name + strlen(name), sizeof name - strlen(name), "S_I%s%sE", word, word);
+    }
+    strcat(name, "EvT_");
+    const char *said = symbols_spoken(name);
+    cr_expect(!strncmp(said, "f<P<int, int>", 13) && strlen(said) < 1100, "%s", said);
+    cr_expect_str_eq(said + strlen(said) - 3, "...");
+    memset(name, 'N', sizeof name - 1);
+    memcpy(name, "_Z", 2);
+    cr_expect_eq(symbols_spoken(name), name);
+}

@@ -54,7 +54,7 @@ static bool line_of(const struct timeline *t, event_id i, struct line *line)
         *line = (struct line){f.file, f.name, f.line, e->process};
         return true;
     }
-    uint64_t site = timeline_site(e);
+    uint64_t site = names_call(t, e);
     if (!site || !names_line(t, e->process, e->ns, site, &file, &number) || number < 1) return false;
     *line = (struct line){file, names_frame(t, e->process, e->ns, site).symbol, (unsigned)number, e->process};
     return true;

@@ -250,6 +250,7 @@ uint64_t thread_kind(const struct timeline *t, thread_id thread)
     }
     const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
     if (!o || !o->path) return 0;
+    if (names_routine(place, sizeof place, t, thread)) h = hash(h, place); /* std::thread has one for all */
     return hash(h ^ (th->start_routine - o->bias), o->path) | 1;
 }
 

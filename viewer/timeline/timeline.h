@@ -283,7 +283,7 @@ struct timeline_variable {
     uint64_t start, whole; /* of this part, of the variable */
     uint64_t size;
     uint8_t kind; /* enum ft_c_kind */
-    bool startup; /* the compiler's, in every program: nobody's own */
+    bool startup; /* the compiler's or its library's, in every program: nobody's own */
 };
 struct timeline_files {
     bool (*variable)(const struct object *o, uint64_t address, unsigned guess, struct timeline_variable *v);

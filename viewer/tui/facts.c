@@ -69,12 +69,7 @@ const char *thread_name(const struct timeline *t, thread_id thread, char *buffer
     if (it->name && *it->name) return it->name;
     if (it->hub) return "event loop";
     if (it->kind == THREAD_GREENLET) return it->python.name ? it->python.name : "greenlet";
-    struct named n = {0};
-    if (it->start_routine) n = names_at(t, it->process, it->start, it->start_routine);
-    if (n.symbol)
-        snprintf(buffer, size, "%s", n.symbol);
-    else
-        snprintf(buffer, size, "thread %u", it->tid);
+    if (!names_routine(buffer, size, t, thread)) snprintf(buffer, size, "thread %u", it->tid);
     return buffer;
 }
 
