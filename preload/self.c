@@ -21,7 +21,7 @@
 
 struct ft_writer ft;
 __thread struct self self __attribute__((tls_model("initial-exec")));
-static uint32_t always_alive[SELF_QUICK + 1] = {1};
+static uint32_t always_alive[SELF_LOOKING + 1] = {1};
 volatile uint32_t *self_alive = always_alive;
 bool self_shared_tls, self_slow;
 

@@ -53,7 +53,8 @@ extern struct ft_writer ft;
  */
 #define SELF_SPARE (2 * FT_PAGE)
 extern volatile uint32_t *self_alive;
-#define SELF_QUICK 4 /* of its words: 0 there: the code of watched stores calls watch_write (watch/) */
+#define SELF_QUICK   4 /* of its words: 0 there: the code of watched stores calls watch_write (watch/) */
+#define SELF_LOOKING 5 /* not 0: a thread of this process looks at what was loaded (watch/) */
 extern bool self_shared_tls; /* a clone() child runs on its parent's thread pointer */
 extern bool self_slow;       /* that, or there are watched globals to look at: me() has more to do */
 

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "preload/readable.h"
 #include "preload/self.h"
 #include "trace/syscall.h"
 
@@ -35,7 +36,8 @@ HOOK_REAL(int, clone, (int (*)(void *), void *, int, void *, ...));
 #define ASKED 1024
 static struct {
     uint64_t start, end;
-    bool there;
+    uint64_t name; /* a hash: another one may lie there, before we were told that the first has gone */
+    bool there, done;
 } asked[ASKED] SPARSE;
 static uint32_t asked_count;
 
@@ -44,6 +46,19 @@ bool ask_is_loaded(uint64_t address)
     for (uint32_t i = 0; i < asked_count; i++)
         if (address - asked[i].start < asked[i].end - asked[i].start) return true;
     return false;
+}
+
+void ask_done(void)
+{
+    for (uint32_t i = 0; i < asked_count; i++) asked[i].done = true;
+}
+
+void ask_again(void)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < asked_count; i++)
+        if (asked[i].done) asked[kept++] = asked[i];
+    asked_count = kept;
 }
 
 static void forget_unloaded(void)
@@ -60,53 +75,85 @@ struct asking {
 };
 
 /* Whatever becomes of the question: what was made for an object goes when it is not there any more. */
-static bool is_known(uint64_t start, uint64_t end)
+static bool is_known(const struct plan_loaded *o, uint64_t name)
 {
     for (uint32_t i = 0; i < asked_count; i++)
-        if (asked[i].start == start && asked[i].end == end) return asked[i].there = true;
+        if (asked[i].start == o->start && asked[i].end == o->end && asked[i].name == name)
+            return asked[i].there = true;
     return false;
 }
 
-static bool is_new(uint64_t start, uint64_t end)
+static bool is_new(const struct plan_loaded *o, uint64_t name)
 {
-    if (is_known(start, end) || asked_count == ASKED) return false;
-    asked[asked_count].start = start;
-    asked[asked_count].end = end;
+    if (is_known(o, name) || asked_count == ASKED) return false;
+    asked[asked_count].start = o->start;
+    asked[asked_count].end = o->end;
+    asked[asked_count].name = name;
+    asked[asked_count].done = false;
     asked[asked_count++].there = true;
     return true;
 }
 
-static int add_object(struct dl_phdr_info *info, size_t size, void *context)
+static bool find_range(struct plan_loaded *o, const ElfW(Phdr) * segment, size_t count)
 {
-    struct asking *a = context;
-    bool program = !info->dlpi_name || !*info->dlpi_name;
-    const char *path = program ? self_program() : info->dlpi_name;
-    struct plan_loaded loaded = {.bias = info->dlpi_addr, .start = UINT64_MAX, .program = program};
-    char full[PATH_MAX];
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uint64_t start = info->dlpi_addr + segment->p_vaddr;
+    o->start = UINT64_MAX;
+    for (; count--; segment++) {
+        uint64_t start = o->bias + segment->p_vaddr;
         if (segment->p_type != PT_LOAD) continue;
-        if (start < loaded.start) loaded.start = start;
-        if (start + segment->p_memsz > loaded.end) loaded.end = start + segment->p_memsz;
+        if (start < o->start) o->start = start;
+        if (start + segment->p_memsz > o->end) o->end = start + segment->p_memsz;
     }
-    is_known(loaded.start, loaded.end);
+    return o->start != UINT64_MAX;
+}
+
+/* Its header is where it begins, unless somebody laid it out by hand: then it is not watched. */
+static bool find_library(struct plan_loaded *o)
+{
+    const ElfW(Ehdr) *elf = (const void *)(uintptr_t)o->bias;
+    if (!readable(elf) || memcmp(elf->e_ident, ELFMAG, SELFMAG)) return false;
+    return elf->e_phoff + elf->e_phnum * sizeof(ElfW(Phdr)) <= FT_PAGE &&
+           find_range(o, (const void *)((const char *)elf + elf->e_phoff), elf->e_phnum);
+}
+
+static struct plan_loaded program;
+
+static int find_program_range(struct dl_phdr_info *info, size_t size, void *context)
+{
+    program.bias = info->dlpi_addr;
+    program.program = true;
+    find_range(&program, info->dlpi_phdr, info->dlpi_phnum);
+    return 1; /* it comes first */
+}
+
+void ask_init(void) { dl_iterate_phdr(find_program_range, NULL); }
+
+static void add_object(struct asking *a, const struct link_map *map)
+{
+    struct plan_loaded loaded = program;
+    const char *path = self_program();
+    char full[PATH_MAX];
+    if (map != _r_debug.r_map) {
+        loaded = (struct plan_loaded){.bias = map->l_addr};
+        path = map->l_name;
+        if (!find_library(&loaded)) return;
+    }
+    uint64_t name = ft_hash(path, strlen(path));
+    is_known(&loaded, name);
     if (*path != '/') { /* a relative name, as in LD_PRELOAD=./x.so; the vdso has no file */
-        if (!strchr(path, '/') || ft_syscall(SYS_getcwd, full, sizeof full) <= 0) return 0;
+        if (!strchr(path, '/') || ft_syscall(SYS_getcwd, full, sizeof full) <= 0) return;
         size_t length = strlen(full);
         snprintf(full + length, sizeof full - length, "/%s", path);
         path = full;
     }
-    if (!strcmp(path, self_library()) || loaded.start == UINT64_MAX) return 0;
+    if (!strcmp(path, self_library())) return;
     size_t length = strlen(path) + 1;
-    if (a->at + sizeof loaded + length > a->end) return 0;
-    loaded.fresh = is_new(loaded.start, loaded.end);
+    if (a->at + sizeof loaded + length > a->end) return;
+    loaded.fresh = is_new(&loaded, name);
     a->fresh += loaded.fresh;
     a->count++;
     memcpy(a->at, &loaded, sizeof loaded);
     memcpy(a->at + sizeof loaded, path, length);
     a->at += sizeof loaded + length;
-    return 0;
 }
 
 /* Fill the memory file; false: there is nothing new to ask about. */
@@ -118,7 +165,10 @@ static bool write_question(char *memory, struct plan_question *question, const c
     memcpy(a.at, watch, length);
     a.at += length;
     for (uint32_t i = 0; i < asked_count; i++) asked[i].there = false;
-    dl_iterate_phdr(add_object, &a);
+    /* the loader has called us, or nothing else runs yet: so it stands still. dl_iterate_phdr would take a
+     * lock that glibc 2.36 leaves locked in a child that is forked meanwhile, which could then never load
+     * anything */
+    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) add_object(&a, map);
     forget_unloaded();
     question->magic = PLAN_ASK;
     question->objects = a.count;

@@ -12,9 +12,13 @@
 /*
  * What to do for `watch` in the objects loaded now that were not asked about
  * before: mapped memory of *size bytes, the caller's to unmap. NULL: it could
- * not be found out (a note says so). Takes the loader's lock.
+ * not be found out (a note says so). From the constructor, or while the loader waits for us.
  */
 const struct plan_answer *ask(struct plan_question *question, const char *watch, size_t *size);
+void ask_init(void); /* constructor only */
+/* What the answer said was done. Until then: what this question was the first to ask about is to be asked
+ * again, for a fork came in between, and this is the child. */
+void ask_done(void), ask_again(void);
 /* Whether the objects that were loaded at the last question have this address. */
 bool ask_is_loaded(uint64_t address);
 

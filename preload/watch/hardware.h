@@ -38,9 +38,6 @@ void hardware_forget(bool (*is_loaded)(uint64_t address));
 /* Which watches of the list have places; bit n: number n. */
 uint64_t hardware_held(void);
 
-/* Code whose stores are recorded otherwise: that of the trampolines. */
-void hardware_leave_out(const void *code, size_t size);
-
 /* Have the program's own calls taken away our descriptors? A note says so. Async-signal-safe. */
 void hardware_check(void);
 

@@ -16,15 +16,10 @@
 #include "preload/held.h"
 #include "preload/thread.h"
 #include "preload/watch/stored.h"
+#include "preload/watch/watch.h"
 
-#define CODES   128
 #define PATIENT 1000 /* hits by patched stores, which are recorded anyway */
 #define FAR     64   /* bytes that one store may write at most */
-
-static struct {
-    uintptr_t start, end;
-} codes[CODES];
-static unsigned code_count;
 
 uint32_t *hardware_in_vain;
 
@@ -39,21 +34,6 @@ struct hit {
 };
 
 /* --- stores that are recorded otherwise --------------------------------------------------------- */
-
-void hardware_leave_out(const void *code, size_t size)
-{
-    if (code_count == CODES) return;
-    codes[code_count].start = (uintptr_t)code;
-    codes[code_count].end = (uintptr_t)code + size;
-    code_count++;
-}
-
-static bool is_left_out(const uint8_t *rip)
-{
-    for (unsigned i = 0; i < code_count; i++)
-        if ((uintptr_t)rip - codes[i].start < codes[i].end - codes[i].start) return true;
-    return false;
-}
 
 /* May one store hit both? Others are not looked at: their library may be gone. */
 static bool neighbours(const struct slot *a, const struct slot *b)
@@ -161,7 +141,7 @@ bool hardware_hit(uint64_t data, const ucontext_t *context, bool late)
     if (number >= hardware_slot_count || data != (uintptr_t)&hardware_slots[number]) return false;
     struct slot *s = &hardware_slots[number];
     if (s->gone) return true;
-    if (!late && is_left_out((const uint8_t *)registers[REG_RIP])) {
+    if (!late && watch_placed((uint64_t)registers[REG_RIP])) {
         told_already(s);
         return true;
     }
@@ -186,7 +166,6 @@ bool hardware_hit(uint64_t data, const ucontext_t *context, bool late)
 
 #else
 
-void hardware_leave_out(const void *code, size_t size) {}
 bool hardware_hit(uint64_t data, const ucontext_t *context, bool late) { return false; }
 
 #endif

@@ -16,7 +16,6 @@
 #include <sys/syscall.h>
 
 #include "preload/self.h"
-#include "preload/watch/hardware.h"
 #include "trace/syscall.h"
 
 #define JUMP  5
@@ -68,7 +67,6 @@ static uint8_t *place_code(const struct plan_answer *plan, uint32_t index, uint3
     for (uint32_t i = 0; i < plan->fix_count && fits; i++)
         if (fix[i].code == index) fits = apply(memory, code->length, &fix[i], first_id);
     if (fits && !ft_syscall(SYS_mprotect, memory, size, PROT_READ | PROT_EXEC)) {
-        hardware_leave_out(memory, size);
         placed_add(code->start, memory, size, memory + code->frames);
         return memory;
     }

@@ -193,10 +193,14 @@ static bool shadow_stack(void)
 #endif
 }
 
+static bool unfinished; /* a look is going on: in this process, or in the one that it was forked from */
+
 static void look(void)
 {
     size_t size;
     int hardware_error;
+    if (unfinished) ask_again();
+    unfinished = true;
     unsigned slots = hardware_free(asks_for_hardware(watched), &hardware_error);
     struct plan_question question = {
         .held = hardware_held(),
@@ -211,11 +215,12 @@ static void look(void)
     placed_forget(ask_is_loaded);
     islands_forget(ask_is_loaded);
     hardware_forget(ask_is_loaded);
-    if (!plan) return;
-    if (plan != ASK_NOTHING_NEW) {
+    if (plan && plan != ASK_NOTHING_NEW) {
         carry_out(plan, hardware_error);
         ft_syscall(SYS_munmap, plan, size);
     }
+    ask_done();
+    unfinished = false;
 }
 
 /*
@@ -223,15 +228,18 @@ static void look(void)
  * for debuggers: this is what became of it. So we see what libc loads by itself
  * too (name services, character sets), before its constructors run, and dlopen
  * sees who calls it: a wrapper would have to call it, and be taken for that.
+ *
+ * Whoever looks is known where a fork empties it: a child that is forked in the
+ * middle has not got the thread that would have finished.
  */
 static void objects_changed(void)
 {
-    static uint32_t busy;
+    volatile uint32_t *busy = &self_alive[SELF_LOOKING];
     if (!ft_writer_on(&ft) || _r_debug.r_state != RT_CONSISTENT || self.vforked || self_shared_tls) return;
     int saved = errno;
-    if (!__atomic_exchange_n(&busy, 1, __ATOMIC_ACQ_REL)) {
+    if (!__atomic_exchange_n(busy, 1, __ATOMIC_ACQ_REL)) {
         if (me()) look();
-        __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(busy, 0, __ATOMIC_RELEASE);
     }
     errno = saved;
 }
@@ -255,6 +263,7 @@ void watch_init(const char *list)
     watched = list;
     watching = self_slow = true;
     find_state();
+    ask_init();
     look();
     started = true;
     if (!PATCHES)
