@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 #include "text.h"
@@ -47,7 +48,8 @@ static const struct option shared[] = {{"partial", no_argument, NULL, OPTION_PAR
 
 static int wrong_option(int letter, char **argv)
 {
-    return command_usage(argv[0], "%s: %s", argv[optind - 1],
+    const char *wrong = argv[optind - 1]; /* without its value: that may be a secret */
+    return command_usage(argv[0], "%.*s: %s", (int)strcspn(wrong, "="), wrong,
                          letter == ':' ? "it needs a value" : "no such option");
 }
 
@@ -92,5 +94,16 @@ int command_reading_two(int argc, char **argv, const struct option *own, const c
     if (optind + 2 != argc) return command_usage(argv[0], "which two traces? A and B");
     reading->file = argv[optind];
     reading->second = argv[optind + 1];
+    return 0;
+}
+
+int command_reading_many(int argc, char **argv, const struct option *own, const char *letters,
+                         bool (*extra)(int letter, const char *value), struct reading *reading)
+{
+    int error = read_options(argc, argv, own, letters, extra, reading);
+    if (error) return error;
+    if (optind >= argc) return command_usage(argv[0], "which FILE?");
+    reading->files = argv + optind;
+    reading->count = (size_t)(argc - optind);
     return 0;
 }

@@ -19,6 +19,7 @@ int ps_main(int argc, char **argv);
 int report_main(int argc, char **argv);
 int view_main(int argc, char **argv);
 int export_main(int argc, char **argv);
+int push_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int diff_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
@@ -39,6 +40,8 @@ struct option;
 struct reading {
     const char *file;
     const char *second; /* command_reading_two */
+    char **files;       /* command_reading_many */
+    size_t count;
     bool partial;
 };
 int command_reading(int argc, char **argv, const struct option *own, const char *letters,
@@ -46,5 +49,8 @@ int command_reading(int argc, char **argv, const struct option *own, const char 
 /* The same for those that read two. */
 int command_reading_two(int argc, char **argv, const struct option *own, const char *letters,
                         bool (*extra)(int letter, const char *value), struct reading *reading);
+/* And for those that read one or more. */
+int command_reading_many(int argc, char **argv, const struct option *own, const char *letters,
+                         bool (*extra)(int letter, const char *value), struct reading *reading);
 
 #endif

@@ -70,6 +70,15 @@ static const struct command {
      "                             speedscope and others; mermaid: a chart for Markdown\n"
      "  -o, --output OUT           write there instead of to the standard output\n"
      PARTIAL_OPTION},
+    {"push", push_main, "traces into a ClickHouse database: questions over many runs",
+     "--clickhouse URL [--build NAME] [--again] [--partial] FILE...",
+     "  --clickhouse URL           http[s]://[USER[:PASSWORD]@]HOST:PORT/DATABASE: its HTTP interface, usually on 8123.\n"
+     "                             On the command line others can read it: CLICKHOUSE_USER and CLICKHOUSE_PASSWORD\n"
+     "                             in the environment do as well\n"
+     "  --build NAME               of what ran: a version, a commit; in column `build` of every table\n"
+     "  --again                    also what is there already\n"
+     PARTIAL_OPTION
+     "Exit status 0: all are there; 1: some FILEs cannot be read, the others are there; 2: none, or the server failed.\n"},
     {"learn", learn_main, "the pitfalls, one program each: run, shown, explained and mended",
      "[LESSON] [--yes] [--language c|python] [--out DIR] | --all --out DIR",
      "  LESSON                     a rule's name; without one: the list\n"

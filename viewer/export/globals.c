@@ -42,7 +42,7 @@ static void put_writers(cJSON *object, const struct timeline *t, const struct co
     if (!c->writer_count && c->writer != NONE) put_writer(writers, t, c, &last);
 }
 
-static cJSON *put_copy(const struct timeline *t, copy_id id)
+cJSON *json_copy(const struct timeline *t, copy_id id)
 {
     const struct copy *c = &t->copies[id];
     cJSON *object = cJSON_CreateObject();
@@ -83,6 +83,6 @@ cJSON *json_global(const struct timeline *t, global_id id)
     json_bool(object, "diverged", g->diverged);
     json_bool(object, "discovered", g->found);
     cJSON *copies = cJSON_AddArrayToObject(object, "copies");
-    for (size_t i = 0; i < g->count; i++) cJSON_AddItemToArray(copies, put_copy(t, g->first + (copy_id)i));
+    for (size_t i = 0; i < g->count; i++) cJSON_AddItemToArray(copies, json_copy(t, g->first + (copy_id)i));
     return object;
 }

@@ -42,6 +42,7 @@ cJSON *json_trace(const struct loaded *l);
 cJSON *json_process(const struct timeline *t, process_id p);
 cJSON *json_thread(const struct timeline *t, thread_id id);
 cJSON *json_global(const struct timeline *t, global_id g);
+cJSON *json_copy(const struct timeline *t, copy_id id);
 cJSON *json_event(const struct timeline *t, event_id i);
 cJSON *json_finding(const struct findings *f, size_t i);
 /* The same without their stacks. */

@@ -1,0 +1,60 @@
+/*
+ * push.c: `forktrace push`: traces into a ClickHouse database, for questions about many
+ * runs.
+ */
+#include <getopt.h>
+#include <string.h>
+
+#include "command.h"
+#include "load.h"
+#include "push/send.h"
+
+static struct {
+    const char *url, *build;
+    bool again;
+} want = {.build = ""};
+
+static bool option(int letter, const char *value)
+{
+    switch (letter) {
+    case 'c': want.url = value; break;
+    case 'b': want.build = value; break;
+    default: want.again = true;
+    }
+    return true;
+}
+
+static int wrong_usage(const struct reading *reading)
+{
+    if (!want.url)
+        return command_usage("push", "where to? --clickhouse http://[USER[:PASSWORD]@]HOST:8123/DATABASE");
+    for (size_t i = 0; i < reading->count; i++)
+        if (strstr(reading->files[i], "://")) /* not shown: there may be a password in it */
+            return command_usage("push", "a URL stands where a FILE should: only one, after --clickhouse");
+    return 0;
+}
+
+int push_main(int argc, char **argv)
+{
+    static const struct option own[] = {{"clickhouse", required_argument, NULL, 'c'},
+                                        {"build", required_argument, NULL, 'b'},
+                                        {"again", no_argument, NULL, 'a'},
+                                        {0}};
+    struct reading reading;
+    struct server server;
+    int error = command_reading_many(argc, argv, own, "", option, &reading);
+    if (!error) error = wrong_usage(&reading);
+    if (!error) error = server_open(&server, want.url);
+    if (error) return error;
+    error = send_tables(&server);
+    size_t there = 0;
+    for (size_t i = 0; !error && i < reading.count; i++) {
+        struct loaded l;
+        if (load(&l, reading.files[i], reading.partial)) continue;
+        error = send_trace(&server, &l, want.build, want.again);
+        unload(&l);
+        there += !error;
+    }
+    server_close(&server);
+    return there == reading.count ? EXIT_CLEAN : error || !there ? EXIT_UNUSABLE : EXIT_FINDINGS;
+}
