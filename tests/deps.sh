@@ -5,9 +5,11 @@ set -eu
 
 build="gcc libc6-dev make pkg-config libelf-dev libdw-dev libiberty-dev libzydis-dev libcjson-dev libncurses-dev
        clang-14 bpftool libbpf-dev zlib1g-dev"
+# Of libcurl only the header is needed, and of its three packages there can be one.
+compgen -G "/usr/include/*/curl/curl.h" >/dev/null || build="$build libcurl4-openssl-dev"
 demo="python3 uwsgi-core uwsgi-plugin-python3 python3-flask curl"
 tests="libcriterion-dev g++ musl-tools procps libcap2-bin tmux gunicorn python3-gevent python3-eventlet wrk"
-servers="nginx apache2-bin apache2-utils postgresql-15 redis-tools"
+servers="nginx apache2-bin apache2-utils postgresql-15 redis-tools clickhouse-server"
 libraries="python3-numpy libopenblas0-pthread python3-pycurl libgomp1 librsvg2-bin"
 [ "$(uname -m)" = x86_64 ] && tests="$tests gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 [ "${1:-}" = demo ] && tests="" servers="" libraries=""

@@ -25,6 +25,7 @@ int diff_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int learn_main(int argc, char **argv);
 void check_help(FILE *out); /* the rules */
+void push_help(FILE *out);  /* the tables */
 
 /* "forktrace: SUBJECT: message" on stderr, SUBJECT escaped (NULL: left out). Returns EXIT_UNUSABLE. */
 int command_error(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));

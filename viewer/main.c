@@ -113,6 +113,7 @@ static void command_help(const struct command *c)
 {
     printf("forktrace %s: %s\n\nforktrace %s %s\n\n%s", c->name, c->summary, c->name, c->usage, c->options);
     if (c->run == check_main) check_help(stdout);
+    if (c->run == push_main) push_help(stdout);
     if (c->run == view_main) {
         puts("\nKeys:");
         key_help(stdout);

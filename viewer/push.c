@@ -8,6 +8,7 @@
 #include "command.h"
 #include "load.h"
 #include "push/send.h"
+#include "push/tables.h"
 
 static struct {
     const char *url, *build;
@@ -23,6 +24,32 @@ static bool option(int letter, const char *value)
     }
     return true;
 }
+
+/* --- help ------------------------------------------------------------------------------------- */
+
+static void list_columns(FILE *out, const char *table, const struct column *columns)
+{
+    int at = fprintf(out, "  %-22s", table);
+    for (const struct column *c = columns; c->name; c++) {
+        int length = (int)(strlen(c->name) + strlen(c->type)) + 1;
+        if (at + length + 2 > 110) at = fprintf(out, "\n%24s", "") - 1;
+        at += fprintf(out, " %s %s%s", c->name, c->type, c[1].name ? "," : "");
+    }
+    fputc('\n', out);
+}
+
+void push_help(FILE *out)
+{
+    fputs("\nTables (views: each run once, as it was pushed last):\n", out);
+    list_columns(out, "all", push_common);
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "forktrace_%s", push_tables[i].name);
+        list_columns(out, name, push_tables[i].columns);
+    }
+}
+
+/* --- the command ------------------------------------------------------------------------------ */
 
 static int wrong_usage(const struct reading *reading)
 {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The tables in man/forktrace.1: synopsis and options are those of the commands' --help, the rules those of
-viewer/findings/rules.h, with the programs of rule_tests.py, the keys those of viewer/tui/key.h. `man_tables.py` compares them, `man_tables.py --update` writes them (make man). What is
+viewer/findings/rules.h, with the programs of rule_tests.py, the keys those of viewer/tui/key.h, the columns of what is
+pushed those of viewer/push/tables.c. `man_tables.py` compares them, `man_tables.py --update` writes them (make man). What is
 compared with is what the built forktrace names."""
 import json
 import os
@@ -83,10 +84,20 @@ def keys():
     return "\n".join(lines) + "\n"
 
 
+def columns():
+    """A table as `forktrace push --help` lists it: two spaces, its name, its columns, which may go on in lines below."""
+    lines = []
+    for line in helped("push").split("\nTables ")[1].splitlines()[1:]:
+        if line[2:24].strip():
+            lines += [".TP", f".B {line[2:24].strip()}"]
+        lines += [roff(line[24:].strip())]
+    return "\n".join(lines) + "\n"
+
+
 def main(update):
     page = PAGE.read_text()
     written = page
-    for name, table in (("synopsis", synopsis), ("options", options), ("rules", rules), ("keys", keys)):
+    for name, table in (("synopsis", synopsis), ("options", options), ("rules", rules), ("keys", keys), ("columns", columns)):
         begin = f'.\\" {name}: make man\n'
         start, end = written.index(begin) + len(begin), written.index(f'.\\" end of the {name}\n')
         written = written[:start] + table() + written[end:]
@@ -95,7 +106,7 @@ def main(update):
     if update:
         PAGE.write_text(written)
         return 0
-    print("man/forktrace.1 has other options, rules or keys than the program: make man", file=sys.stderr)
+    print("man/forktrace.1 has other options, rules, keys or columns than the program: make man", file=sys.stderr)
     return 1
 
 

@@ -17,7 +17,11 @@ static char *quoted(const char *bytes, size_t length)
     if (!text) return NULL;
     *at++ = '"';
     for (size_t i = 0; i < length;) {
-        uint32_t c;
+        uint32_t c = (unsigned char)bytes[i];
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') { /* nearly all there is */
+            *at++ = bytes[i++];
+            continue;
+        }
         unsigned n = text_decode(bytes + i, length - i, &c);
         if (!n) c = 0xfffd;
         if (c == '"' || c == '\\')

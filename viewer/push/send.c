@@ -13,8 +13,9 @@
 #include "viewer/command.h"
 #include "viewer/text.h"
 
-#define BATCH (8l << 20) /* some ten thousand events: ClickHouse makes a file of each column of each batch \
-                          */
+#define BATCH                                                                                    \
+    (8l << 20) /* some ten thousand events: ClickHouse makes a file of each column of each batch \
+                */
 
 static uint64_t now(clockid_t clock)
 {
@@ -201,7 +202,7 @@ static void tell(const struct pushed *p, const char *what)
     text_put(stdout, p->loaded->path);
     printf(": %s: ", what);
     for (const struct table *t = push_tables; t < push_tables + TABLE_COUNT - 1; t++)
-        printf("%s%zu %s", t == push_tables ? "" : ", ", t->count(p), t->name);
+        printf("%s%zu %s", t == push_tables ? "" : ", ", t->count(p), t->count(p) == 1 ? t->one : t->name);
     putchar('\n');
     fflush(stdout);
 }

@@ -133,6 +133,7 @@ static const char *sentence(char *words, size_t room, const struct http_answer *
     size_t length = strcspn(text, "\r\n");
     const char *what = memmem(text, length, ", e.what() = ", 13);
     if (what) length = (size_t)(what - text);
+    if (length && text[length - 1] == '.') length--;
     text_escape(words, room, text, length);
     return *words ? words : "it does not say why";
 }

@@ -158,11 +158,11 @@ static cJSON *object_run(const struct pushed *p, size_t i)
 }
 
 const struct table push_tables[TABLE_COUNT] = {
-    {"processes", processes, "id", count_processes, object_process},
-    {"threads", threads, "id", count_threads, object_thread},
-    {"events", events, "i", count_events, object_event},
-    {"globals", globals, "id", count_globals, object_global},
-    {"copies", copies, "id", count_copies, object_copy},
-    {"findings", findings, "id", count_findings, object_finding},
-    {"runs", runs, "", count_runs, object_run},
+    {"processes", "process", processes, "id", count_processes, object_process},
+    {"threads", "thread", threads, "id", count_threads, object_thread},
+    {"events", "event", events, "i", count_events, object_event},
+    {"globals", "global", globals, "id", count_globals, object_global},
+    {"copies", "copy", copies, "id", count_copies, object_copy},
+    {"findings", "finding", findings, "id", count_findings, object_finding},
+    {"runs", "run", runs, "", count_runs, object_run},
 };

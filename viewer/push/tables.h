@@ -30,7 +30,7 @@ struct column {
 
 /* Its rows are in forktrace_pushed_NAME; the view forktrace_NAME shows the last whole push of each run. */
 struct table {
-    const char *name;
+    const char *name, *one;
     const struct column *columns; /* up to one without a name; before them come those all have */
     const char *key;              /* what a row of a push is found by; "" : there is one */
     size_t (*count)(const struct pushed *p);
