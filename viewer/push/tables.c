@@ -48,8 +48,8 @@ static const struct column threads[] = {
 static const struct column events[] = {
     C(i, UInt64), C(ns, Int64), C(process, Nullable(String)), C(thread, Nullable(String)), C(image, UInt32),
     C(type, String), C(inferred, UInt8), C(seen_by, Nullable(String)),
-    AT(function, Nullable(String), "stack.0.function"), AT(file, Nullable(String), "stack.0.file"),
-    AT(line, Nullable(Int64), "stack.0.line"), C(stack, String), AT(fields, String, "*"), {NULL, NULL, NULL}};
+    AT(function, Nullable(String), "innermost.function"), AT(file, Nullable(String), "innermost.file"),
+    AT(line, Nullable(Int64), "innermost.line"), C(stack, String), AT(fields, String, "*"), {NULL, NULL, NULL}};
 
 static const struct column globals[] = {
     C(id, String), C(name, String), C(language, String), C(module, Nullable(String)),
@@ -113,9 +113,16 @@ static cJSON *object_thread(const struct pushed *p, size_t i)
     return json_thread(p->loaded->timeline, (thread_id)i);
 }
 
+/* With its innermost frame by itself: in the stack it may be text already (export/frames.c). */
 static cJSON *object_event(const struct pushed *p, size_t i)
 {
-    return json_event(p->loaded->timeline, (event_id)i);
+    cJSON *event = json_event(p->loaded->timeline, (event_id)i);
+    const cJSON *frame = cJSON_GetArrayItem(cJSON_GetObjectItem(event, "stack"), 0);
+    if (frame)
+        cJSON_AddItemToObject(event, "innermost",
+                              cJSON_IsRaw(frame) ? cJSON_Parse(frame->valuestring)
+                                                 : cJSON_Duplicate(frame, true));
+    return event;
 }
 
 static cJSON *object_global(const struct pushed *p, size_t i)
