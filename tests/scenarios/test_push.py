@@ -150,6 +150,7 @@ def rows(check):
 def again(check):
     trace = GOLDEN / "uwsgi.ftrace"
     with StandIn() as server:
+        server.version = "26.8.1.1702-stable"
         said = [push(server.url, *arguments, trace).stdout.split(": ")[1]
                 for arguments in ((), (), ("--again",), ("--build", "b"), ("--build", "b"), ())]
         check.equal("what it says", said, ["pushed", "is there already", "pushed again", "pushed again", "is there already",

@@ -82,7 +82,7 @@ int send_tables(struct server *s)
 {
     struct statement q;
     char line[256];
-    unsigned major, minor, patch, there;
+    unsigned major, there;
     if (!begin(&q)) return no_memory();
     fputs("SELECT version(), count() FROM system.tables WHERE database = currentDatabase() AND name IN (''",
           q.out);
@@ -91,9 +91,7 @@ int send_tables(struct server *s)
     fputs(")", q.out);
     int error = ask(s, &q, line, sizeof line);
     if (error) return error;
-    if (sscanf(line, "%u.%u.%u%*[^\t]\t%u", &major, &minor, &patch, &there) != 4 &&
-        sscanf(line, "%u.%u.%u\t%u", &major, &minor, &patch, &there) != 4)
-        return not_clickhouse(s, line);
+    if (sscanf(line, "%u.%*[^\t]\t%u", &major, &there) != 2) return not_clickhouse(s, line);
     if (there == 2 * TABLE_COUNT) return 0;
     error = create(s, rows_create_table);
     return error ? error : create(s, rows_create_view);
