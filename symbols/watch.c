@@ -304,7 +304,8 @@ enum ft_c_outcome watch_find(const struct watch_object *objects, size_t count, c
         snprintf(text, room, "write counter, libfoo.so:state, pool.size, counter+8/4 or 0xADDR/LEN");
         return FT_C_OUTCOME_invalid;
     }
-    snprintf(w->name, sizeof w->name, "%s", *e.object ? e.whole + strlen(e.object) + 1 : e.whole);
+    const char *name = *e.object ? e.whole + strlen(e.object) + 1 : e.whole;
+    snprintf(w->name, sizeof w->name, "%s%s", symbols_spoken(e.symbol), name + strlen(e.symbol));
     if (e.address) {
         w->where = (struct stores_target){
             .start = e.offset, .size = e.length, .object = e.offset, .object_size = e.length};

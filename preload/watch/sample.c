@@ -27,7 +27,7 @@
 
 static struct told {
     const void *address;
-    ft_ref global;
+    ft_ref global, name;
     uint32_t size; /* 0: it is not there any more */
     uint16_t first, parts;
     bool stays, common;
@@ -112,13 +112,16 @@ static void give_parts(struct told *t)
     take_prints(t, ALL);
 }
 
-uint64_t sample_add(uint64_t address, uint32_t size, ft_ref global, bool stays, uint32_t *print)
+uint64_t sample_add(uint64_t address, uint32_t size, ft_ref global, ft_ref name, bool stays, uint32_t *print)
 {
-    struct told new = {
-        .address = (const void *)(uintptr_t)address, .global = global, .size = size, .stays = stays};
+    struct told new = {.address = (const void *)(uintptr_t)address,
+                       .global = global,
+                       .name = name,
+                       .size = size,
+                       .stays = stays};
     if (!size) return 0;
     for (uint32_t i = 0; i < told_count; i++)
-        if (told[i].address == new.address && told[i].size == size) {
+        if (told[i].address == new.address && told[i].size == size &&told[i].name == name) {
             if (told[i].parts) *print = whole_print(&told[i]);
             return value_at(&told[i]);
         }

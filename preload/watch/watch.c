@@ -85,7 +85,7 @@ static void describe_global(const struct plan_answer *plan, const struct plan_gl
     record->names = names;
     record->address = g->address;
     uint32_t size = g->size < UINT32_MAX ? (uint32_t)g->size : UINT32_MAX, print = 0;
-    record->value = readable(address) ? sample_add(g->address, size, *ref, !started, &print) : 0;
+    record->value = readable(address) ? sample_add(g->address, size, *ref, name, !started, &print) : 0;
     record->print = print;
     record->size = size;
     record->element = g->element;

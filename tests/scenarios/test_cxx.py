@@ -31,7 +31,7 @@ def found(trace, rule):
     return [x for x in trace.json["findings"] if x["rule"] == rule]
 
 
-WATCHES = ["app::Server::hits", "app::(anonymous namespace)::seen", "app::Pool<long>::size"]
+WATCHES = ["app::Server::hits", "app::Server::hits+0/8", "app::(anonymous namespace)::seen", "app::Pool<long>::size"]
 
 
 def tells(check, flag, run):
@@ -58,9 +58,11 @@ def server(check):
             run = check.server(program, "waits", env={"FORKTRACE_WATCH": ";".join(WATCHES)})
             check.equal(f"{flag}: it ends", run.wait(60), 0)
             trace = tells(check, flag, run)
-            last = {g["name"]: sorted(c["last_value"] for c in g["copies"]) for g in trace.json["globals"] if g["name"] in WATCHES}
-            check.equal(f"{flag}: globals, watched by their names", sorted(last), sorted(WATCHES))
-            check.equal(f"{flag}: in each process", last["app::Pool<long>::size"], ["0", "60"])
+            copies = {g["name"]: sorted((c["last_value"], c["value_at_birth"]) for c in g["copies"])
+                      for g in trace.json["globals"] if g["name"] in WATCHES}
+            check.equal(f"{flag}: globals, watched by their names", sorted(copies), sorted(WATCHES))
+            check.equal(f"{flag}: in each process", copies["app::Pool<long>::size"], [("0", "0"), ("60", "0")])
+            check.equal(f"{flag}: one place that was asked for by two names", *(copies[name] for name in WATCHES[:2]))
 
 
 @scenario("c++: a misspelt name")
