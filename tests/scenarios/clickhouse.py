@@ -22,7 +22,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         url = urllib.parse.urlsplit(self.path)
-        parameters = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        parameters = dict(urllib.parse.parse_qsl(url.query))
         kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
         user = base64.b64decode(encoded).decode() if kind == "Basic" else None
         status, text = self.server.stand_in.answer(url.path, parameters, user, body)
@@ -68,7 +68,7 @@ class StandIn:
     def answer(self, path, parameters, user, body):
         self.users.append(user)
         self.databases.append((path, parameters.get("database")))
-        insert = re.fullmatch(r"INSERT INTO forktrace_pushed_(\w+) FORMAT JSONEachRow", parameters["query"])
+        insert = re.fullmatch(r"INSERT INTO forktrace_pushed_(\w+) FORMAT JSONEachRow", parameters.get("query", ""))
         if insert:
             self.batches.append((insert[1], len(body)))
             answer = self.trouble(insert[1], len(self.batches))

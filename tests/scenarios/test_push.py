@@ -272,6 +272,8 @@ def errors(check):
         wrong("one among others", server.url, "is not a forktrace file", trace, "/etc/passwd", GOLDEN / "race.ftrace", status=1)
         check.equal("the others are there", sorted(row["file"] for row in server.rows["runs"]), ["race.ftrace", "uwsgi.ftrace"])
         wrong("https to http", f"https://u:{secret}@{server.address}/runs", "no TLS is spoken there")
+    needed = subprocess.run(["readelf", "-d", BUILD / "forktrace"], capture_output=True, text=True, check=True).stdout
+    check.true("libcurl is not loaded by other commands", "libcjson" in needed and "libcurl" not in needed, needed)
     empty = check.server("true").directory / "libraries"
     empty.mkdir()
     for name in ("libcurl.so.4", "libcurl-gnutls.so.4"):

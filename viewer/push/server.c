@@ -54,8 +54,8 @@ static bool settle(struct server *s, struct http_url *u)
     ok = ok && (database = http_encode(s->database ? s->database : ""));
     ok = ok &&
          asprintf(&s->shown, "%s%s%s", u->bare, s->database ? "/" : "", s->database ? s->database : "") > 0;
-    ok = ok && asprintf(&s->base, "%s%s?%s%s%s%squery=", u->bare, path, settings,
-                        s->database ? "database=" : "", database, s->database ? "&" : "") > 0;
+    ok = ok && asprintf(&s->base, "%s%s?%s%s%s%s", u->bare, path, settings, s->database ? "database=" : "",
+                        database, s->database ? "&" : "") > 0;
     free(database);
     free(settings);
     return ok;
@@ -192,7 +192,7 @@ static int request(struct server *s, const char *query, const char *body, size_t
                    struct http_answer *a)
 {
     char *encoded = http_encode(query), *url = NULL;
-    int size = encoded ? asprintf(&url, "%s%s", s->base, encoded) : -1;
+    int size = encoded ? asprintf(&url, "%s%s%s", s->base, *query ? "query=" : "", encoded) : -1;
     free(encoded);
     if (size < 0) return command_error("push", "out of memory");
     enum http_failure failure = http_post(s->http, url, body, length, a);

@@ -10,7 +10,7 @@
 
 struct server {
     char *shown;    /* the URL as it may be printed: "http://host:8123/database" */
-    char *base;     /* what requests begin with, up to "query=" */
+    char *base;     /* what requests begin with, up to a last parameter */
     char *database; /* NULL: the server's default */
     struct http *http;
 };
