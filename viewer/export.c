@@ -13,8 +13,9 @@ static const struct format {
     const char *name;
     bool (*write)(FILE *out, const struct loaded *l);
 } formats[] = {{"json", export_json},     {"ndjson", export_ndjson},     {"svg", export_svg},
-               {"chrome", export_chrome}, {"perfetto", export_perfetto}, {"mermaid", export_mermaid}};
-#define FORMATS "json, ndjson, svg, chrome, perfetto or mermaid"
+               {"chrome", export_chrome}, {"perfetto", export_perfetto}, {"mermaid", export_mermaid},
+               {"otlp", export_otlp}};
+#define FORMATS "json, ndjson, svg, chrome, perfetto, mermaid or otlp"
 
 static const struct format *format;
 static const char *output;

@@ -60,5 +60,6 @@ bool export_svg(FILE *out, const struct loaded *l); /* likewise, in a file of it
 bool export_chrome(FILE *out, const struct loaded *l);
 bool export_perfetto(FILE *out, const struct loaded *l);
 bool export_mermaid(FILE *out, const struct loaded *l);
+bool export_otlp(FILE *out, const struct loaded *l);
 
 #endif

@@ -57,7 +57,7 @@ void walk_place_copy(const struct walk *w, struct mark *m, copy_id copy)
     m->track = copy_track(w, copy);
 }
 
-const char *walk_text(char *buffer, size_t size, const char *text)
+const char *tracks_text(char *buffer, size_t size, const char *text)
 {
     text_escape(buffer, size, text, strlen(text));
     return buffer;
@@ -65,13 +65,13 @@ const char *walk_text(char *buffer, size_t size, const char *text)
 
 /* --- tracks --------------------------------------------------------------------------------------- */
 
-const char *walk_thread(const struct walk *w, thread_id thread, char *buffer, size_t size)
+const char *tracks_thread(const struct timeline *t, thread_id thread, char *buffer, size_t size)
 {
     char label[280];
-    const char *text = thread < w->t->thread_count && w->t->threads[thread].is_main
+    const char *text = thread < t->thread_count && t->threads[thread].is_main
                            ? "main"
-                           : thread_label(w->t, thread, label, sizeof label);
-    return walk_text(buffer, size, text);
+                           : thread_label(t, thread, label, sizeof label);
+    return tracks_text(buffer, size, text);
 }
 
 static bool tracks_of_process(const struct walk *w, process_id p)
@@ -79,12 +79,12 @@ static bool tracks_of_process(const struct walk *w, process_id p)
     const struct timeline *t = w->t;
     char name[200], ghost[240];
     struct track track = {TRACK_PROCESS, process_track(p), p, NONE, NONE, false, name};
-    walk_text(name, sizeof name, process_name(t, p));
+    tracks_text(name, sizeof name, process_name(t, p));
     bool ok = w->format->track(w->context, &track);
     track.kind = TRACK_THREAD;
     for (thread_id i = timeline_next_thread(t, p, NONE); ok && i != NONE; i = timeline_next_thread(t, p, i)) {
         track.id = thread_track(w, track.thread = i);
-        walk_thread(w, i, name, sizeof name);
+        tracks_thread(w->t, i, name, sizeof name);
         ok = w->format->track(w->context, &track);
     }
     track.kind = TRACK_GHOST;
@@ -92,7 +92,7 @@ static bool tracks_of_process(const struct walk *w, process_id p)
     for (size_t g = 0; ok && g < t->processes[p].ghost_count; g++) {
         track.id = ghost_track(w, p, g);
         track.thread = t->processes[p].ghosts[g].thread;
-        snprintf(ghost, sizeof ghost, "† %s", walk_thread(w, track.thread, name, sizeof name));
+        snprintf(ghost, sizeof ghost, "† %s", tracks_thread(w->t, track.thread, name, sizeof name));
         ok = w->format->track(w->context, &track);
     }
     return ok;
@@ -108,7 +108,7 @@ static bool track_of_copy(const struct walk *w, copy_id id)
     const struct copy *c = &w->t->copies[id];
     char name[512], safe[400];
     global_format(&w->t->globals[c->global], name, sizeof name);
-    walk_text(safe, sizeof safe, name);
+    tracks_text(safe, sizeof safe, name);
     bool counts = walk_counts(w, id);
     struct track track = {TRACK_COPY, copy_track(w, id), c->process, NONE, id, counts, safe};
     return w->format->track(w->context, &track);

@@ -58,4 +58,14 @@ cJSON *tracks_details(const struct timeline *t, const struct findings *f, const 
 /* The event whose stack says where in the program a mark comes from; NONE. */
 event_id tracks_origin(const struct timeline *t, const struct mark *m);
 
+/* What other formats say alike. Escaped, in buffer: a text; what a thread's lane is called. */
+const char *tracks_text(char *buffer, size_t size, const char *text);
+const char *tracks_thread(const struct timeline *t, thread_id thread, char *buffer, size_t size);
+/* The last part of an image's path, escaped. */
+const char *tracks_image(const struct image *image, char *buffer, size_t size);
+/* When a thread's lane ends: with it, its process, or the run; not before it begins. */
+int64_t tracks_end(const struct timeline *t, thread_id thread);
+/* LOCK_WAIT: the other thread that has what it waits for, or whose end it waits for; NONE. */
+thread_id tracks_waited_for(const struct timeline *t, const struct event *e);
+
 #endif

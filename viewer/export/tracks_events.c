@@ -47,11 +47,10 @@ static void last(struct walk *w, struct mark *m, int64_t duration)
 
 /* --- arrows --------------------------------------------------------------------------------------- */
 
-/* Who is waited for, on its own lane, or where it would be in the process that waits. */
-static thread_id waited_for(const struct walk *w, const struct event *e)
+thread_id tracks_waited_for(const struct timeline *t, const struct event *e)
 {
-    thread_id owner = e->type == EVENT_LOCK_WAIT ? fact_thread_about(w->t, e) : NONE;
-    return owner < w->t->thread_count && owner != e->thread ? owner : NONE;
+    thread_id owner = e->type == EVENT_LOCK_WAIT ? fact_thread_about(t, e) : NONE;
+    return owner < t->thread_count && owner != e->thread ? owner : NONE;
 }
 
 /* Of a thread that is not in the waiting process: where its ghost is, if there is one. */
@@ -64,6 +63,7 @@ static void place_owner(const struct walk *w, struct mark *m, const struct event
         if (p->ghosts[g].thread == owner) walk_place_ghost(w, m, e->process, g);
 }
 
+/* Who is waited for, on its own lane, or where it would be in the process that waits. */
 static bool draw_owner(const struct walk *w, const struct event *e, thread_id owner)
 {
     char who[200], line[260], safe[300];
@@ -85,7 +85,7 @@ static const char *arrow_from(const struct walk *w, const struct event *e)
     case EVENT_FORK: return e->child < t->process_count && walk_fork_of(w, e->child) == e->id ? "fork" : NULL;
     case EVENT_THREAD_CREATE:
         return e->child < t->thread_count && walk_create_of(w, e->child) == e->id ? "thread" : NULL;
-    case EVENT_LOCK_WAIT: return waited_for(w, e) != NONE ? "wait" : NULL;
+    case EVENT_LOCK_WAIT: return tracks_waited_for(w->t, e) != NONE ? "wait" : NULL;
     default: return NULL;
     }
 }
@@ -96,7 +96,7 @@ static bool draw_other_end(const struct walk *w, const struct event *e)
     if (!arrow_from(w, e)) return true;
     if (e->type == EVENT_FORK) return walk_life_of_process(w, e->child, arrow_of(e->id));
     if (e->type == EVENT_THREAD_CREATE) return walk_life_of_thread(w, e->child, arrow_of(e->id));
-    return draw_owner(w, e, waited_for(w, e));
+    return draw_owner(w, e, tracks_waited_for(w->t, e));
 }
 
 /* A signal is taken after it was sent, but two clocks say so: all KILLs are looked at before. */

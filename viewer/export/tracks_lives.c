@@ -5,10 +5,10 @@
 #include "viewer/text.h"
 #include "viewer/tui/facts.h"
 
-static int64_t life_end(const struct walk *w, thread_id thread)
+int64_t tracks_end(const struct timeline *t, thread_id thread)
 {
-    const struct thread *th = &w->t->threads[thread];
-    int64_t end = w->t->processes[th->process].end, limit = end == NEVER ? w->t->end : end;
+    const struct thread *th = &t->threads[thread];
+    int64_t end = t->processes[th->process].end, limit = end == NEVER ? t->end : end;
     int64_t own = th->is_main || th->end == NEVER || th->end > limit ? limit : th->end;
     return own > th->start ? own : th->start;
 }
@@ -20,24 +20,29 @@ int64_t walk_limit(const struct walk *w, thread_id thread, int64_t ns)
 {
     const struct thread *th = &w->t->threads[thread];
     const struct process *p = &w->t->processes[th->process];
-    int64_t end = life_end(w, thread);
+    int64_t end = tracks_end(w->t, thread);
     for (size_t i = 1; th->is_main && i < p->image_count; i++)
         if (p->images[i].start > ns) return p->images[i].start < end ? p->images[i].start : end;
     return end;
 }
 
+const char *tracks_image(const struct image *image, char *buffer, size_t size)
+{
+    const char *exe = image->exe ? image->exe : "?", *slash = strrchr(exe, '/');
+    return tracks_text(buffer, size, slash && slash[1] ? slash + 1 : exe);
+}
+
 static bool draw_images(const struct walk *w, process_id id)
 {
     const struct process *p = &w->t->processes[id];
-    int64_t end = life_end(w, p->main), from = p->start;
+    int64_t end = tracks_end(w->t, p->main), from = p->start;
     bool ok = true;
     for (size_t i = 0; ok && i < p->image_count; i++) {
         char name[200];
-        const char *exe = p->images[i].exe ? p->images[i].exe : "?", *slash = strrchr(exe, '/');
         int64_t until = i + 1 < p->image_count ? image_start(p, i + 1) : end;
         struct mark m = {.shape = MARK_SLICE, .category = "image", .about = ABOUT_IMAGE, .id = (uint32_t)i};
         walk_place(w, &m, id, p->main);
-        m.name = walk_text(name, sizeof name, slash && slash[1] ? slash + 1 : exe);
+        m.name = tracks_image(&p->images[i], name, sizeof name);
         m.ns = from;
         m.end = from = until < from ? from : until > end ? end : until;
         ok = w->format->mark(w->context, &m);
@@ -56,7 +61,7 @@ static bool draw_ghosts(const struct walk *w, process_id id)
         char name[200], text[300];
         bool believed = p->ghosts[g].python == BELIEF_ALIVE;
         struct mark m = {.shape = MARK_SLICE, .category = "ghost", .name = text, .ns = p->start};
-        walk_thread(w, p->ghosts[g].thread, name, sizeof name);
+        tracks_thread(w->t, p->ghosts[g].thread, name, sizeof name);
         snprintf(text, sizeof text, "† %s does not exist here: lost at the fork%s", name,
                  believed ? ", and Python believes that it is alive" : "");
         m.end = end > p->start ? end : p->start;
@@ -76,9 +81,9 @@ bool walk_life_of_process(const struct walk *w, process_id id, uint64_t arrow)
     walk_place(w, &m, id, p->main);
     m.about = ABOUT_PROCESS;
     m.ns = p->start;
-    m.end = life_end(w, p->main);
+    m.end = tracks_end(w->t, p->main);
     if (m.end < m.ns) m.end = m.ns;
-    snprintf(name, sizeof name, "%s: %s", walk_text(role, sizeof role, process_name(w->t, id)),
+    snprintf(name, sizeof name, "%s: %s", tracks_text(role, sizeof role, process_name(w->t, id)),
              p->end == NEVER ? "running" : end_text(p, end, sizeof end));
     return w->format->mark(w->context, &m) && draw_images(w, id) && draw_ghosts(w, id);
 }
@@ -91,9 +96,9 @@ bool walk_life_of_thread(const struct walk *w, thread_id id, uint64_t arrow)
     struct mark m = {.shape = MARK_SLICE, .category = "thread", .ends = arrow, .arrow = "thread", .id = id};
     walk_place(w, &m, th->process, id);
     m.about = ABOUT_THREAD;
-    m.name = walk_thread(w, id, name, sizeof name);
+    m.name = tracks_thread(w->t, id, name, sizeof name);
     m.ns = th->start;
-    m.end = life_end(w, id);
+    m.end = tracks_end(w->t, id);
     return w->format->mark(w->context, &m);
 }
 

@@ -27,10 +27,6 @@ void walk_place_copy(const struct walk *w, struct mark *m, copy_id copy);
 bool walk_shows(const struct walk *w, copy_id copy);  /* it has a track */
 bool walk_counts(const struct walk *w, copy_id copy); /* of numbers */
 
-/* Escaped, in buffer: a text; what a thread's lane is called. */
-const char *walk_text(char *buffer, size_t size, const char *text);
-const char *walk_thread(const struct walk *w, thread_id thread, char *buffer, size_t size);
-
 /* Until when a slice that begins then may last: to the end of the thread, or of the image it runs. */
 int64_t walk_limit(const struct walk *w, thread_id thread, int64_t ns);
 /* The slices as long as the lane; where the arrow from who made it ends (0: none). false: out of memory. */

@@ -1,0 +1,325 @@
+/*
+ * otlp.c: the timeline as spans of OpenTelemetry, for the collector a team has
+ * already. A trace is one run. A process is a resource and a span; its images,
+ * threads and whatever lasts (waits) are spans in it; all else are events of the
+ * span of the thread it happened on. Its parent is the span of who made it.
+ *
+ * It is written process by process. Of each thread at most as many events are
+ * held as a span has, so that memory does not grow with the trace.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "otlp.h"
+#include "tracks.h"
+#include "viewer/text.h"
+#include "viewer/tui/facts.h"
+#include "viewer/tui/rows.h"
+
+/* What was collected for a thread's span, or for one that follows it. */
+struct carrier {
+    char *events[OTLP_EVENTS];
+    size_t count;
+    int64_t first, last;
+    uint32_t number; /* of the event it begins with: names a span that follows */
+    bool written;    /* the span of the thread itself is */
+};
+
+struct otlp {
+    struct otlp_requests requests;
+    const struct timeline *t;
+    const struct findings *findings;
+    struct carrier **carriers;                  /* [thread_count], of the process that is being written */
+    const char **thread_error, **process_error; /* the title of the worst finding of severity error; NULL */
+    copy_id *first_copy, *next_copy;            /* of a process, of the same */
+};
+
+/* --- links ---------------------------------------------------------------------------------------- */
+
+static void put_link(const struct otlp *o, cJSON *links, uint64_t span, const char *what)
+{
+    if (!span) return;
+    cJSON *link = cJSON_CreateObject();
+    otlp_put_trace_id(link, o->requests.l);
+    otlp_put_span_id(link, "spanId", span);
+    otlp_put_text(cJSON_AddArrayToObject(link, "attributes"), "forktrace.link", what);
+    cJSON_AddItemToArray(links, link);
+}
+
+static uint64_t creator(const struct otlp *o, process_id id)
+{
+    const struct process *p = &o->t->processes[id];
+    if (p->created_by != NONE) return otlp_thread(o->t, p->created_by);
+    return p->parent == NONE ? 0 : otlp_id(OTLP_PROCESS, p->parent, 0);
+}
+
+/* --- lives ---------------------------------------------------------------------------------------- */
+
+static bool write_process(struct otlp *o, process_id id, const struct carrier *c)
+{
+    const struct timeline *t = o->t;
+    const struct process *p = &t->processes[id];
+    char name[200];
+    cJSON *attributes = cJSON_CreateArray(), *links = cJSON_CreateArray(), *details = json_process(t, id);
+    tracks_text(name, sizeof name, process_name(t, id));
+    cJSON_DeleteItemFromObject(details, "images"); /* spans of their own */
+    cJSON_DeleteItemFromObject(details, "ghosts"); /* events */
+    if (p->main < t->thread_count && t->threads[p->main].tid)
+        otlp_put_int(attributes, "thread.id", t->threads[p->main].tid);
+    otlp_put_all(attributes, details);
+    if (p->fork < t->event_count) otlp_put_stack(attributes, t, p->fork);
+    put_link(o, links, creator(o, id), origin_name(p->origin));
+    for (size_t g = 0; g < p->ghost_count; g++)
+        put_link(o, links, otlp_thread(t, p->ghosts[g].thread), "lost-at-fork");
+    int64_t end = p->end == NEVER ? t->end : p->end;
+    struct otlp_span span = {.id = otlp_id(OTLP_PROCESS, id, 0), .parent = creator(o, id), .process = id};
+    span.name = name, span.start = p->start, span.end = end;
+    span.attributes = attributes, span.links = links;
+    span.events = (char **)c->events, span.count = c->count, span.error = o->process_error[id];
+    return otlp_write(&o->requests, &span);
+}
+
+static bool write_images(struct otlp *o, process_id id)
+{
+    const struct process *p = &o->t->processes[id];
+    int64_t end = p->end == NEVER ? o->t->end : p->end;
+    bool ok = true;
+    for (size_t i = 0; ok && i < p->image_count; i++) {
+        char name[200];
+        cJSON *attributes = cJSON_CreateArray();
+        otlp_put_image(attributes, &p->images[i]);
+        struct otlp_span span = {
+            .id = otlp_id(OTLP_IMAGE, id, (uint16_t)i), .process = id, .attributes = attributes};
+        span.parent = otlp_id(OTLP_PROCESS, id, 0);
+        span.name = tracks_image(&p->images[i], name, sizeof name);
+        span.start = i ? p->images[i].start : p->start;
+        span.end = i + 1 < p->image_count ? p->images[i + 1].start : end;
+        ok = otlp_write(&o->requests, &span);
+    }
+    return ok;
+}
+
+static bool write_thread(struct otlp *o, thread_id id, const struct carrier *c)
+{
+    const struct timeline *t = o->t;
+    const struct thread *th = &t->threads[id];
+    char name[280];
+    cJSON *attributes = cJSON_CreateArray();
+    tracks_thread(t, id, name, sizeof name);
+    if (th->tid) otlp_put_int(attributes, "thread.id", th->tid);
+    otlp_put_text(attributes, "thread.name", name);
+    otlp_put_all(attributes, json_thread_itself(t, id));
+    if (th->create < t->event_count) otlp_put_stack(attributes, t, th->create);
+    uint64_t by = th->created_by == NONE ? 0 : otlp_thread(t, th->created_by);
+    struct otlp_span span = {.id = otlp_id(OTLP_THREAD, id, 0), .process = th->process, .name = name};
+    span.parent = by ? by : otlp_id(OTLP_PROCESS, th->process, 0);
+    span.start = th->start, span.end = tracks_end(t, id), span.attributes = attributes;
+    span.events = (char **)c->events, span.count = c->count, span.error = o->thread_error[id];
+    return otlp_write(&o->requests, &span);
+}
+
+/* More events of a thread whose span is full. */
+static bool write_more(struct otlp *o, thread_id id, const struct carrier *c)
+{
+    const struct thread *th = &o->t->threads[id];
+    char name[280], text[320];
+    snprintf(text, sizeof text, "%s: more events", tracks_thread(o->t, id, name, sizeof name));
+    struct otlp_span span = {
+        .id = otlp_id(OTLP_MORE, c->number, 0), .parent = otlp_thread(o->t, id), .name = text};
+    span.process = th->process, span.start = c->first, span.end = c->last;
+    span.events = (char **)c->events, span.count = c->count;
+    return otlp_write(&o->requests, &span);
+}
+
+/* What was collected is written, and forgotten. */
+static bool flush(struct otlp *o, thread_id id)
+{
+    struct carrier *c = o->carriers[id];
+    const struct thread *th = &o->t->threads[id];
+    bool ok = c->written    ? !c->count || write_more(o, id, c)
+              : th->is_main ? write_process(o, th->process, c)
+                            : write_thread(o, id, c);
+    for (size_t i = 0; i < c->count; i++) cJSON_free(c->events[i]);
+    c->count = 0;
+    c->written = true;
+    return ok;
+}
+
+/* --- events --------------------------------------------------------------------------------------- */
+
+static bool add(struct otlp *o, thread_id id, int64_t ns, uint32_t number, const char *name,
+                cJSON *attributes)
+{
+    struct carrier *c = o->carriers[id];
+    cJSON *event = cJSON_CreateObject();
+    otlp_put_time(event, "timeUnixNano", o->t, ns);
+    json_string(event, "name", name);
+    cJSON_AddItemToObject(event, "attributes", attributes);
+    char *text = cJSON_PrintUnformatted(event);
+    cJSON_Delete(event);
+    if (!text) return false;
+    if (!c->count) c->first = c->last = ns, c->number = number;
+    if (ns < c->first) c->first = ns;
+    if (ns > c->last) c->last = ns;
+    c->events[c->count++] = text;
+    return c->count < OTLP_EVENTS || flush(o, id);
+}
+
+static cJSON *attributes_of(const struct otlp *o, event_id i, const char *line)
+{
+    cJSON *attributes = cJSON_CreateArray(), *details = json_event_itself(o->t, i);
+    cJSON_DeleteItemFromObject(details, "ns"); /* said by the event itself */
+    cJSON_DeleteItemFromObject(details, "type");
+    otlp_put_text(attributes, "message", line);
+    otlp_put_all(attributes, details);
+    otlp_put_stack(attributes, o->t, i);
+    return attributes;
+}
+
+static bool write_event(struct otlp *o, event_id i)
+{
+    const struct event *e = EVENT_AT(o->t, i);
+    char text[300], line[400];
+    if (e->type == EVENT_THREAD_START || e->type == EVENT_THREAD_END) return true; /* the span says so */
+    thread_id on = e->thread < o->t->thread_count ? e->thread : o->t->processes[e->process].main;
+    if (on >= o->t->thread_count || !o->carriers[on]) return true;
+    fact_event_line(o->t, i, text, sizeof text);
+    tracks_text(line, sizeof line, text);
+    cJSON *attributes = attributes_of(o, i, line);
+    int64_t lasted = timeline_duration(o->t, e);
+    if (lasted <= 0) return add(o, on, e->ns, i, event_type_name(e->type), attributes);
+    struct otlp_span span = {
+        .id = otlp_id(OTLP_EVENT, i, 0), .parent = otlp_thread(o->t, on), .process = e->process};
+    span.name = line, span.start = e->ns, span.end = e->ns + lasted, span.attributes = attributes;
+    thread_id owner = tracks_waited_for(o->t, e);
+    span.links = cJSON_CreateArray();
+    if (owner != NONE) put_link(o, span.links, otlp_thread(o->t, owner), "waits-for");
+    return otlp_write(&o->requests, &span);
+}
+
+static bool add_ghosts(struct otlp *o, process_id id)
+{
+    const struct process *p = &o->t->processes[id];
+    bool ok = true;
+    for (size_t g = 0; ok && g < p->ghost_count; g++) {
+        const struct ghost *ghost = &p->ghosts[g];
+        char name[280], own[16];
+        cJSON *attributes = cJSON_CreateArray();
+        snprintf(own, sizeof own, "t%u", ghost->thread);
+        otlp_put_text(attributes, "thread.name", tracks_thread(o->t, ghost->thread, name, sizeof name));
+        otlp_put_text(attributes, "forktrace.thread", own);
+        if (ghost->fork != NONE) otlp_put_int(attributes, "forktrace.fork", ghost->fork);
+        if (ghost->python != BELIEF_UNKNOWN)
+            otlp_put(attributes, "forktrace.python_believes_alive",
+                     cJSON_CreateBool(ghost->python == BELIEF_ALIVE));
+        ok = add(o, p->main, p->start, ghost->fork, "ghost", attributes);
+    }
+    return ok;
+}
+
+static bool add_copies(struct otlp *o, process_id id)
+{
+    bool ok = true;
+    for (copy_id i = o->first_copy[id]; ok && i != NONE; i = o->next_copy[i]) {
+        const struct copy *c = &o->t->copies[i];
+        char name[512], value[512];
+        cJSON *attributes = cJSON_CreateArray();
+        global_format(&o->t->globals[c->global], name, sizeof name);
+        otlp_put_text(attributes, "forktrace.global", name);
+        if (c->at_birth.known) value_format(c->at_birth, value, sizeof value);
+        otlp_put_text(attributes, "forktrace.value_at_birth", c->at_birth.known ? value : NULL);
+        if (c->last.known) value_format(c->last, value, sizeof value);
+        otlp_put_text(attributes, "forktrace.last_value", c->last.known ? value : NULL);
+        otlp_put_int(attributes, "forktrace.writes", (int64_t)c->writes);
+        otlp_put(attributes, "forktrace.diverged", cJSON_CreateBool(o->t->globals[c->global].diverged));
+        ok = add(o, o->t->processes[id].main, c->sampled == NEVER ? c->born : c->sampled, i, "global",
+                 attributes);
+    }
+    return ok;
+}
+
+static bool concerns(const struct finding *x, process_id id)
+{
+    bool found = !x->processes.count && !id;
+    for (size_t i = 0; i < x->processes.count; i++) found |= x->processes.list[i] == id;
+    return found;
+}
+
+static bool add_findings(struct otlp *o, process_id id)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < o->findings->count; i++) {
+        const struct finding *x = o->findings->list[i];
+        if (!concerns(x, id)) continue;
+        cJSON *attributes = cJSON_CreateArray();
+        otlp_put_text(attributes, "level", severity_name(x->severity));
+        otlp_put_text(attributes, "message", x->title);
+        otlp_put_all(attributes, json_finding(o->findings, i));
+        ok = add(o, o->t->processes[id].main, x->ns, i, "finding", attributes);
+    }
+    return ok;
+}
+
+/* --- all of it ------------------------------------------------------------------------------------ */
+
+static bool write_all_of(struct otlp *o, process_id id)
+{
+    const struct timeline *t = o->t;
+    bool ok = t->processes[id].main < t->thread_count;
+    if (!ok) return true;
+    for (thread_id i = timeline_next_thread(t, id, NONE); ok && i != NONE; i = timeline_next_thread(t, id, i))
+        ok = (o->carriers[i] = calloc(1, sizeof **o->carriers));
+    size_t count = 0;
+    const event_id *events = ok ? timeline_events_of(t, id, &count) : NULL;
+    ok = ok && add_findings(o, id) && add_ghosts(o, id) && add_copies(o, id) && write_images(o, id);
+    for (size_t i = 0; ok && i < count; i++) ok = write_event(o, events[i]);
+    for (thread_id i = timeline_next_thread(t, id, NONE); i != NONE; i = timeline_next_thread(t, id, i)) {
+        ok = ok && flush(o, i);
+        for (size_t k = 0; o->carriers[i] && k < o->carriers[i]->count; k++)
+            cJSON_free(o->carriers[i]->events[k]);
+        free(o->carriers[i]);
+        o->carriers[i] = NULL;
+    }
+    return ok;
+}
+
+/* Findings come worst first: the first there is of somebody stays. */
+static void find_errors(struct otlp *o)
+{
+    for (size_t i = o->findings->count; i-- > 0;) {
+        const struct finding *x = o->findings->list[i];
+        if (x->severity != SEVERITY_ERROR) continue;
+        for (size_t k = 0; k < x->processes.count; k++) o->process_error[x->processes.list[k]] = x->title;
+        for (size_t k = 0; k < x->threads.count; k++) o->thread_error[x->threads.list[k]] = x->title;
+    }
+}
+
+/* Those worth a look, by process, in their order. */
+static void sort_copies(struct otlp *o)
+{
+    for (process_id p = 0; p < o->t->process_count; p++) o->first_copy[p] = NONE;
+    for (copy_id c = (copy_id)o->t->copy_count; c-- > 0;) {
+        process_id p = o->t->copies[c].process;
+        if (p >= o->t->process_count || !rows_notable(o->t, c)) continue;
+        o->next_copy[c] = o->first_copy[p];
+        o->first_copy[p] = c;
+    }
+}
+
+bool export_otlp(FILE *out, const struct loaded *l)
+{
+    const struct timeline *t = l->timeline;
+    struct otlp o = {.requests = {.out = out, .l = l, .process = NONE}, .t = t, .findings = findings_find(t)};
+    o.carriers = calloc(t->thread_count + 1, sizeof *o.carriers);
+    o.thread_error = calloc(t->thread_count + 1, sizeof *o.thread_error);
+    o.process_error = calloc(t->process_count + 1, sizeof *o.process_error);
+    o.first_copy = calloc(t->process_count + 1, sizeof *o.first_copy);
+    o.next_copy = calloc(t->copy_count + 1, sizeof *o.next_copy);
+    bool ok = o.findings && o.carriers && o.thread_error && o.process_error && o.first_copy && o.next_copy;
+    if (ok) find_errors(&o), sort_copies(&o);
+    for (process_id p = 0; ok && p < t->process_count; p++) ok = write_all_of(&o, p);
+    otlp_end(&o.requests);
+    free(o.carriers), free(o.thread_error), free(o.process_error), free(o.first_copy), free(o.next_copy);
+    findings_free((struct findings *)o.findings);
+    return ok;
+}
