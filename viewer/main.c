@@ -67,7 +67,8 @@ static const struct command {
      "--format FORMAT [-o OUT] [--partial] FILE",
      "  -f, --format FORMAT        json: one document; ndjson: one object a line; svg: a picture of the lanes;\n"
      "                             perfetto: for ui.perfetto.dev, with all details; chrome: for chrome://tracing,\n"
-     "                             speedscope and others; mermaid: a chart for Markdown\n"
+     "                             speedscope and others; mermaid: a chart for Markdown;\n"
+     "                             otlp: spans, one request a line, for an OpenTelemetry collector\n"
      "  -o, --output OUT           write there instead of to the standard output\n"
      PARTIAL_OPTION},
     {"push", push_main, "traces into a ClickHouse database: questions over many runs",

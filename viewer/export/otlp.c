@@ -5,7 +5,8 @@
  * span of the thread it happened on. Its parent is the span of who made it.
  *
  * It is written process by process. Of each thread at most as many events are
- * held as a span has, so that memory does not grow with the trace.
+ * held as a span has, so that memory does not grow with the trace. The spans of
+ * processes, images and threads: otlp_lives.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,135 +16,6 @@
 #include "viewer/text.h"
 #include "viewer/tui/facts.h"
 #include "viewer/tui/rows.h"
-
-/* What was collected for a thread's span, or for one that follows it. */
-struct carrier {
-    char *events[OTLP_EVENTS];
-    size_t count;
-    int64_t first, last;
-    uint32_t number; /* of the event it begins with: names a span that follows */
-    bool written;    /* the span of the thread itself is */
-};
-
-struct otlp {
-    struct otlp_requests requests;
-    const struct timeline *t;
-    const struct findings *findings;
-    struct carrier **carriers;                  /* [thread_count], of the process that is being written */
-    const char **thread_error, **process_error; /* the title of the worst finding of severity error; NULL */
-    copy_id *first_copy, *next_copy;            /* of a process, of the same */
-};
-
-/* --- links ---------------------------------------------------------------------------------------- */
-
-static void put_link(const struct otlp *o, cJSON *links, uint64_t span, const char *what)
-{
-    if (!span) return;
-    cJSON *link = cJSON_CreateObject();
-    otlp_put_trace_id(link, o->requests.l);
-    otlp_put_span_id(link, "spanId", span);
-    otlp_put_text(cJSON_AddArrayToObject(link, "attributes"), "forktrace.link", what);
-    cJSON_AddItemToArray(links, link);
-}
-
-static uint64_t creator(const struct otlp *o, process_id id)
-{
-    const struct process *p = &o->t->processes[id];
-    if (p->created_by != NONE) return otlp_thread(o->t, p->created_by);
-    return p->parent == NONE ? 0 : otlp_id(OTLP_PROCESS, p->parent, 0);
-}
-
-/* --- lives ---------------------------------------------------------------------------------------- */
-
-static bool write_process(struct otlp *o, process_id id, const struct carrier *c)
-{
-    const struct timeline *t = o->t;
-    const struct process *p = &t->processes[id];
-    char name[200];
-    cJSON *attributes = cJSON_CreateArray(), *links = cJSON_CreateArray(), *details = json_process(t, id);
-    tracks_text(name, sizeof name, process_name(t, id));
-    cJSON_DeleteItemFromObject(details, "images"); /* spans of their own */
-    cJSON_DeleteItemFromObject(details, "ghosts"); /* events */
-    if (p->main < t->thread_count && t->threads[p->main].tid)
-        otlp_put_int(attributes, "thread.id", t->threads[p->main].tid);
-    otlp_put_all(attributes, details);
-    if (p->fork < t->event_count) otlp_put_stack(attributes, t, p->fork);
-    put_link(o, links, creator(o, id), origin_name(p->origin));
-    for (size_t g = 0; g < p->ghost_count; g++)
-        put_link(o, links, otlp_thread(t, p->ghosts[g].thread), "lost-at-fork");
-    int64_t end = p->end == NEVER ? t->end : p->end;
-    struct otlp_span span = {.id = otlp_id(OTLP_PROCESS, id, 0), .parent = creator(o, id), .process = id};
-    span.name = name, span.start = p->start, span.end = end;
-    span.attributes = attributes, span.links = links;
-    span.events = (char **)c->events, span.count = c->count, span.error = o->process_error[id];
-    return otlp_write(&o->requests, &span);
-}
-
-static bool write_images(struct otlp *o, process_id id)
-{
-    const struct process *p = &o->t->processes[id];
-    int64_t end = p->end == NEVER ? o->t->end : p->end;
-    bool ok = true;
-    for (size_t i = 0; ok && i < p->image_count; i++) {
-        char name[200];
-        cJSON *attributes = cJSON_CreateArray();
-        otlp_put_image(attributes, &p->images[i]);
-        struct otlp_span span = {
-            .id = otlp_id(OTLP_IMAGE, id, (uint16_t)i), .process = id, .attributes = attributes};
-        span.parent = otlp_id(OTLP_PROCESS, id, 0);
-        span.name = tracks_image(&p->images[i], name, sizeof name);
-        span.start = i ? p->images[i].start : p->start;
-        span.end = i + 1 < p->image_count ? p->images[i + 1].start : end;
-        ok = otlp_write(&o->requests, &span);
-    }
-    return ok;
-}
-
-static bool write_thread(struct otlp *o, thread_id id, const struct carrier *c)
-{
-    const struct timeline *t = o->t;
-    const struct thread *th = &t->threads[id];
-    char name[280];
-    cJSON *attributes = cJSON_CreateArray();
-    tracks_thread(t, id, name, sizeof name);
-    if (th->tid) otlp_put_int(attributes, "thread.id", th->tid);
-    otlp_put_text(attributes, "thread.name", name);
-    otlp_put_all(attributes, json_thread_itself(t, id));
-    if (th->create < t->event_count) otlp_put_stack(attributes, t, th->create);
-    uint64_t by = th->created_by == NONE ? 0 : otlp_thread(t, th->created_by);
-    struct otlp_span span = {.id = otlp_id(OTLP_THREAD, id, 0), .process = th->process, .name = name};
-    span.parent = by ? by : otlp_id(OTLP_PROCESS, th->process, 0);
-    span.start = th->start, span.end = tracks_end(t, id), span.attributes = attributes;
-    span.events = (char **)c->events, span.count = c->count, span.error = o->thread_error[id];
-    return otlp_write(&o->requests, &span);
-}
-
-/* More events of a thread whose span is full. */
-static bool write_more(struct otlp *o, thread_id id, const struct carrier *c)
-{
-    const struct thread *th = &o->t->threads[id];
-    char name[280], text[320];
-    snprintf(text, sizeof text, "%s: more events", tracks_thread(o->t, id, name, sizeof name));
-    struct otlp_span span = {
-        .id = otlp_id(OTLP_MORE, c->number, 0), .parent = otlp_thread(o->t, id), .name = text};
-    span.process = th->process, span.start = c->first, span.end = c->last;
-    span.events = (char **)c->events, span.count = c->count;
-    return otlp_write(&o->requests, &span);
-}
-
-/* What was collected is written, and forgotten. */
-static bool flush(struct otlp *o, thread_id id)
-{
-    struct carrier *c = o->carriers[id];
-    const struct thread *th = &o->t->threads[id];
-    bool ok = c->written    ? !c->count || write_more(o, id, c)
-              : th->is_main ? write_process(o, th->process, c)
-                            : write_thread(o, id, c);
-    for (size_t i = 0; i < c->count; i++) cJSON_free(c->events[i]);
-    c->count = 0;
-    c->written = true;
-    return ok;
-}
 
 /* --- events --------------------------------------------------------------------------------------- */
 
@@ -162,7 +34,7 @@ static bool add(struct otlp *o, thread_id id, int64_t ns, uint32_t number, const
     if (ns < c->first) c->first = ns;
     if (ns > c->last) c->last = ns;
     c->events[c->count++] = text;
-    return c->count < OTLP_EVENTS || flush(o, id);
+    return c->count < OTLP_EVENTS || otlp_flush(o, id);
 }
 
 static cJSON *attributes_of(const struct otlp *o, event_id i, const char *line)
@@ -182,7 +54,7 @@ static bool write_event(struct otlp *o, event_id i)
     char text[300], line[400];
     if (e->type == EVENT_THREAD_START || e->type == EVENT_THREAD_END) return true; /* the span says so */
     thread_id on = e->thread < o->t->thread_count ? e->thread : o->t->processes[e->process].main;
-    if (on >= o->t->thread_count || !o->carriers[on]) return true;
+    if (!o->carriers[on]) on = o->t->processes[e->process].main; /* a damaged file's */
     fact_event_line(o->t, i, text, sizeof text);
     tracks_text(line, sizeof line, text);
     cJSON *attributes = attributes_of(o, i, line);
@@ -193,7 +65,7 @@ static bool write_event(struct otlp *o, event_id i)
     span.name = line, span.start = e->ns, span.end = e->ns + lasted, span.attributes = attributes;
     thread_id owner = tracks_waited_for(o->t, e);
     span.links = cJSON_CreateArray();
-    if (owner != NONE) put_link(o, span.links, otlp_thread(o->t, owner), "waits-for");
+    if (owner != NONE) otlp_put_link(o, span.links, otlp_thread(o->t, owner), "waits-for");
     return otlp_write(&o->requests, &span);
 }
 
@@ -265,16 +137,15 @@ static bool add_findings(struct otlp *o, process_id id)
 static bool write_all_of(struct otlp *o, process_id id)
 {
     const struct timeline *t = o->t;
-    bool ok = t->processes[id].main < t->thread_count;
-    if (!ok) return true;
+    bool ok = true;
     for (thread_id i = timeline_next_thread(t, id, NONE); ok && i != NONE; i = timeline_next_thread(t, id, i))
         ok = (o->carriers[i] = calloc(1, sizeof **o->carriers));
     size_t count = 0;
     const event_id *events = ok ? timeline_events_of(t, id, &count) : NULL;
-    ok = ok && add_findings(o, id) && add_ghosts(o, id) && add_copies(o, id) && write_images(o, id);
+    ok = ok && add_findings(o, id) && add_ghosts(o, id) && add_copies(o, id) && otlp_images(o, id);
     for (size_t i = 0; ok && i < count; i++) ok = write_event(o, events[i]);
     for (thread_id i = timeline_next_thread(t, id, NONE); i != NONE; i = timeline_next_thread(t, id, i)) {
-        ok = ok && flush(o, i);
+        ok = ok && otlp_flush(o, i);
         for (size_t k = 0; o->carriers[i] && k < o->carriers[i]->count; k++)
             cJSON_free(o->carriers[i]->events[k]);
         free(o->carriers[i]);

@@ -64,4 +64,31 @@ void otlp_put_trace_id(cJSON *object, const struct loaded *l);
 void otlp_put_span_id(cJSON *object, const char *key, uint64_t id);
 void otlp_put_time(cJSON *object, const char *key, const struct timeline *t, int64_t ns);
 
+/* --- otlp_lives.c: lanes as spans ----------------------------------------------------------------- */
+
+/* What was collected for a thread's span, or for one that follows it. */
+struct carrier {
+    char *events[OTLP_EVENTS];
+    size_t count;
+    int64_t first, last;
+    uint32_t number; /* of the event it begins with: names a span that follows */
+    bool written;    /* the span of the thread itself is */
+};
+
+struct otlp {
+    struct otlp_requests requests;
+    const struct timeline *t;
+    const struct findings *findings;
+    struct carrier **carriers;                  /* [thread_count], of the process that is being written */
+    const char **thread_error, **process_error; /* the title of the worst finding of severity error; NULL */
+    copy_id *first_copy, *next_copy;            /* of a process, of the same */
+};
+
+/* The spans of a process's images. false: out of memory, as below. */
+bool otlp_images(struct otlp *o, process_id process);
+/* What was collected of a thread is written, as its span or as one that follows it, and forgotten. */
+bool otlp_flush(struct otlp *o, thread_id thread);
+/* One more of a list of Links: to a span (0: to none), and why. */
+void otlp_put_link(const struct otlp *o, cJSON *links, uint64_t span, const char *why);
+
 #endif
