@@ -19,8 +19,7 @@
 
 /* --- events --------------------------------------------------------------------------------------- */
 
-static bool add(struct otlp *o, thread_id id, int64_t ns, uint32_t number, const char *name,
-                cJSON *attributes)
+static bool add(struct otlp *o, thread_id id, int64_t ns, const char *name, cJSON *attributes)
 {
     struct carrier *c = o->carriers[id];
     cJSON *event = cJSON_CreateObject();
@@ -30,7 +29,7 @@ static bool add(struct otlp *o, thread_id id, int64_t ns, uint32_t number, const
     char *text = cJSON_PrintUnformatted(event);
     cJSON_Delete(event);
     if (!text) return false;
-    if (!c->count) c->first = c->last = ns, c->number = number;
+    if (!c->count) c->first = c->last = ns;
     if (ns < c->first) c->first = ns;
     if (ns > c->last) c->last = ns;
     c->events[c->count++] = text;
@@ -59,7 +58,7 @@ static bool write_event(struct otlp *o, event_id i)
     tracks_text(line, sizeof line, text);
     cJSON *attributes = attributes_of(o, i, line);
     int64_t lasted = timeline_duration(o->t, e);
-    if (lasted <= 0) return add(o, on, e->ns, i, event_type_name(e->type), attributes);
+    if (lasted <= 0) return add(o, on, e->ns, event_type_name(e->type), attributes);
     struct otlp_span span = {
         .id = otlp_id(OTLP_EVENT, i, 0), .parent = otlp_thread(o->t, on), .process = e->process};
     span.name = line, span.start = e->ns, span.end = e->ns + lasted, span.attributes = attributes;
@@ -84,7 +83,7 @@ static bool add_ghosts(struct otlp *o, process_id id)
         if (ghost->python != BELIEF_UNKNOWN)
             otlp_put(attributes, "forktrace.python_believes_alive",
                      cJSON_CreateBool(ghost->python == BELIEF_ALIVE));
-        ok = add(o, p->main, p->start, ghost->fork, "ghost", attributes);
+        ok = add(o, p->main, p->start, "ghost", attributes);
     }
     return ok;
 }
@@ -104,7 +103,7 @@ static bool add_copies(struct otlp *o, process_id id)
         otlp_put_text(attributes, "forktrace.last_value", c->last.known ? value : NULL);
         otlp_put_int(attributes, "forktrace.writes", (int64_t)c->writes);
         otlp_put(attributes, "forktrace.diverged", cJSON_CreateBool(o->t->globals[c->global].diverged));
-        ok = add(o, o->t->processes[id].main, c->sampled == NEVER ? c->born : c->sampled, i, "global",
+        ok = add(o, o->t->processes[id].main, c->sampled == NEVER ? c->born : c->sampled, "global",
                  attributes);
     }
     return ok;
@@ -127,7 +126,7 @@ static bool add_findings(struct otlp *o, process_id id)
         otlp_put_text(attributes, "level", severity_name(x->severity));
         otlp_put_text(attributes, "message", x->title);
         otlp_put_all(attributes, json_finding(o->findings, i));
-        ok = add(o, o->t->processes[id].main, x->ns, i, "finding", attributes);
+        ok = add(o, o->t->processes[id].main, x->ns, "finding", attributes);
     }
     return ok;
 }

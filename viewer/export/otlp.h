@@ -56,7 +56,7 @@ void otlp_end(struct otlp_requests *r);
 
 /* The same in every export of a run, and of no other thing: from our own ids, never 0. */
 enum otlp_thing { OTLP_PROCESS, OTLP_IMAGE, OTLP_THREAD, OTLP_EVENT, OTLP_MORE };
-uint64_t otlp_id(enum otlp_thing kind, uint32_t id, uint16_t index);
+uint64_t otlp_id(enum otlp_thing kind, uint32_t id, uint32_t index); /* index: of 24 bits */
 /* The span of a thread: a main thread's is that of its process. 0: it has none. */
 uint64_t otlp_thread(const struct timeline *t, thread_id thread);
 /* As the protocol has them: hexadecimal. */
@@ -71,8 +71,7 @@ struct carrier {
     char *events[OTLP_EVENTS];
     size_t count;
     int64_t first, last;
-    uint32_t number; /* of the event it begins with: names a span that follows */
-    bool written;    /* the span of the thread itself is */
+    uint32_t spans; /* written so far: its own, and those that followed it */
 };
 
 struct otlp {

@@ -62,7 +62,7 @@ bool otlp_images(struct otlp *o, process_id id)
         cJSON *attributes = cJSON_CreateArray();
         otlp_put_image(attributes, &p->images[i]);
         struct otlp_span span = {
-            .id = otlp_id(OTLP_IMAGE, id, (uint16_t)i), .process = id, .attributes = attributes};
+            .id = otlp_id(OTLP_IMAGE, id, (uint32_t)i), .process = id, .attributes = attributes};
         span.parent = otlp_id(OTLP_PROCESS, id, 0);
         span.name = tracks_image(&p->images[i], name, sizeof name);
         span.start = i ? p->images[i].start : p->start;
@@ -98,7 +98,7 @@ static bool write_more(struct otlp *o, thread_id id, const struct carrier *c)
     char name[280], text[320];
     snprintf(text, sizeof text, "%s: more events", tracks_thread(o->t, id, name, sizeof name));
     struct otlp_span span = {
-        .id = otlp_id(OTLP_MORE, c->number, 0), .parent = otlp_thread(o->t, id), .name = text};
+        .id = otlp_id(OTLP_MORE, id, c->spans), .parent = otlp_thread(o->t, id), .name = text};
     span.process = th->process, span.start = c->first, span.end = c->last;
     span.events = (char **)c->events, span.count = c->count;
     return otlp_write(&o->requests, &span);
@@ -109,11 +109,11 @@ bool otlp_flush(struct otlp *o, thread_id id)
 {
     struct carrier *c = o->carriers[id];
     const struct thread *th = &o->t->threads[id];
-    bool ok = c->written    ? !c->count || write_more(o, id, c)
+    bool ok = c->spans      ? !c->count || write_more(o, id, c)
               : th->is_main ? write_process(o, th->process, c)
                             : write_thread(o, id, c);
     for (size_t i = 0; i < c->count; i++) cJSON_free(c->events[i]);
     c->count = 0;
-    c->written = true;
+    c->spans++;
     return ok;
 }

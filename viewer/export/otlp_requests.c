@@ -24,9 +24,9 @@ static uint64_t mixed(uint64_t x)
 }
 
 /* Only 0 becomes 0. */
-uint64_t otlp_id(enum otlp_thing kind, uint32_t id, uint16_t index)
+uint64_t otlp_id(enum otlp_thing kind, uint32_t id, uint32_t index)
 {
-    return mixed((uint64_t)(kind + 1) << 56 | (uint64_t)index << 32 | id);
+    return mixed((uint64_t)(kind + 1) << 56 | (uint64_t)(index & 0xffffff) << 32 | id);
 }
 
 uint64_t otlp_thread(const struct timeline *t, thread_id thread)
