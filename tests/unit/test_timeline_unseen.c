@@ -138,3 +138,54 @@ Test(timeline_unseen, raw_system_calls)
             expect_covered(t, p);
     }
 }
+
+/* --- signals, where an image tells nothing ------------------------------------------------------- */
+
+static void only_ignores(const struct timeline *t, process_id p, int signal)
+{
+    const struct process *process = &t->processes[p];
+    cr_assert_eq(process->disposition_count, 1, "p%u has %zu", p, process->disposition_count);
+    cr_expect_eq(process->dispositions[0].signal, signal);
+    cr_expect_eq(process->dispositions[0].kind, DISPOSITION_IGNORE);
+    struct disposition handled = timeline_disposition(t, p, SIGTERM, t->end),
+                       ignored = timeline_disposition(t, p, signal, t->end);
+    cr_expect_eq(handled.kind, DISPOSITION_DEFAULT);
+    cr_expect_eq(ignored.kind, DISPOSITION_IGNORE);
+}
+
+/* exec takes handlers away and leaves what is ignored: also where the library is not in what comes next. */
+Test(timeline_unseen, an_image_that_is_not_seen_has_no_handlers_of_the_one_before)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    trace_sigaction(root, SIGTERM, 0, 0x401000);
+    trace_sigaction(root, SIGHUP, 0, (uint64_t)(uintptr_t)SIG_IGN);
+    ft_ref told = trace_forked(root, 110), silent = trace_forked(root, 120), stays = trace_forked(root, 130);
+    trace_blind(told, 0, "/usr/bin/static", FT_BLIND_STATIC);
+    trace_exec(told, "/usr/bin/static");
+    trace_exec(silent, "/usr/bin/quiet");
+    trace_exit(stays, FT_EXIT__exit, 0);
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 120, 0});
+    only_ignores(t, 1, SIGHUP);
+    only_ignores(t, 2, SIGHUP);
+    cr_expect_eq(t->processes[3].disposition_count, 2);
+    cr_expect_eq(t->processes[0].disposition_count, 2);
+}
+
+Test(timeline_unseen, nor_one_that_was_spawned_nor_one_between_two_that_are)
+{
+    ft_ref root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    trace_sigaction(root, SIGTERM, 0, 0x401000);
+    trace_sigaction(root, SIGHUP, 0, (uint64_t)(uintptr_t)SIG_IGN);
+    trace_blind(root, trace_fork(root, FT_FORK_posix_spawn, 110), "/usr/bin/static", FT_BLIND_STATIC);
+    ft_ref child = trace_forked(root, 120);
+    trace_blind(child, 0, "/usr/bin/static", FT_BLIND_STATIC);
+    trace_exec(child, "/usr/bin/static");
+    trace_image(120, 100, FT_BIRTH_EXEC, "server again");
+    struct timeline *t = trace_timeline((uint32_t[]){100, 110, 120, 0});
+    only_ignores(t, 1, SIGHUP);
+    cr_assert_eq(t->processes[2].image_count, 3);
+    cr_expect_eq(timeline_disposition(t, 2, SIGHUP, t->processes[2].images[1].start).kind,
+                 DISPOSITION_IGNORE);
+    cr_expect_eq(timeline_disposition(t, 2, SIGTERM, t->processes[2].images[1].start).kind,
+                 DISPOSITION_DEFAULT);
+}

@@ -162,6 +162,7 @@ void signals_sigmask(struct build *b, const struct item *it);
 void signals_kill(struct build *b, const struct item *it);
 void signals_inherit(struct build *b, process_id child, process_id parent);
 void signals_exec(struct build *b, process_id p, uint64_t ignored);
+void signals_exec_unseen(struct build *b, process_id p); /* its newest image: it told nothing itself */
 
 /* waits.c */
 void waits_wait(struct build *b, const struct item *it);

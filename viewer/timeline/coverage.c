@@ -109,6 +109,7 @@ static void add_image(struct build *b, process_id p, int64_t ns, const char *pat
     struct image image = {.start = ns, .family = b->family_count++, .exe = path};
     image.argv = build_alloc(b, sizeof *image.argv);
     process_image(b, p, image);
+    signals_exec_unseen(b, p); /* whatever it did about signals since */
 }
 
 static bool same_name(const char *a, const char *b)

@@ -152,14 +152,6 @@ void kernel_task(struct build *b, const struct item *it)
 
 /* --- images ----------------------------------------------------------------------------------- */
 
-static uint64_t ignored_by(const struct process *p)
-{
-    uint64_t ignored = 0;
-    for (size_t i = 0; i < p->disposition_count; i++)
-        if (p->dispositions[i].kind == DISPOSITION_IGNORE) ignored |= 1ull << (p->dispositions[i].signal - 1);
-    return ignored;
-}
-
 static void tell_exec(struct build *b, const struct item *it, process_id p, const struct ft_kernel_exec *r)
 {
     event_id announced = b->processes[p].exec;
@@ -198,9 +190,7 @@ void kernel_exec(struct build *b, const struct item *it)
     image.exe = build_string(b, r.exe ? r.exe : r.path);
     image.argv = process_arguments(b, r.argv, &image.argc);
     process_image(b, p, image);
-    uint64_t ignored = ignored_by(&b->t->processes[p]);
-    signals_exec(b, p, ignored);
-    b->t->processes[p].images[b->t->processes[p].image_count - 1].ignored = ignored;
+    signals_exec_unseen(b, p);
     b->threads[main].image = (uint16_t)(b->t->processes[p].image_count - 1);
     task_is(b, it->record->task, main, b->threads[main].image);
     b->processes[p].image_told = true;

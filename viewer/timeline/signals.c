@@ -94,6 +94,17 @@ void signals_exec(struct build *b, process_id p, uint64_t ignored)
     }
 }
 
+void signals_exec_unseen(struct build *b, process_id p)
+{
+    struct process *process = &b->t->processes[p];
+    uint64_t ignored = 0;
+    for (size_t i = 0; i < process->disposition_count; i++)
+        if (process->dispositions[i].kind == DISPOSITION_IGNORE)
+            ignored |= 1ull << (process->dispositions[i].signal - 1);
+    signals_exec(b, p, ignored);
+    process->images[process->image_count - 1].ignored = ignored;
+}
+
 void signals_sigmask(struct build *b, const struct item *it)
 {
     event_id e = event_add_alike(b, it, EVENT_SIGMASK, NONE, 0, NONE);
