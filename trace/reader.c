@@ -32,24 +32,34 @@ static enum ft_reader_error check_header(const struct ft_header *h, size_t have)
     return FT_READ_OK;
 }
 
+static uint64_t size_needed(const struct ft_header *h)
+{
+    return (1 + (h->next - 1 < h->capacity ? h->next - 1 : h->capacity)) * FT_PAGE;
+}
+
+static ssize_t header_of(const struct ft_reading *in, struct ft_header *header, struct stat *status)
+{
+    ssize_t have;
+    do have = pread(in->fd, header, sizeof *header, 0);
+    while (have < 0 && errno == EINTR);
+    return have < 0 || fstat(in->fd, status) ? -1 : have;
+}
+
 /* Look at the header and the size again: both change while the run goes on. */
 static enum ft_reader_error read_header(struct ft_reader *r)
 {
     struct ft_reading *in = r->private;
     struct ft_header header = {0};
     struct stat status;
-    ssize_t have;
-    do have = pread(in->fd, &header, sizeof header, 0);
-    while (have < 0 && errno == EINTR);
-    if (have < 0 || fstat(in->fd, &status)) return FT_READ_OPEN;
+    ssize_t have = header_of(in, &header, &status);
+    if (have < 0) return FT_READ_OPEN;
     enum ft_reader_error error = check_header(&header, (size_t)have);
     if (error) return error;
     if (in->header.next && (header.capacity != in->header.capacity || header.clock != in->header.clock ||
                             header.next < in->header.next))
         return FT_READ_DAMAGED; /* a header that was good until now: keep that one */
     in->header = header;
-    uint64_t claimed = header.next - 1 < header.capacity ? header.next - 1 : header.capacity;
-    uint64_t needed = (1 + claimed) * FT_PAGE, size = (uint64_t)status.st_size;
+    uint64_t needed = size_needed(&header), size = (uint64_t)status.st_size;
     r->size = size;
     r->missing = size < needed ? needed - size : 0;
     r->truncated = r->missing;
@@ -239,6 +249,23 @@ int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context)
     /* a header that cannot be read any more, or no memory: what is there stays as it is */
     if (!read_header(r) && !ft_pages_load(r)) r->truncated = true;
     return hand_out(r, false, visit, NULL, context);
+}
+
+enum ft_fate ft_reader_fate(const struct ft_reader *r, const char *path)
+{
+    const struct ft_reading *in = r->private;
+    struct ft_header header = {0};
+    struct stat status, there;
+    ssize_t have = header_of(in, &header, &status);
+    if (have < 0) return FT_FATE_NONE; /* nothing is known of it */
+    enum ft_reader_error error = check_header(&header, (size_t)have);
+    if (error == FT_READ_EMPTY) return FT_FATE_EMPTIED;
+    if (error == FT_READ_TRUNCATED) return FT_FATE_CUT;
+    if (error || memcmp(header.run_id, in->header.run_id, sizeof header.run_id)) return FT_FATE_OVERWRITTEN;
+    if ((uint64_t)status.st_size < size_needed(&header)) return FT_FATE_CUT;
+    if (stat(path, &there)) return errno == ENOENT ? FT_FATE_REMOVED : FT_FATE_NONE;
+    bool same = there.st_dev == status.st_dev && there.st_ino == status.st_ino;
+    return same ? FT_FATE_NONE : FT_FATE_REPLACED;
 }
 
 /* --- names ---------------------------------------------------------------------------------- */

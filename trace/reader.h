@@ -105,6 +105,22 @@ static inline bool ft_is_writes(unsigned type) { return type == FT_C_WRITES || t
 /* When what is recorded began: of a wait, or the run of a greenlet, that is not when it was written. */
 uint64_t ft_began(const struct ft_head *record);
 
+/*
+ * What became of the file, which somebody may have done something to since it
+ * was opened. `path` is the one it was opened by. From CUT on it has nothing
+ * more to give: ft_reader_new is not to be called any more, what was handed out
+ * stays.
+ */
+enum ft_fate {
+    FT_FATE_NONE,
+    FT_FATE_REMOVED,
+    FT_FATE_REPLACED,
+    FT_FATE_CUT,
+    FT_FATE_EMPTIED,
+    FT_FATE_OVERWRITTEN
+};
+enum ft_fate ft_reader_fate(const struct ft_reader *r, const char *path);
+
 /* The records that were committed since the last call of either, and slots with a new wait (live traces). */
 int ft_reader_new(struct ft_reader *r, ft_visit *visit, void *context);
 

@@ -113,6 +113,31 @@ static int64_t reached(const struct timeline *t)
     return now.tv_sec * 1000000000LL + now.tv_nsec - t->origin;
 }
 
+/* Of a file that is still being written: somebody did something to it. True: it has nothing more to give. */
+static bool is_over(struct tui *tui, const struct loaded *l)
+{
+    static const struct {
+        const char *word, *sentence;
+    } fates[] = {
+        [FT_FATE_REMOVED] = {"removed",
+                             "the trace was removed: it is still followed; new programs cannot write to it"},
+        [FT_FATE_REPLACED] = {"replaced",
+                              "another file has the name of the trace now: the old one is followed"},
+        [FT_FATE_CUT] = {"cut off",
+                         "the trace was cut off while it was followed: this is what was read before"},
+        [FT_FATE_EMPTIED] = {"emptied",
+                             "the trace was emptied while it was followed: this is what was read before"},
+        [FT_FATE_OVERWRITTEN] = {"overwritten",
+                                 "another trace was written over it: this is what was read before"},
+    };
+    enum ft_fate fate = ft_reader_fate(&l->reader, l->path);
+    const char *word = fates[fate].word;
+    if (word && word != tui->fate) tui_say(tui, "%s", fates[fate].sentence);
+    tui->fate = word;
+    if (fate >= FT_FATE_CUT) tui->live = tui->following = false;
+    return fate >= FT_FATE_CUT;
+}
+
 /*
  * Build anew if there is anything new, and now and then to see who has been
  * killed: the reader stays, the timeline is replaced.
@@ -121,6 +146,7 @@ static bool look_again(struct tui *tui, struct loaded *l)
 {
     static int idle;
     size_t fresh = 0;
+    if (is_over(tui, l)) return true;
     ft_reader_new(&l->reader, count, &fresh);
     struct timeline *t =
         fresh || ++idle >= 4 ? timeline_build(&l->reader, load_alive, &l->reader, &names_files) : NULL;

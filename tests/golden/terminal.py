@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """terminal.py FORKTRACE: `forktrace view` on a pseudo-terminal: it draws, follows a resize, stops and goes on, and
 gives the terminal back as it was however it ends. What it draws is compared in screens.sh."""
-import base64, fcntl, os, pty, re, select, signal, struct, subprocess, sys, tempfile, termios, time
+import base64, fcntl, os, pty, re, select, shutil, signal, struct, subprocess, sys, tempfile, termios, time
 
 forktrace = sys.argv[1]
 trace = os.path.join(os.path.dirname(os.path.abspath(__file__)), "uwsgi.ftrace")
@@ -297,6 +297,54 @@ def no_colour():
     equal(s.end(), 0)
 
 
+def loses_its_file(harm, word, sentence, live):
+    def test():
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "live.ftrace")
+            library = os.path.join(os.path.dirname(os.path.abspath(forktrace)), "libforktrace.so")
+            program = subprocess.Popen(["/bin/sleep", "60"], env=dict(os.environ, LD_PRELOAD=library, FORKTRACE_OUT=path))
+            try:
+                while not os.path.exists(path) or not subprocess.run([forktrace, "ps", path], capture_output=True).stdout:
+                    time.sleep(0.02)
+                s = Screen(trace=path)
+                s.expect("LIVE")
+                s.out = b""
+                harm(path)
+                s.expect(sentence)
+                s.expect(word)
+                s.keys("?")  # what was read is still there, and the title keeps the word
+                s.expect("next event of this lane")
+                s.keys("\x1b\x0c")
+                s.expect("sleep")
+                s.expect(word)
+                if (b"LIVE" in s.out) != live:
+                    raise AssertionError(f"LIVE is {'' if b'LIVE' in s.out else 'not '}in the title: {s.out[:400]}")
+                s.keys("q")
+                equal(s.end(), 0)
+            finally:
+                program.kill()
+                program.wait()
+
+    return test
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def cut(path):
+    os.truncate(path, 5000)
+
+
+def replace(path):
+    shutil.copy(trace, path + ".new")
+    os.rename(path + ".new", path)
+
+
+def overwrite(path):
+    shutil.copy(trace, path)
+
+
 def refuses(term):
     def test():
         s = Screen(term)
@@ -330,6 +378,11 @@ check("edits", edits)
 check("replays", replays)
 check("ends when the terminal goes", ends_when_the_terminal_goes)
 check("no colour", no_colour)
+check("its file is emptied", loses_its_file(empty, "emptied", "the trace was emptied while it was followed", False))
+check("its file is cut off", loses_its_file(cut, "cut off", "the trace was cut off while it was followed", False))
+check("its file is overwritten", loses_its_file(overwrite, "overwritten", "another trace was written over it", False))
+check("its file is removed", loses_its_file(os.unlink, "LIVE, file removed", "the trace was removed: it is still followed", True))
+check("its file is replaced", loses_its_file(replace, "LIVE, file replaced", "another file has the name of the trace now", True))
 for kind in ("dumb", "", "no-such-terminal"):
     check(f"refuses TERM={kind}", refuses(kind))
 check("refuses a pipe", refuses_a_pipe)

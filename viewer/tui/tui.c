@@ -271,7 +271,11 @@ static void draw_title(struct tui *tui, struct area a)
     for (unsigned reason = 0; t->reader && reason < FT_LOST_COUNT; reason++)
         count += ft_reader_lost(t->reader, (enum ft_lost)reason);
     snprintf(lost, sizeof lost, "%" PRIu64 " records lost", count);
-    const char *state = tui->live     ? tui->following ? "LIVE" : "LIVE, End follows"
+    char live[64];
+    snprintf(live, sizeof live, "LIVE%s%s%s", tui->fate ? ", file " : "", tui->fate ? tui->fate : "",
+             tui->following ? "" : ", End follows");
+    const char *state = tui->live     ? live
+                        : tui->fate   ? tui->fate
                         : t->complete ? "complete"
                         : count       ? lost
                                       : "incomplete";
@@ -292,7 +296,8 @@ static void draw_title(struct tui *tui, struct area a)
     }
     if (x < right)
         grid_text(g, right, a.y, a.width - right,
-                  tui->live     ? STYLE_LIVE
+                  tui->fate     ? STYLE_TROUBLE
+                  : tui->live   ? STYLE_LIVE
                   : t->complete ? STYLE_DIM
                                 : STYLE_TROUBLE,
                   state);

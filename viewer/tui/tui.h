@@ -73,8 +73,9 @@ struct tui {
     /* what is looked at; not owned */
     const struct timeline *timeline;
     const char *file;
-    bool live;   /* the run is still going on */
-    int64_t end; /* of what is shown: the last record's time, or now */
+    bool live;        /* the run is still going on */
+    const char *fate; /* what was done to its file: "cut off", ...; NULL */
+    int64_t end;      /* of what is shown: the last record's time, or now */
 
     /* made from it */
     struct index index;
