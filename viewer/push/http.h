@@ -38,7 +38,7 @@ enum http_failure {
 struct http_answer {
     long status;
     char text[4096]; /* what it says, as far as it fits; hostile */
-    size_t length;
+    size_t length;   /* all of what it says */
     char why[256]; /* libcurl's words for a failure; hostile, too */
 };
 
