@@ -219,6 +219,11 @@ void search_light(struct tui *tui, int x, int y, int width, const char *text);
 /* Look on for about so long. Until it has come to its end, any key ends the search. */
 void search_go_on(struct tui *tui, int ms);
 
+/* bars.c: the file and how it stands; the rule over the details; the keys, or what there is to say. */
+void title_draw(struct tui *tui, struct area area);
+void rule_draw(struct tui *tui, struct area area);
+void bar_draw(struct tui *tui, struct area area);
+
 /* prompt.c: a line to type into, in place of the bottom bar. */
 void prompt_open(struct tui *tui, enum prompt_kind kind);
 void prompt_key(struct tui *tui, char32_t key);
