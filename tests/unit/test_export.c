@@ -1,4 +1,5 @@
 /* test_export.c: the JSON of hand-made traces: whole, exact, harmless, every key there. */
+#define _GNU_SOURCE
 #include <cjson/cJSON.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "viewer/export/json.h"
 
 static char *text; /* of the last document */
+static size_t size;
 static cJSON *parsed;
 
 static void end(void)
@@ -26,7 +28,6 @@ static cJSON *document(bool (*format)(FILE *, const struct loaded *))
     cr_assert_eq(ft_reader_open(&l.reader, l.path, false), FT_READ_OK);
     l.timeline = timeline_build(&l.reader, NULL, NULL, NULL);
     cr_assert(l.timeline);
-    size_t size;
     FILE *out = open_memstream(&text, &size);
     cr_assert(format(out, &l));
     fclose(out);
@@ -160,4 +161,42 @@ Test(export, ndjson_is_an_object_a_line)
     cr_expect_eq(counts[1], 3);
     cr_expect_eq(counts[2], 5);
     cr_expect_gt(counts[3], 15);
+}
+
+static bool has(const char *bytes) { return memmem(text, size, bytes, strlen(bytes)); }
+
+Test(export, perfetto_has_names_that_are_harmless)
+{
+    one_of_everything();
+    document(export_perfetto);
+    cr_assert_gt(size, 100);
+    cr_expect_eq(text[0], 0x0a, "Trace.packet");
+    cr_expect_not(has("\033[31m") || has("\xe2\x80\xae") || has("a\xff"), "what acts on a terminal");
+    cr_expect(has("a\\x1b[31m\\u{202e}\\xff"), "the same to be read");
+    cr_expect(has("tick\"er\\"));
+    const char *categories[] = {"process", "thread",      "image", "ghost",
+                                "fork",    "exec-failed", "kill",  "lock-wait"};
+    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+        cr_expect(has(categories[i]), "no %s", categories[i]);
+}
+
+Test(export, otlp_is_a_request_a_line)
+{
+    one_of_everything();
+    document(export_otlp);
+    for (size_t i = 0; i < size; i++) cr_assert(text[i] == '\n' || (unsigned char)text[i] >= 0x20);
+    size_t resources = 0, spans = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        cJSON *json = cJSON_Parse(line), *resource;
+        cr_assert(json, "not JSON: %s", line);
+        cJSON_ArrayForEach(resource, cJSON_GetObjectItem(json, "resourceSpans"))
+        {
+            cJSON *scope = cJSON_GetArrayItem(cJSON_GetObjectItem(resource, "scopeSpans"), 0);
+            spans += (size_t)cJSON_GetArraySize(cJSON_GetObjectItem(scope, "spans"));
+            resources++;
+        }
+        cJSON_Delete(json);
+    }
+    cr_expect_eq(resources, 3);
+    cr_expect_eq(spans, 3 + 2 + 4 + 1, "processes, other threads, images, waits: %zu", spans);
 }
