@@ -41,12 +41,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def columns_of(statement):
+    """Their names and types, of CREATE TABLE."""
+    return dict(re.findall(r"[(,] ?(\w+) ([A-Z]\w+(?:\(\w+\))?)", statement.split(") ENGINE")[0]))
+
+
 class StandIn:
-    """Keeps what comes: `created` statements, `rows` of tables, the sizes of `batches`, the `users` that asked. A test
-    may replace `trouble`, which is asked before each insert, and returns an answer to give instead, or None."""
+    """Keeps what comes: `created` statements, the `columns` of tables and their `rows` (every column, None if it did not
+    come), the sizes of `batches`, the `users` that asked. A test may replace `trouble`, which is asked before
+    each insert, and returns an answer to give instead, or None."""
 
     def __init__(self, certificate=None):
-        self.created, self.rows, self.batches, self.users, self.databases = [], {}, [], [], []
+        self.created, self.columns, self.rows, self.batches, self.users, self.databases = [], {}, {}, [], [], []
         self.trouble = lambda table, batch: None
         self.version = "18.16.1"
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -74,16 +80,24 @@ class StandIn:
         if insert:
             self.batches.append((insert[1], len(body)))
             answer = self.trouble(insert[1], len(self.batches))
-            if not answer:
-                self.rows.setdefault(insert[1], []).extend(json.loads(line) for line in body.splitlines())
-            return answer or (200, b"")
+            return answer or self.insert(insert[1], [json.loads(line) for line in body.splitlines()])
         query = body.decode()
         if query.startswith("SELECT version()"):
             return 200, f"{self.version}\t{len(self.created)}\n".encode()
         if query.startswith("CREATE"):
             self.created.append(query)
+            if query.startswith("CREATE TABLE"):
+                self.columns[re.search(r"forktrace_pushed_(\w+)", query)[1]] = columns_of(query)
             return 200, b""
         return 200, self.last_push(query)
+
+    def insert(self, table, rows):
+        known = self.columns[table]
+        for row in rows:
+            if unknown := set(row) - set(known):
+                return 500, f"Code: 117. DB::Exception: Unknown field found while parsing JSONEachRow format: {unknown}".encode()
+        self.rows.setdefault(table, []).extend({**dict.fromkeys(known), **row} for row in rows)
+        return 200, b""
 
     def last_push(self, query):
         """Its number, and whether all the query names is so."""
