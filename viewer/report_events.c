@@ -226,10 +226,11 @@ static void run_line(FILE *out, const struct timeline *t, const struct event *e)
 static void section(FILE *out, const struct timeline *t, enum event_type type, const char *heading,
                     void (*line)(FILE *, const struct timeline *, const struct event *))
 {
-    size_t count = 0;
-    for (size_t i = 0; i < t->event_count; i++) {
-        const struct event *e = EVENT_AT(t, i);
-        if (e->type != type || !e->record) continue;
+    size_t count = 0, all;
+    const event_id *events = timeline_events_of_type(t, type, &all);
+    for (size_t i = 0; i < all; i++) {
+        const struct event *e = EVENT_AT(t, events[i]);
+        if (!e->record) continue;
         if (!count++) report_heading(out, heading);
         if (count <= REPORT_MANY) line(out, t, e);
     }

@@ -35,6 +35,9 @@ void finding_thread(struct findings *f, struct finding *x,
 void finding_global(struct findings *f, struct finding *x, global_id g);
 void finding_event(struct findings *f, struct finding *x, event_id e);
 
+/* For tell_..., which finds a copy of it in x->kept: what a look at every write would have to find again. */
+void finding_keep(struct findings *f, struct finding *x, const void *what, size_t size);
+
 /* words.c. Those with a buffer of NAMES_TEXT bytes return it; all escape. */
 void say(struct say *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "uwsgi worker 1 and 2", "gunicorn arbiter and gunicorn worker 1", "uwsgi worker 1, 2, 3 and 9 others". */

@@ -135,6 +135,16 @@ void finding_event(struct findings *f, struct finding *x, event_id e)
     if (e != NONE && f->timeline->events[e].ns < x->ns) x->ns = f->timeline->events[e].ns;
 }
 
+void finding_keep(struct findings *f, struct finding *x, const void *what, size_t size)
+{
+    if (!x->fix) return; /* a scratch one has none */
+    if (!x->kept) x->kept = malloc(size);
+    if (x->kept)
+        memcpy(x->kept, what, size);
+    else
+        f->failed = true;
+}
+
 /* --- order and texts -------------------------------------------------------------------------- */
 
 static int by_id(const void *a, const void *b)
@@ -192,7 +202,7 @@ void findings_free(struct findings *f)
     if (!f) return;
     for (size_t i = 0; i < f->count; i++) {
         struct finding *x = f->list[i];
-        free(x->subject), free(x->title), free(x->explanation);
+        free(x->subject), free(x->title), free(x->explanation), free(x->kept);
         free(x->processes.list), free(x->threads.list), free(x->globals.list), free(x->evidence.list);
         free(x);
     }

@@ -45,6 +45,7 @@ struct finding {
     struct finding_ids processes, threads, globals, evidence;
     char *title, *explanation;
     const char *fix; /* the rule's */
+    void *kept;      /* what the rule found out and will tell: finding_keep */
 };
 
 struct findings {

@@ -205,7 +205,10 @@ static void add(struct findings *f, copy_id id, const struct row *r)
     int n = global_format(&t->globals[c->global], name, sizeof name);
     text_escape(subject, sizeof subject, name, n < (int)sizeof name ? (size_t)n : sizeof name - 1);
     struct finding *x = finding_of(f, RULE_racy_writes, subject);
-    if (lost(t, id, r)) finding_worse(x, SEVERITY_WARNING);
+    const struct racy now = {
+        .copy = id, .writes = r->writes, .unlocked = r->unlocked, .lost = lost(t, id, r)};
+    racy_keep(f, x, &now);
+    if (now.lost) finding_worse(x, SEVERITY_WARNING);
     finding_process(f, x, c->process);
     finding_global(f, x, c->global);
     for (size_t i = 0; i < c->writer_count; i++) finding_thread(f, x, c->writers[i].thread);
@@ -224,33 +227,22 @@ void racy_stores_find(struct findings *f)
 void racy_stores_tell(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
     char text[NAMES_TEXT];
-    struct row *rows = look(t);
-    copy_id id = NONE;
-    for (copy_id c = 0; rows && c < t->copy_count;
-         c++) /* of several processes the one with the most to tell */
-        if (t->copies[c].global == x->globals.list[0] && is_racy(&rows[c]) &&
-            (id == NONE || rows[c].unlocked > rows[id].unlocked))
-            id = c;
-    if (id != NONE) {
-        const struct row *r = &rows[id];
-        const struct copy *c = &t->copies[id];
-        uint64_t gone = lost(t, id, r);
-        say_threads(title, t, &x->threads);
-        say(title,
-            " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
-            "thread.",
-            t->globals[c->global].shared ? "several processes" : word_process(text, t, c->process),
-            x->subject, (unsigned long long)r->unlocked, (unsigned long long)r->writes);
-        if (*names_written(text, sizeof text, t, c)) say(why, "The last one at %s. ", text);
-        if (gone)
-            say(why,
-                "Each of the %llu writes adds one, and yet it was not so much higher in the end: %llu "
-                "updates were "
-                "lost, each written over by a thread that had read an older value.",
-                (unsigned long long)r->writes, (unsigned long long)gone);
-        else
-            say(why, "What one thread writes between another one's reading and writing is lost. Whether that "
-                     "happened the trace does not prove. Locks made without pthread functions are not seen.");
-    }
-    free(rows);
+    const struct racy *kept = x->kept;
+    const struct copy *c = &t->copies[kept->copy];
+    say_threads(title, t, &x->threads);
+    say(title,
+        " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
+        "thread.",
+        t->globals[c->global].shared ? "several processes" : word_process(text, t, c->process), x->subject,
+        (unsigned long long)kept->unlocked, (unsigned long long)kept->writes);
+    if (*names_written(text, sizeof text, t, c)) say(why, "The last one at %s. ", text);
+    if (kept->lost)
+        say(why,
+            "Each of the %llu writes adds one, and yet it was not so much higher in the end: %llu "
+            "updates were "
+            "lost, each written over by a thread that had read an older value.",
+            (unsigned long long)kept->writes, (unsigned long long)kept->lost);
+    else
+        say(why, "What one thread writes between another one's reading and writing is lost. Whether that "
+                 "happened the trace does not prove. Locks made without pthread functions are not seen.");
 }

@@ -129,6 +129,14 @@ static bool look(const struct timeline *t, struct rows *rows)
     return true;
 }
 
+void racy_keep(struct findings *f, struct finding *x, const struct racy *now)
+{
+    const struct copy *copies = f->timeline->copies;
+    const struct racy *before = x->kept;
+    bool other = before && copies[before->copy].global != copies[now->copy].global; /* of the same name */
+    if (!before || (!other && now->unlocked > before->unlocked)) finding_keep(f, x, now, sizeof *now);
+}
+
 static void add(struct findings *f, copy_id id, const struct row *r, const event_id *ring)
 {
     const struct timeline *t = f->timeline;
@@ -138,7 +146,13 @@ static void add(struct findings *f, copy_id id, const struct row *r, const event
     int n = snprintf(name, sizeof name, "%s.%s", g->module, g->name);
     text_escape(subject, sizeof subject, name, n < (int)sizeof name ? (size_t)n : sizeof name - 1);
     struct finding *x = finding_of(f, RULE_racy_writes, subject);
-    if (lost_updates(r)) finding_worse(x, SEVERITY_WARNING);
+    struct racy now = {.copy = id, .writes = r->writes, .unlocked = r->unlocked};
+    if (lost_updates(r)) {
+        now.step = r->step, now.first = r->first, now.last = r->last;
+        now.lost = (uint64_t)((int64_t)r->writes - (r->last - r->first) / r->step);
+        finding_worse(x, SEVERITY_WARNING);
+    }
+    racy_keep(f, x, &now);
     finding_process(f, x, c->process);
     finding_global(f, x, c->global);
     for (size_t i = 0; i < c->writer_count; i++)
@@ -160,42 +174,30 @@ void find_racy_writes(struct findings *f)
 void tell_racy_writes(const struct timeline *t, struct finding *x, struct say *title, struct say *why)
 {
     char name[NAMES_TEXT], file[NAMES_TEXT];
-    struct rows rows = {0};
-    copy_id copy = NONE;
-    if (t->globals[x->globals.list[0]].c) {
+    const struct racy *r = x->kept;
+    const struct copy *c = &t->copies[r->copy];
+    if (t->globals[c->global].c) {
         racy_stores_tell(t, x, title, why);
         return;
     }
-    if (look(t, &rows)) /* of several processes the one with the most to tell */
-        for (copy_id c = 0; c < t->copy_count; c++)
-            if (t->copies[c].global == x->globals.list[0] && rows.row[c].back &&
-                (copy == NONE || rows.row[c].unlocked > rows.row[copy].unlocked))
-                copy = c;
-    if (copy != NONE) {
-        struct row r = rows.row[copy];
-        const struct copy *c = &t->copies[copy];
-        say_threads(title, t, &x->threads);
-        say(title,
-            " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
-            "thread.",
-            word_process(name, t, c->process), x->subject, (unsigned long long)r.unlocked,
-            (unsigned long long)r.writes);
-        const char *slash = c->file ? strrchr(c->file, '/') : NULL;
-        if (c->file) {
-            text_escape(file, sizeof file, slash ? slash + 1 : c->file, strlen(slash ? slash + 1 : c->file));
-            say(why, "The last one at %s:%u. ", file, c->line);
-        }
-        int64_t sum = r.counts ? (r.last - r.first) / r.step : 0;
-        if (lost_updates(&r))
-            say(why,
-                "Each of them adds %lld to a value it had before, and yet it went from %lld to %lld only: "
-                "%lld "
-                "updates were lost, each written over by a thread that had read an older value.",
-                (long long)r.step, (long long)r.first, (long long)r.last,
-                (long long)((int64_t)r.writes - sum));
-        else
-            say(why, "What one thread writes between another one's reading and writing is lost. Whether that "
-                     "happened the trace does not prove.");
+    say_threads(title, t, &x->threads);
+    say(title,
+        " of %s write `%s` in turn, with no lock in common: %llu of %llu writes followed one by another "
+        "thread.",
+        word_process(name, t, c->process), x->subject, (unsigned long long)r->unlocked,
+        (unsigned long long)r->writes);
+    const char *slash = c->file ? strrchr(c->file, '/') : NULL;
+    if (c->file) {
+        text_escape(file, sizeof file, slash ? slash + 1 : c->file, strlen(slash ? slash + 1 : c->file));
+        say(why, "The last one at %s:%u. ", file, c->line);
     }
-    free(rows.row), free(rows.ring);
+    if (r->lost)
+        say(why,
+            "Each of them adds %lld to a value it had before, and yet it went from %lld to %lld only: "
+            "%lld "
+            "updates were lost, each written over by a thread that had read an older value.",
+            (long long)r->step, (long long)r->first, (long long)r->last, (long long)r->lost);
+    else
+        say(why, "What one thread writes between another one's reading and writing is lost. Whether that "
+                 "happened the trace does not prove.");
 }

@@ -159,7 +159,8 @@ struct event_index { /* list[first[k]] to list[first[k + 1]]: those of key k */
  */
 enum { COMMON_TYPES = 2 };
 
-#define RECENT 256u
+#define RECENT  256u
+#define LATELY  64u
 
 struct build {
     struct timeline *t;
@@ -224,6 +225,11 @@ struct build {
     size_t whole_count;
     struct ft_c_site *sites;
     size_t site_count;
+    struct lately { /* pages of writes asked for locks, by their address: they are asked for in order */
+        const struct ft_head *record;
+        size_t at; /* before this write the last entry about locks was: */
+        uint64_t held;
+    } lately[LATELY];
     struct pictured *pictured;
     size_t picture_count;
     struct sent *sent;

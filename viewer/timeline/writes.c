@@ -180,13 +180,18 @@ const char *timeline_engine(const struct timeline *t, const struct event *e)
 }
 
 /* The last entry before a write that tells of the locks held. */
-static uint64_t held_at(const struct event *e)
+static uint64_t held_at(struct build *b, const struct event *e)
 {
     size_t length, at = ft_place_entry(e->place);
     const struct ft_c_entry *entry = ft_tail(e->record, offsetof(struct ft_c_writes, entry), &length);
+    struct lately *l = &b->lately[(uintptr_t)e->record / FT_PAGE % LATELY];
     if (at > length / sizeof *entry) return 0;
-    while (at && FT_C_STAMP_SITE(entry[at - 1].stamp) != FT_C_HELD) at--;
-    return at ? entry[at - 1].value : 0;
+    if (l->record != e->record || l->at > at) *l = (struct lately){.record = e->record};
+    size_t i = at;
+    while (i > l->at && FT_C_STAMP_SITE(entry[i - 1].stamp) != FT_C_HELD) i--;
+    if (i > l->at) l->held = entry[i - 1].value;
+    l->at = at;
+    return l->held;
 }
 
 bool timeline_held(const struct timeline *t, const struct event *e, uint16_t signs[3])
@@ -203,7 +208,7 @@ bool timeline_held(const struct timeline *t, const struct event *e, uint16_t sig
         held = r.held;
     } else if (e->record && e->record->type == FT_C_WRITES) {
         known = FT_FIELD(c_writes, e->record, flags) & FT_C_LOCKS;
-        if (known) held = held_at(e);
+        if (known) held = held_at(build_of(t), e);
     }
     for (int i = 0; i < 3; i++) signs[i] = (uint16_t)(held >> 16 * i);
     return known;
