@@ -68,6 +68,17 @@ void trace_c_write(ft_ref by, unsigned id, uint64_t value, uint64_t held)
     ft_commit(r);
 }
 
+void trace_c_writes(ft_ref by, unsigned id, const uint64_t *locks, size_t count)
+{
+    RECORD(c_writes, C_WRITES, by);
+    r->flags = FT_C_LOCKS;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t stamp = FT_C_STAMP(r->head.time + 100 * i, locks[i] ? FT_C_HELD : id);
+        r->entry[i] = (struct ft_c_entry){stamp, locks[i] ? locks[i] : i};
+    }
+    ft_commit(r);
+}
+
 void trace_c_look(ft_ref by, enum ft_type type, ft_ref global, ft_ref fork, uint64_t value, uint32_t print)
 {
     struct ft_c_value *r = ft_begin(&build_writer, type, sizeof *r, by);

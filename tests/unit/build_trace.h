@@ -103,6 +103,8 @@ void trace_c_trap_held(ft_ref by, ft_ref global, uint64_t value, uint64_t after,
 
 /* A store instruction (struct ft_c_site) with an id, one write by it, and a look: FT_C_VALUE, FT_C_SAMPLE. */
 void trace_c_site(ft_ref by, ft_ref global, unsigned id, uint64_t pc, unsigned flags);
+/* A page of them: what is in `locks` is no write, but the signs of locks held from there on; 0: a write. */
+void trace_c_writes(ft_ref by, unsigned id, const uint64_t *locks, size_t count);
 void trace_c_write(ft_ref by, unsigned id, uint64_t value, uint64_t held);
 void trace_c_look(ft_ref by, enum ft_type type, ft_ref global, ft_ref fork, uint64_t value, uint32_t print);
 void trace_c_common(ft_ref by, ft_ref global, ft_ref fork);

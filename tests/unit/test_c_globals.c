@@ -189,6 +189,24 @@ Test(c_globals, threads_that_write_in_turn_without_a_lock)
     cr_expect_str_eq(x->subject, "counter");
 }
 
+/* In whatever order it is asked: of all writes of the page, the locks that the last entry before it tells. */
+Test(c_globals, locks_held_at_each_write_of_a_page)
+{
+    static const uint64_t locks[] = {0, 7, 0, 0, 8, 0, 7, 9, 0, 0}, held[] = {0, 7, 7, 8, 9, 9};
+    static const int order[] = {0, 1, 2, 3, 4, 5, 3, 5, 0, 4, 1, 2, 5, 4, 3, 2, 1, 0, 5};
+    begin(8, 0);
+    trace_c_writes(root, 1, locks, sizeof locks / sizeof *locks);
+    struct timeline *t = trace_timeline(NULL);
+    size_t count;
+    const event_id *writes = timeline_events_of_type(t, EVENT_WRITE, &count);
+    cr_assert_eq(count, sizeof held / sizeof *held);
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        uint16_t signs[3];
+        cr_expect(timeline_held(t, EVENT_AT(t, writes[order[i]]), signs));
+        cr_expect_eq(signs[0], held[order[i]], "write %d holds %u", order[i], signs[0]);
+    }
+}
+
 Test(c_globals, a_common_lock_is_enough)
 {
     begin(8, 0);
