@@ -107,7 +107,7 @@ class StandIn:
             return b"0\t0\n"
         last = max(runs, key=lambda row: row["pushed"])
         asked = re.findall(r"(\w+) = (?:'((?:[^'\\]|\\.)*)'|(-?\d+))(?= AND|\) FROM)", query)
-        alike = len(asked) == 10 and all(str(last[name]) == (number or re.sub(r"\\(.)", r"\1", text))
+        alike = len(asked) == 11 and all(str(last[name]) == (number or re.sub(r"\\(.)", r"\1", text))
                                          for name, text, number in asked)
         return f"{last['pushed']}\t{alike:d}\n".encode()
 

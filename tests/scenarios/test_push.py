@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from clickhouse import ClickHouse, StandIn
-from harness import BUILD, PYTHON, scenario
+from harness import BUILD, PYTHON, scenario, wait_until
 
 TOP = Path(__file__).resolve().parents[2]
 GOLDEN = TOP / "tests/golden"
@@ -160,6 +160,22 @@ def again(check):
         done = push(server.url, trace)
         check.true("a run that has grown is pushed again", "pushed again" in done.stdout, done.stdout)
         check.equal("whole", len(server.pushed("events", ahead + 2)), len(exported(trace)["events"]))
+
+
+@scenario("push: a run that still runs, and has been killed since")
+def live(check):
+    run = check.server("sleep", "60")
+    wait_until("it runs", lambda: run.trace_path.exists() and exported.__wrapped__(run.trace_path)["processes"][0]["images"])
+    with StandIn() as server:
+        said = lambda: push(server.url, run.trace_path).stdout.split(": ")[1]
+        check.equal("first", said(), "pushed")
+        wait_until("it sleeps and adds no more", lambda: said() == "is there already")
+        run.kill()
+        check.equal("killed", said(), "pushed again")
+        check.equal("then that is there", said(), "is there already")
+        running = [row["running"] for row in server.rows["runs"]]
+        check.equal("running, then not", running, [1] * (len(running) - 1) + [0])
+        check.equal("its end", [row["ended"] for row in server.rows["processes"]][-2:], ["running", "vanished"])
 
 
 def long_trace(check):

@@ -109,7 +109,8 @@ static int ask_run(struct server *s, const struct pushed *p, uint64_t *last, boo
     if (!begin(&q)) return no_memory();
     fputs("SELECT max(pushed), countIf(forktrace = '" FORKTRACE_VERSION "' AND build = ", q.out);
     put_sql(q.out, p->build);
-    fprintf(q.out, " AND complete = %d AND duration_ns = %" PRId64, t->complete, t->end);
+    fprintf(q.out, " AND complete = %d AND duration_ns = %" PRId64 " AND running = %zu", t->complete, t->end,
+            push_running(t)); /* SIGKILL ends them without a record more */
     for (const struct table *table = push_tables; table < push_tables + TABLE_COUNT - 1; table++)
         fprintf(q.out, " AND %s = %zu", table->name, table->count(p));
     fputs(") FROM forktrace_runs WHERE run_id = '", q.out);

@@ -22,7 +22,7 @@ static const struct column runs[] = {
     AT(clock, String, "clock.source"), AT(realtime_offset_ns, Int64, "clock.realtime_offset_ns"),
     C(duration_ns, Int64), C(sources, Array(String)), C(complete, UInt8),
     AT(lost, UInt64, "lost.records"), AT(lost_reasons, String, "lost.reasons"), AT(torn, UInt64, "lost.torn"),
-    C(processes, UInt64), C(threads, UInt64), C(events, UInt64), C(globals, UInt64), C(copies, UInt64),
+    C(running, UInt64), C(processes, UInt64), C(threads, UInt64), C(events, UInt64), C(globals, UInt64), C(copies, UInt64),
     C(findings, UInt64), {NULL, NULL, NULL}};
 
 static const struct column processes[] = {
@@ -143,6 +143,13 @@ static cJSON *object_copy(const struct pushed *p, size_t i)
 
 static cJSON *object_finding(const struct pushed *p, size_t i) { return json_finding(p->findings, i); }
 
+size_t push_running(const struct timeline *t)
+{
+    size_t count = 0;
+    for (process_id p = 0; p < t->process_count; p++) count += t->processes[p].how == END_RUNNING;
+    return count;
+}
+
 static cJSON *object_run(const struct pushed *p, size_t i)
 {
     const struct timeline *t = p->loaded->timeline;
@@ -151,6 +158,7 @@ static cJSON *object_run(const struct pushed *p, size_t i)
     json_string(run, "file", slash ? slash + 1 : p->loaded->path);
     json_string(run, "forktrace", FORKTRACE_VERSION);
     json_int(run, "duration_ns", t->end);
+    json_uint(run, "running", push_running(t));
     for (const struct table *table = push_tables; table->count != count_runs; table++)
         json_uint(run, table->name, table->count(p));
     cJSON *root = t->process_count ? json_process(t, 0) : NULL;

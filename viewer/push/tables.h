@@ -45,5 +45,7 @@ extern const struct column push_common[];
 cJSON *push_common_object(const struct pushed *p);
 /* Name of the program of a run; "" unknown. */
 const char *push_program(const struct timeline *t);
+/* How many of its processes run, as far as anybody knows. */
+size_t push_running(const struct timeline *t);
 
 #endif
