@@ -270,6 +270,8 @@ def errors(check):
     answers("a proxy's 403", 403, b"", "the user or the password is not right")
     answers("no database", 404, b"Code: 81. DB::Exception: Database runs does not exist. (UNKNOWN_DATABASE) (version 26.8)",
             "Database runs does not exist. (UNKNOWN_DATABASE) (version 26.8): CREATE DATABASE first")
+    answers("tables of another version", 404, b"Code: 47. DB::Exception: Unknown expression identifier `running` in scope",
+            "another version of forktrace made the tables there")
     answers("may not", 403, b"Code: 497. DB::Exception: u: Not enough privileges.", "push needs CREATE TABLE")
     answers("reads only", 500, b"Code: 164, e.displayText() = DB::Exception: Cannot insert in readonly mode, e.what() = x",
             "push needs CREATE TABLE")

@@ -141,7 +141,10 @@ static const char *sentence(char *words, size_t room, const struct http_answer *
 static int refused(const struct server *s, const struct http_answer *a)
 {
     enum {
+        NO_SUCH_COLUMN = 16,
+        UNKNOWN_IDENTIFIER = 47,
         UNKNOWN_DATABASE = 81,
+        UNKNOWN_FIELD = 117,
         READONLY = 164,
         UNKNOWN_USER = 192,
         WRONG_PASSWORD,
@@ -156,6 +159,14 @@ static int refused(const struct server *s, const struct http_answer *a)
     switch (code) {
     case UNKNOWN_DATABASE:
         return command_error(s->shown, "%s: CREATE DATABASE first, or name another in the URL", words);
+    case NO_SUCH_COLUMN:
+    case UNKNOWN_IDENTIFIER:
+    case UNKNOWN_FIELD:
+        return command_error(
+            s->shown,
+            "%s: another version of forktrace made the tables there: name another database, or"
+            " ALTER TABLE ... ADD COLUMN (push --help lists them) and drop the views",
+            words);
     case READONLY:
     case ACCESS_DENIED:
         return command_error(s->shown,
