@@ -32,6 +32,49 @@ Test(findings, a_child_that_does_one_job_can_do_without_the_thread)
     expect_severity(one(NULL, RULE_thread_lost), SEVERITY_NOTE);
 }
 
+/* A Python whose names are not recorded: its thread, and a child that starts one itself: the same or not, who
+ * knows. */
+static void unnamed_python(bool dark)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "server");
+    trace_object(root, "/usr/lib/libpython3.11.so.1.0", 0x401000,
+                 0x402000); /* trace_thread() starts them there */
+    if (dark) trace_note(root, FT_NOTE_LEFT_OUT, FT_LEFT_OUT_PYTHON);
+    thread = trace_thread_at(root, 100, 110, 0xabc);
+    child = trace_forked(root, 101);
+    usleep(A_WHILE);
+}
+
+static void its_own(void)
+{
+    trace_thread_at(child, 101, 120, 0xdef);
+    trace_sigaction(root, SIGHUP, 0, 1); /* time goes on */
+}
+
+Test(findings, a_thread_of_which_nobody_knows_what_it_runs_is_lost)
+{
+    unnamed_python(true);
+    its_own();
+    expect_severity(one((uint32_t[]){100, 101, 0}, RULE_thread_lost), SEVERITY_WARNING);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_duplicate_thread));
+}
+
+Test(findings, one_that_was_looked_for_a_name_and_has_none_is_what_it_runs)
+{
+    unnamed_python(false);
+    its_own();
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_thread_lost));
+    cr_expect(one((uint32_t[]){100, 101, 0}, RULE_duplicate_thread));
+}
+
+Test(findings, a_job_without_a_thread_of_python_is_not_known_to_be_done)
+{
+    unnamed_python(true);
+    trace_exit(child, FT_EXIT__exit, 0);
+    trace_reap(root, 101, 0);
+    expect_severity(one((uint32_t[]){100, 0}, RULE_thread_lost), SEVERITY_WARNING);
+}
+
 Test(findings, several_children_are_one_finding)
 {
     forked_with_a_thread(0);

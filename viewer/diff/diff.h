@@ -134,10 +134,6 @@ uint32_t part_of(const struct run *r, process_id p);
  * into `buffer` of 512 bytes. */
 const char *unseen_in(const struct run *r, uint32_t part, enum section section, char *buffer);
 bool unseen_run(struct run *r, uint32_t part_count); /* looks at the coverage of each part */
-/* A thread of Python's, whose names are not recorded. */
-bool unseen_name(const struct timeline *t, thread_id id);
-/* "libpython3.11.so.1.0", "python3.11" */
-bool unseen_python(const char *object);
 
 /* mentions.c: what a run has to say. Strings are copied; memory that runs out is told by `failed`. */
 struct mention *mention(struct mentions *m, enum section section, process_id p, const char *subject,

@@ -18,7 +18,7 @@ static bool is_finalisation(const struct timeline *t, event_id i)
     if (!e.record || FT_GET(sigaction, e.record).new_handler != (uint64_t)(uintptr_t)SIG_DFL) return false;
     if (timeline_python_frame(t, &e, 0, &frame)) return false;
     struct named n = names_frame(t, e.process, e.ns, timeline_site(&e));
-    return unseen_python(n.object);
+    return is_python_object(n.object);
 }
 
 /* All handlers in Python are one function of CPython's, which lies in a program here and in a library there.
@@ -39,10 +39,10 @@ static bool handler(char *buffer, const struct timeline *t, process_id p, const 
     }
     struct named n = names_at(t, p, process_end_ns(t, p), d->handler);
     names_function(buffer, NAMES_TEXT, &n);
-    if (unseen_python(n.object)) snprintf(buffer, NAMES_TEXT, "Python's own");
+    if (is_python_object(n.object)) snprintf(buffer, NAMES_TEXT, "Python's own");
     if (!n.object)
         snprintf(buffer, NAMES_TEXT, "a function in no file"); /* made at run time: at any address */
-    return !unseen_python(n.object) || !(t->processes[p].dark & DARK_PYTHON_NAMES);
+    return !is_python_object(n.object) || !(t->processes[p].dark & DARK_PYTHON_NAMES);
 }
 
 static void one(struct diff *d, int run, process_id p, struct disposition at_end)

@@ -52,7 +52,7 @@ static void runs(struct diff *d, int run, thread_id id)
     word_place(place, t, th->create);
     snprintf(detail, sizeof detail, "%s%s%s", brief ? "each for a moment" : "", brief && *place ? ", " : "",
              place);
-    m->counts = !brief && !unseen_name(t, id);
+    m->counts = !brief && !is_unnamed_thread(t, id);
     mention_detail(m, detail);
 }
 
@@ -78,7 +78,7 @@ static void lost(struct diff *d, int run, process_id p)
         if (id >= t->thread_count || t->threads[id].is_main || is_transient_thread(t, id)) continue;
         if (has_its_own(t, p, subject_of(subject, t, id))) continue;
         struct mention *m = mention(&d->mentions[run], SECTION_THREADS, p, subject, LOST);
-        m->counts = lives_on(t, p) && !unseen_name(t, id);
+        m->counts = lives_on(t, p) && !is_unnamed_thread(t, id);
         if (process->ghosts[i].python == BELIEF_ALIVE) mention_detail(m, "though Python lists it as alive");
     }
 }

@@ -8,20 +8,6 @@
 #include "diff.h"
 #include "viewer/tree.h"
 
-bool unseen_python(const char *object)
-{
-    const char *slash = object ? strrchr(object, '/') : NULL, *name = slash ? slash + 1 : object;
-    return name && (!strncmp(name, "libpython", 9) || !strncmp(name, "python", 6));
-}
-
-bool unseen_name(const struct timeline *t, thread_id id)
-{
-    const struct thread *th = &t->threads[id];
-    if (!(t->processes[th->process].dark & DARK_PYTHON_NAMES) || th->name || !th->start_routine) return false;
-    const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
-    return o && unseen_python(o->path);
-}
-
 /* Whether a process leaves this in the dark: the library is not in it, or does not see all. */
 static bool hides(const struct process *p, enum section section)
 {

@@ -103,6 +103,9 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
 /* Made by Python's own library for itself (multiprocessing, concurrent.futures, ...): no consumer misses it.
  */
 bool is_internal_thread(const struct timeline *t, thread_id thread);
+/* Of Python's, where its names are not recorded (process.dark): which one it is, nobody knows. */
+bool is_unnamed_thread(const struct timeline *t, thread_id thread);
+bool is_python_object(const char *path); /* "libpython3.11.so.1.0", "python3.11" */
 /* It had one short job, and did it: a resolver of libcurl, a request of a threaded server. */
 bool is_transient_thread(const struct timeline *t, thread_id thread);
 /* Its program calls it fork-safe: children can do without it. By its name, which has "fork-safe" in it: names

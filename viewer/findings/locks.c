@@ -39,6 +39,7 @@ static event_id told_held(const struct timeline *t, process_id p, uint64_t addre
 
 static bool is_python(const struct timeline *t, process_id p)
 {
+    if (t->processes[p].dark & DARK_PYTHON_NAMES) return true; /* there is one, and it was not looked into */
     for (thread_id i = timeline_next_thread(t, p, NONE); i != NONE; i = timeline_next_thread(t, p, i))
         if (t->threads[i].python_name) return true;
     return false;

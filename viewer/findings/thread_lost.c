@@ -35,7 +35,7 @@ static bool is_prepared(const struct timeline *t, const struct event *e, const s
 static bool is_looked_after(const struct timeline *t, thread_id lost)
 {
     const struct thread *th = &t->threads[lost];
-    if (th->python_name || th->python.name) return false;
+    if (th->python_name || th->python.name || is_unnamed_thread(t, lost)) return false;
     const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
     size_t count;
     const event_id *events = timeline_events_of_type(t, EVENT_ATFORK, &count);

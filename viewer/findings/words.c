@@ -201,6 +201,20 @@ bool is_internal_thread(const struct timeline *t, thread_id thread)
     return false;
 }
 
+bool is_python_object(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
+    return name && (!strncmp(name, "libpython", 9) || !strncmp(name, "python", 6));
+}
+
+bool is_unnamed_thread(const struct timeline *t, thread_id thread)
+{
+    const struct thread *th = &t->threads[thread];
+    if (!(t->processes[th->process].dark & DARK_PYTHON_NAMES) || th->name || !th->start_routine) return false;
+    const struct object *o = timeline_object(t, th->process, th->start, th->start_routine);
+    return o && is_python_object(o->path);
+}
+
 bool is_fork_safe(const struct timeline *t, thread_id thread)
 {
     const struct thread *th = &t->threads[thread];
@@ -227,8 +241,8 @@ bool did_its_job(const struct timeline *t, process_id p, thread_id lost)
 {
     const struct process *child = &t->processes[p];
     const struct thread *th = &t->threads[lost];
-    return !th->python_name && !th->python.name && child->how == END_EXIT && child->end != NEVER &&
-           process_end_ns(t, child->parent) > child->end && !was_signalled(t, p);
+    return !th->python_name && !th->python.name && !is_unnamed_thread(t, lost) && child->how == END_EXIT &&
+           child->end != NEVER && process_end_ns(t, child->parent) > child->end && !was_signalled(t, p);
 }
 
 static uint64_t hash(uint64_t h, const char *text)
@@ -242,7 +256,7 @@ uint64_t thread_kind(const struct timeline *t, thread_id thread)
     const struct thread *th = &t->threads[thread];
     uint64_t h = 0xcbf29ce484222325u;
     char place[NAMES_TEXT];
-    if (th->is_main || !th->start_routine) return 0;
+    if (th->is_main || !th->start_routine || is_unnamed_thread(t, thread)) return 0;
     if (th->python_name || th->python.name) {
         h = hash(hash(h, th->python.name), th->python.file);
         h = hash(h, word_place(place, t, th->create));
