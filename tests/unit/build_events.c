@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+void trace_lost(enum ft_lost reason) { ft_count_lost(&build_writer, reason, 1); }
+
 void trace_note(ft_ref by, enum ft_note_what what, const char *about)
 {
     ft_ref string = about ? record_text(about, by) : 0;

@@ -33,6 +33,7 @@ void trace_child(ft_ref fork, uint32_t pid);
 ft_ref trace_forked(ft_ref by, uint32_t pid); /* both */
 void trace_exec(ft_ref by, const char *path);
 void trace_exec_failed(ft_ref by, const char *path, int error);
+void trace_lost(enum ft_lost reason);
 void trace_note(ft_ref by, enum ft_note_what what, const char *about);
 void trace_blind(ft_ref by, ft_ref fork, const char *path, enum ft_blind_why why);
 void trace_exit(ft_ref by, enum ft_exit_api api, int status);

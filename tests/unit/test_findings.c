@@ -155,6 +155,18 @@ Test(findings, a_zombie)
     cr_expect_str_eq(x->subject, "prog");
 }
 
+/* The wait, or an install that ignores SIGCHLD, may be among what was overwritten. */
+Test(findings, a_zombie_is_not_known_where_records_are_lost)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    child = trace_forked(root, 101);
+    trace_exit(child, FT_EXIT__exit, 0);
+    usleep(A_WHILE);
+    trace_exit(root, FT_EXIT_end, 0);
+    trace_lost(FT_LOST_OVERWRITTEN);
+    cr_expect_null(one(NULL, RULE_zombie));
+}
+
 Test(findings, a_child_reaped_late_or_by_the_kernel_is_no_zombie)
 {
     root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
@@ -191,6 +203,17 @@ Test(findings, a_mask_that_came_through_exec)
     const struct finding *x = one((uint32_t[]){100, 101, 0}, RULE_mask_inherited);
     expect_severity(x, SEVERITY_WARNING);
     cr_expect(strstr(x->title, "SIGTERM"), "%s", x->title);
+}
+
+Test(findings, a_mask_that_stays_is_not_known_where_records_are_lost)
+{
+    root = trace_image(100, 1, FT_BIRTH_ROOT, "prog");
+    trace_fork(root, FT_FORK_posix_spawn, 101);
+    trace_image_masks(101, 100, FT_BIRTH_EXEC, "server", 1ull << (SIGTERM - 1), 0, 0);
+    usleep(A_WHILE);
+    trace_kill(root, FT_KILL_kill, 101, SIGTERM);
+    trace_lost(FT_LOST_OVERWRITTEN);
+    cr_expect_null(one((uint32_t[]){100, 101, 0}, RULE_mask_inherited));
 }
 
 Test(findings, a_mask_the_program_looks_after)

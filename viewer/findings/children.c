@@ -25,6 +25,7 @@ void find_zombie(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
+    if (are_records_lost(t)) return; /* of a wait, or of SIGCHLD being ignored, perhaps */
     for (process_id p = 0; p < t->process_count; p++) {
         const struct process *child = &t->processes[p];
         if (child->parent == NONE || child->reap != NONE || child->reaped_by != NONE) continue;

@@ -103,6 +103,8 @@ bool tell_signal_stack(const struct timeline *t, struct finding *x, struct say *
 /* Made by Python's own library for itself (multiprocessing, concurrent.futures, ...): no consumer misses it.
  */
 bool is_internal_thread(const struct timeline *t, thread_id thread);
+/* Records were lost, of any process: that something was never done is not known then. */
+bool are_records_lost(const struct timeline *t);
 /* Of Python's, where its names are not recorded (process.dark): which one it is, nobody knows. */
 bool is_unnamed_thread(const struct timeline *t, thread_id thread);
 bool is_python_object(const char *path); /* "libpython3.11.so.1.0", "python3.11" */

@@ -27,6 +27,7 @@ void find_mask_inherited(struct findings *f)
 {
     const struct timeline *t = f->timeline;
     char name[NAMES_TEXT];
+    if (are_records_lost(t)) return; /* of what it did about its mask, perhaps */
     for (process_id p = 0; p < t->process_count; p++) {
         const struct process *process = &t->processes[p];
         if (process->origin == ORIGIN_ROOT || process->coverage != COVERAGE_FULL) continue;

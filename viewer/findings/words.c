@@ -201,6 +201,14 @@ bool is_internal_thread(const struct timeline *t, thread_id thread)
     return false;
 }
 
+bool are_records_lost(const struct timeline *t)
+{
+    static const enum ft_lost reasons[] = {FT_LOST_DISK_FULL, FT_LOST_OVERWRITTEN, FT_LOST_NO_MEMORY};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (ft_reader_lost(t->reader, reasons[i])) return true;
+    return t->reader->truncated;
+}
+
 bool is_python_object(const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
