@@ -1,4 +1,5 @@
 """`forktrace record` in front of a command, and each command of forktrace on the same server's trace."""
+import json
 import signal
 import tempfile
 from pathlib import Path
@@ -44,9 +45,22 @@ def commands(check):
             check.true(f"{command[0]} shows {word}", word in done.stdout, done.stdout)
     ndjson = forktrace("export", "--format", "ndjson", server.trace_path).stdout.splitlines()
     trace = server.trace()
-    kinds = [line.split('"object":"')[1].split('"')[0] for line in ndjson if '"object":"' in line]
-    for kind, expected in (("process", trace.processes), ("thread", trace.threads), ("event", trace.json["events"])):
-        check.equal(f"ndjson has as many of {kind} as json", kinds.count(kind), len(expected))
+    doubled = []
+
+    def once(pairs):
+        doubled.extend([pairs] if len(pairs) > len(dict(pairs)) else [])
+        return dict(pairs)
+    said = {}
+    for line in (json.loads(line, object_pairs_hook=once) for line in ndjson):
+        kind = line.pop("object")
+        if "in_object" in line:
+            line["object"] = line.pop("in_object")
+        said.setdefault(kind, []).append(line)
+    check.equal("no key of ndjson is there twice", doubled, [])
+    for kind in ("process", "thread", "event", "global", "finding"):
+        expected = trace.json[{"process": "processes"}.get(kind, kind + "s")]
+        check.equal(f"ndjson has as many of {kind} as json", len(said[kind]), len(expected))
+        check.true("and they say the same", said[kind] == expected, [x for x in zip(said[kind], expected) if x[0] != x[1]][:1])
     damaged = server.directory / "damaged.ftrace"
     damaged.write_bytes(b"")
     done = forktrace("report", damaged)

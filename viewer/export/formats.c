@@ -48,8 +48,12 @@ bool export_json(FILE *out, const struct loaded *l)
     return ok;
 }
 
+/* What a line is of stands in front of it, as "object": the ELF object something lies in is called in_object.
+ */
 static bool line(FILE *out, cJSON *object, const char *kind)
 {
+    cJSON *own = object ? cJSON_DetachItemFromObjectCaseSensitive(object, "object") : NULL;
+    if (own) cJSON_AddItemToObject(object, "in_object", own);
     bool ok = put(out, object, kind, 0);
     fputc('\n', out);
     return ok;
