@@ -109,10 +109,10 @@ def check_rows(check, name, rows, trace):
     run = rows["runs"][0]
     told = {"host": run["host"], "run_id": run["run_id"], "complete": bool(run["complete"]), "sources": run["sources"],
             "lost": {"records": run["lost"], "reasons": json.loads(run["lost_reasons"]), "torn": run["torn"]},
-            "offset": run["realtime_offset_ns"], "boot": run["boot_id"]}
+            "offset": run["realtime_offset_ns"], "boot": run["boot_id"], "wait_threshold_ms": run["wait_threshold_ms"]}
     check.equal(f"{name}: and the run is that of the trace", told,
                 {"host": trace["host"]["name"], "boot": trace["host"]["boot_id"], "offset": trace["clock"]["realtime_offset_ns"],
-                 **{key: trace[key] for key in ("run_id", "complete", "sources", "lost")}})
+                 **{key: trace[key] for key in ("run_id", "complete", "sources", "lost", "wait_threshold_ms")}})
     counts = {table: len(rows[table]) for table in TABLES if table != "runs"}
     check.equal(f"{name}: it has as many of each as the run says", counts, {table: run[table] for table in counts})
 

@@ -20,6 +20,7 @@ static const struct column runs[] = {
     C(exe, Nullable(String)), C(argv, Array(String)),
     AT(kernel, String, "host.kernel"), AT(arch, String, "host.arch"), AT(boot_id, String, "host.boot_id"),
     AT(clock, String, "clock.source"), AT(realtime_offset_ns, Int64, "clock.realtime_offset_ns"),
+    C(wait_threshold_ms, UInt32),
     C(duration_ns, Int64), C(sources, Array(String)), C(complete, UInt8),
     AT(lost, UInt64, "lost.records"), AT(lost_reasons, String, "lost.reasons"), AT(torn, UInt64, "lost.torn"),
     C(running, UInt64), C(processes, UInt64), C(threads, UInt64), C(events, UInt64), C(globals, UInt64), C(copies, UInt64),
