@@ -163,9 +163,14 @@ void tell_handler_replaced(const struct timeline *t, struct finding *x, struct s
 {
     char signal[TEXT_SHORT], place[NAMES_TEXT], name[NAMES_TEXT];
     if (x->evidence.count < 2 || tell_signal_stack(t, x, title, why)) return;
-    event_id first = x->evidence.list[0], last = x->evidence.list[x->evidence.count - 1];
-    const struct event *was = EVENT_AT(t, first), *is = EVENT_AT(t, last);
+    /* the last one, and what it replaced in the same process: others of its kind may have done so meanwhile */
+    event_id last = x->evidence.list[x->evidence.count - 1];
+    const struct event *is = EVENT_AT(t, last);
     struct ft_sigaction r = FT_GET(sigaction, is->record);
+    event_id first = timeline_disposition(t, is->process, r.signal, is->ns - 1).event;
+    if (first == NONE) return;
+    first = owners_install(t, first);
+    const struct event *was = EVENT_AT(t, first);
     struct party old = party(t, was, FT_GET(sigaction, was->record).new_handler),
                  new = party(t, is, r.new_handler);
     say(title, "In ");
