@@ -121,7 +121,7 @@ uint64_t sample_add(uint64_t address, uint32_t size, ft_ref global, ft_ref name,
                        .stays = stays};
     if (!size) return 0;
     for (uint32_t i = 0; i < told_count; i++)
-        if (told[i].address == new.address && told[i].size == size &&told[i].name == name) {
+        if (told[i].name == name && told[i].size == size && told[i].address == new.address) {
             if (told[i].parts) *print = whole_print(&told[i]);
             return value_at(&told[i]);
         }
